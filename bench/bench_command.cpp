@@ -1,0 +1,162 @@
+#include "bench/bench_command.hpp"
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <regex>
+#include <string_view>
+
+#include "bench/reporter.hpp"
+#include "bench/session.hpp"
+#include "tuner/command_line.hpp"
+#include "tuner/failure.hpp"
+#include "tuner/file.hpp"
+#include "tuner/interruption.hpp"
+#include "tuner/program.hpp"
+#include "tuner/progress.hpp"
+
+namespace sluice::bench {
+namespace {
+
+using tuner::Failure;
+namespace exit_code = tuner::exit_code;
+
+// Google Benchmark's own flags pass by our parser. What would change the measuring, which is ours, is refused.
+std::vector<std::string> take_benchmark_flags(std::vector<char*>& words) {
+  constexpr std::string_view known[] = {"--benchmark_filter", "--benchmark_list_tests", "--benchmark_color"};
+  std::vector<std::string> flags;
+  std::erase_if(words, [&](const char* word) {
+    const std::string_view text = word;
+    if (text.rfind("--benchmark_", 0) != 0) return false;
+    const std::string_view flag = text.substr(0, text.find('='));
+    if (std::find(std::begin(known), std::end(known), flag) == std::end(known))
+      throw Failure(exit_code::usage,
+                    fmt::format("{}: the clock and the reporter are Sluice's own; of Google Benchmark's flags "
+                                "--benchmark_filter, --benchmark_list_tests and --benchmark_color work here",
+                                flag));
+    flags.emplace_back(text);
+    return true;
+  });
+  return flags;
+}
+
+std::vector<bool> match(const Session& session, std::string filter) {
+  std::vector<bool> wanted;
+  // A leading minus excludes, as in Google Benchmark.
+  const bool exclude = !filter.empty() && filter.front() == '-';
+  if (exclude) filter.erase(0, 1);
+  if (filter == "all") filter = ".";
+  try {
+    const std::regex expression(filter, std::regex::extended);
+    for (const Measurement& m : session.measurements())
+      wanted.push_back(filter.empty() || std::regex_search(m.name, expression) != exclude);
+  } catch (const std::regex_error&) {
+    throw Failure(exit_code::usage, fmt::format("--benchmark_filter={}: no regular expression", filter));
+  }
+  if (std::find(wanted.begin(), wanted.end(), true) == wanted.end())
+    throw Failure(exit_code::usage, fmt::format("--benchmark_filter={}: matches no cell; --benchmark_list_tests shows "
+                                                "the names",
+                                                filter));
+  return wanted;
+}
+
+}  // namespace
+
+int bench_command(int argc, char** argv) {
+  CLI::App app("Measures FFNs with the plans of the profile, against the roofs of this machine.", "sluice bench");
+  tuner::RawSelection raw;
+  raw.default_kinds = {swiglu, relu};
+  tuner::add_selectors(app, raw);
+  std::vector<std::string> equal;
+  app.add_option("--equal", equal,
+                 "Size the plain kinds for comparison with gated ones: width (same d_ff), budget "
+                 "(1.5 times d_ff: equal parameters and FLOPs), or both")
+      ->delimiter(',');
+  SessionOptions options{};
+  app.add_option("--samples", options.samples, "Undisturbed samples to aim for, per cell")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100000}))
+      ->capture_default_str();
+  app.add_option("--budget", options.budget_seconds, "Seconds to spend on all cells, about; 0: as long as it takes")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "Seed of the order of samples")->capture_default_str();
+  bool hot = false;
+  app.add_flag("--hot", hot, "Let the weights stay in the cache; by default they are cold");
+  bool no_profile = false;
+  app.add_flag("--no-profile", no_profile, "Use no profile: the analytical default plans");
+  app.footer(tuner::selector_help("sluice bench --model tinyllama --kind swiglu,relu --m 1,256 --threads 1,all") +
+             "\nGoogle Benchmark's --benchmark_filter=REGEX and --benchmark_list_tests work as well.");
+  std::vector<char*> words(argv, argv + argc);
+  const std::vector<std::string> flags = take_benchmark_flags(words);
+  if (const auto code = tuner::parse(app, static_cast<int>(words.size()), words.data())) return *code;
+
+  const tuner::Machine machine = tuner::probe_machine();
+  const tuner::Selection selection = tuner::resolve(raw, machine);
+  options.isa = selection.isa.value_or(machine.isas.back());
+  options.cold = !hot;
+  const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
+
+  RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false};
+  tuner::UsableRows rows;
+  if (!no_profile) {
+    if (const auto profile = tuner::find_profile(selection.profile, selection.profile_given)) {
+      rows = tuner::usable_rows(*profile, machine);
+      run.profile_path = selection.profile.string();
+      run.profile_fingerprint = profile->fingerprint;
+      run.profile_matches = rows.exact;
+      for (const std::string& warning : rows.warnings) fmt::print(stderr, "sluice bench: warning: {}\n", warning);
+    }
+  }
+
+  // Google Benchmark wants argc and argv; a minimum time of 0 makes it call each benchmark once, since repetition is
+  // the session's work, and adds nothing to the names.
+  std::vector<std::string> texts{"sluice-bench"};
+  texts.insert(texts.end(), flags.begin(), flags.end());
+  texts.emplace_back("--benchmark_min_time=0");
+  std::vector<char*> benchmark_words;
+  for (std::string& text : texts) benchmark_words.push_back(text.data());
+  int benchmark_count = static_cast<int>(benchmark_words.size());
+  benchmark::Initialize(&benchmark_count, benchmark_words.data());
+
+  tuner::catch_interruption();
+  const std::uint32_t max_threads = *std::max_element(selection.threads.begin(), selection.threads.end());
+  tuner::Clocks clocks(options.isa, machine, max_threads);
+  Session session(cells, rows, machine, clocks, options);
+  const std::vector<bool> wanted = match(session, benchmark::GetBenchmarkFilter());
+  session.keep_only(wanted);
+
+  const auto total = static_cast<double>(std::count(wanted.begin(), wanted.end(), true));
+  double finished = 0;
+  tuner::Progress progress("bench");
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    benchmark::RegisterBenchmark(session.measurements()[i].name.c_str(), [&, i](benchmark::State& state) {
+      progress.show(finished / total, session.measurements()[i].name);
+      for ([[maybe_unused]] auto iteration : state) session.measure(i);
+      const Measurement& measurement = session.measurements()[i];
+      if (!measurement.error.empty()) state.SkipWithError(measurement.error.c_str());
+      finished += 1;
+    });
+  }
+  const bool table = !selection.json;
+  Reporter reporter(session, clocks, run, table);
+  const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
+  if (std::any_of(flags.begin(), flags.end(), [](const std::string& f) {
+        return f.rfind("--benchmark_list_tests", 0) == 0 && f != "--benchmark_list_tests=false";
+      }))
+    return exit_code::ok;
+
+  if (selection.out) tuner::write_file_atomically(*selection.out, reporter.text());
+  if (tuner::interrupted())
+    throw Failure(exit_code::interrupted,
+                  selection.out ? fmt::format("interrupted; {} of {} cells are in {}", reporter.reported(), ran,
+                                              selection.out->string())
+                                : fmt::format("interrupted after {} of {} cells", reporter.reported(), ran));
+  if (selection.json && !selection.out) tuner::write_stdout(reporter.text());
+  if (reporter.errors() != 0)
+    throw Failure(exit_code::unsupported, fmt::format("{} of {} cells could not be measured", reporter.errors(), ran));
+  return exit_code::ok;
+}
+
+}  // namespace sluice::bench

@@ -1,0 +1,8 @@
+// Owns: the verb `sluice bench`.
+#pragma once
+
+namespace sluice::bench {
+
+int bench_command(int argc, char** argv);
+
+}  // namespace sluice::bench

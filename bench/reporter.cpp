@@ -1,0 +1,145 @@
+#include "bench/reporter.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "tuner/file.hpp"
+#include "tuner/profile_json.hpp"
+#include "tuner/statistics.hpp"
+#include "tuner/version.hpp"
+
+namespace sluice::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<double> times(const std::vector<tuner::Sample>& samples) {
+  std::vector<double> ns;
+  for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
+  return ns;
+}
+
+template <class Value>
+double median_of(const std::vector<tuner::Sample>& samples, Value value) {
+  std::vector<double> values;
+  for (const tuner::Sample& sample : samples) values.push_back(value(sample));
+  return tuner::median(std::move(values));
+}
+
+Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa) {
+  const tuner::Cell& cell = measurement.cell;
+  Json json = {
+      {"name", measurement.name}, {"run_name", measurement.name},  {"run_type", "iteration"}, {"repetitions", 1},
+      {"repetition_index", 0},    {"threads", cell.threads},       {"kind", name(cell.kind)}, {"isa", name(isa)},
+      {"weights", "f32"},         {"d_model", cell.shape.d_model}, {"d_ff", cell.shape.d_ff}, {"m", cell.m},
+      {"models", cell.models}};
+  if (!measurement.error.empty()) {
+    // Google Benchmark's own fields for a run that failed.
+    json["error_occurred"] = true;
+    json["error_message"] = measurement.error;
+    json["error"] = measurement.error;
+    return json;
+  }
+  const std::vector<tuner::Sample>& counted = measurement.counted();
+  const double work = flops(cell.kind, cell.shape, cell.m);
+  const double traffic = bytes(cell.kind, cell.shape, cell.m);
+  const double ns = tuner::median(times(counted));
+  const double fma = median_of(counted, [&](const auto& s) { return clock->fma_fraction(s, work); });
+  const double read = median_of(counted, [&](const auto& s) { return clock->read_fraction(s, traffic); });
+  const bool compute = clock->binding_roof(work, traffic) == tuner::Roof::fma;
+  std::vector<std::uint32_t> rounds;
+  for (const tuner::Sample& sample : measurement.calm) rounds.push_back(sample.round);
+  json["iterations"] = counted.size();
+  json["real_time"] = ns;
+  json["cpu_time"] = ns;
+  json["time_unit"] = "ns";
+  json["flops"] = work / (ns * 1e-9);
+  json["bytes_per_second"] = traffic / (ns * 1e-9);
+  json["fma_fraction"] = fma;
+  json["read_fraction"] = read;
+  json["roof_fraction"] = compute ? fma : read;
+  json["roof"] = compute ? "fma" : "read";
+  json["samples_ns"] = times(measurement.calm);
+  json["sample_rounds"] = rounds;
+  json["contended_samples_ns"] = times(measurement.contended);
+  if (measurement.calm.empty()) json["contended"] = true;
+  json["plan"] = tuner::to_json(measurement.plan);
+  json["plan_origin"] = name(measurement.origin);
+  return json;
+}
+
+}  // namespace
+
+Reporter::Reporter(const Session& session, tuner::Clocks& clocks, RunContext run, bool table)
+    : session_(session), clocks_(clocks), run_(std::move(run)), table_(table) {}
+
+bool Reporter::ReportContext(const Context& context) {
+  const benchmark::CPUInfo& cpu = context.cpu_info;
+  Json caches = Json::array();
+  for (const auto& cache : cpu.caches)
+    caches.push_back(
+        {{"type", cache.type}, {"level", cache.level}, {"size", cache.size}, {"num_sharing", cache.num_sharing}});
+  context_ = {{"date", fmt::format("{:%FT%T%z}", fmt::localtime(std::time(nullptr)))},
+              {"host_name", context.sys_info.name},
+              {"executable", Context::executable_name == nullptr ? "" : Context::executable_name},
+              {"num_cpus", cpu.num_cpus},
+              {"mhz_per_cpu", static_cast<std::int64_t>(cpu.cycles_per_second / 1e6)},
+              {"cpu_scaling_enabled", cpu.scaling == benchmark::CPUInfo::ENABLED},
+              {"caches", caches},
+              {"load_avg", cpu.load_avg},
+#ifdef NDEBUG
+              {"library_build_type", "release"},
+#else
+              {"library_build_type", "debug"},
+#endif
+              {"sluice_version", tuner::version},
+              {"command", run_.command},
+              {"machine", tuner::to_json(run_.machine)}};
+  if (table_)
+    tuner::write_stdout(fmt::format("{:<44} {:>11} {:>9} {:>8}  {:<10} {}\n", "cell", "median", "GFLOP/s", "of roof",
+                                    "plan", "contended"));
+  return true;
+}
+
+void Reporter::ReportRuns(const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
+    const auto& all = session_.measurements();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.name == run.run_name.function_name; });
+    // A cell that an interruption left without samples has nothing to say.
+    if (found == all.end() || (found->error.empty() && found->counted().empty())) continue;
+    const tuner::Clock* clock = found->error.empty() ? &clocks_[found->cell.threads] : nullptr;
+    const Json json = describe(*found, clock, session_.options().isa);
+    if (!found->error.empty()) {
+      ++errors_;
+      if (table_) tuner::write_stdout(fmt::format("{:<44} {}\n", found->name, found->error));
+    } else if (table_) {
+      const std::size_t samples = found->calm.size() + found->contended.size();
+      tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<10} {}/{}\n", found->name,
+                                      json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
+                                      json["roof_fraction"].get<double>() * 100, name(found->origin),
+                                      found->contended.size(), samples));
+    }
+    benchmarks_.push_back(json);
+  }
+}
+
+std::string Reporter::text() const {
+  Json context = context_;
+  context["roofs"] = tuner::to_json(clocks_.roofs());
+  context["profile"] = run_.profile_path ? Json{{"path", *run_.profile_path},
+                                                {"fingerprint", run_.profile_fingerprint},
+                                                {"matches_machine", run_.profile_matches}}
+                                         : Json(nullptr);
+  context["measurement"] = {{"clock", "steady_clock"},
+                            {"cold", session_.options().cold},
+                            {"seed", session_.options().seed},
+                            {"contended_share", session_.contended_share()}};
+  return tuner::dump({{"context", context}, {"benchmarks", benchmarks_}});
+}
+
+}  // namespace sluice::bench

@@ -1,0 +1,49 @@
+// Owns: the form of results: Google Benchmark's JSON, with our fields, and the table for a person.
+// Does not own: the samples (session.hpp).
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/session.hpp"
+
+namespace sluice::bench {
+
+// What the results say of the run as a whole.
+struct RunContext {
+  std::vector<std::string> command;
+  tuner::Machine machine;
+  std::optional<std::string> profile_path;  // nothing: no profile was used
+  std::string profile_fingerprint;
+  bool profile_matches = false;
+};
+
+// Google Benchmark hands over each run as it ends; the figures come from the session.
+class Reporter final : public benchmark::BenchmarkReporter {
+ public:
+  // table: whether a line per cell goes to standard output as it is finished.
+  Reporter(const Session& session, tuner::Clocks& clocks, RunContext run, bool table);
+
+  bool ReportContext(const Context& context) override;
+  void ReportRuns(const std::vector<Run>& runs) override;
+
+  // The whole results file; nothing was measured: an empty list of benchmarks.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::size_t reported() const { return benchmarks_.size(); }
+  [[nodiscard]] std::size_t errors() const { return errors_; }
+
+ private:
+  const Session& session_;
+  tuner::Clocks& clocks_;
+  RunContext run_;
+  bool table_;
+  nlohmann::ordered_json context_;
+  std::vector<nlohmann::ordered_json> benchmarks_;
+  std::size_t errors_ = 0;
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,77 @@
+// Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
+// Does not own: the clock (tuner/clock.hpp), the form of the results (reporter.hpp).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tuner/cell.hpp"
+#include "tuner/layer.hpp"
+#include "tuner/profile.hpp"
+#include "tuner/tune.hpp"
+
+namespace sluice::bench {
+
+struct SessionOptions {
+  Isa isa;
+  std::size_t samples = 12;   // calm ones to aim for, per cell
+  double budget_seconds = 0;  // for all cells; 0: as long as it takes
+  std::uint64_t seed = 1;
+  bool cold = true;  // weights take turns through copies larger than the last-level cache
+};
+
+// What became of one cell.
+struct Measurement {
+  tuner::Cell cell;
+  std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
+  Plan plan;
+  PlanOrigin origin = PlanOrigin::analytical;
+  std::vector<tuner::Sample> calm, contended;
+  bool done = false;
+  std::string error;  // not empty: it could not be measured
+
+  // The samples that figures are made from: the calm ones, or, when there are none, the contended ones.
+  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
+};
+
+class Session {
+ public:
+  // `rows` must outlive the session.
+  Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows& rows, const tuner::Machine& machine,
+          tuner::Clocks& clocks, const SessionOptions& options);
+
+  [[nodiscard]] const std::vector<Measurement>& measurements() const { return measurements_; }
+  [[nodiscard]] const SessionOptions& options() const { return options_; }
+
+  // Leaves out the cells that are not wanted: they take no part in their group.
+  void keep_only(const std::vector<bool>& wanted);
+
+  // Measures the cell and, interleaved with it, the others of its group (same d_model, M and threads); nothing when it
+  // is done. Stops early when interrupted().
+  const Measurement& measure(std::size_t index);
+
+  [[nodiscard]] double contended_share() const;
+
+ private:
+  [[nodiscard]] tuner::Layer& layer(const tuner::Cell& cell);
+  void measure_group(const std::vector<Measurement*>& group);
+  [[nodiscard]] double seconds_for(const std::vector<Measurement*>& group) const;
+
+  SessionOptions options_;
+  const tuner::UsableRows& rows_;
+  CacheSizes caches_;
+  tuner::Clocks& clocks_;
+  std::mt19937_64 random_;
+  std::vector<Measurement> measurements_;
+  std::vector<bool> wanted_;
+  std::vector<std::unique_ptr<tuner::Layer>> layers_;  // of the shapes in use
+  std::size_t max_m_ = 1;
+  std::chrono::steady_clock::time_point end_;
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,76 @@
+// Owns: what is done to a finished panel: activation, product, and storing H as the packed A of the down stage; and the
+// same transposition for x. Included by the ISA files only.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+
+#include "kernels/activation.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace sluice::detail {
+namespace {
+
+// rows × columns, row-major → [column][row], dense. Blocks of 4 × 4; a remainder is covered by a block that overlaps
+// its neighbour and stores the same values again, so nothing beyond the operands is touched.
+template <class Simd>
+[[gnu::always_inline]] inline void transpose(const float* source, std::ptrdiff_t source_stride, std::ptrdiff_t rows,
+                                             std::ptrdiff_t columns, float* target) {
+  if (rows == 1) {
+    std::memcpy(target, source, static_cast<std::size_t>(columns) * sizeof(float));
+    return;
+  }
+  if (rows < 4 || columns < 4) {
+    for (std::ptrdiff_t column = 0; column < columns; ++column)
+      for (std::ptrdiff_t row = 0; row < rows; ++row)
+        target[column * rows + row] = source[row * source_stride + column];
+    return;
+  }
+  for (std::ptrdiff_t column = 0; column < columns; column += 4) {
+    if (column > columns - 4) column = columns - 4;
+    for (std::ptrdiff_t row = 0; row < rows; row += 4) {
+      if (row > rows - 4) row = rows - 4;
+      Simd::transpose_4x4(source + row * source_stride + column, source_stride, target + column * rows + row, rows);
+    }
+  }
+}
+
+template <class Simd>
+void pack_rows(const float* x, std::ptrdiff_t ldx, std::size_t rows, std::size_t columns, float* packed) {
+  transpose<Simd>(x, ldx, static_cast<std::ptrdiff_t>(rows), static_cast<std::ptrdiff_t>(columns), packed);
+}
+
+template <class Simd, Activation activation, bool gated>
+void epilogue(const EpilogueCall& call) {
+  using V = typename Simd::Batch;
+  constexpr std::size_t lanes = V::size;
+  constexpr std::size_t max_panel = 16 * 64;  // mr × nr of the largest register tile
+  alignas(64) float tile[max_panel];
+  const std::size_t panel_width = gated ? call.nr / 2 : call.nr;
+  for (std::size_t t = 0; t < call.tiles; ++t) {
+    const float* c = call.c + t * call.mr * call.nr;
+    for (std::size_t row = 0; row < call.mr; ++row) {
+      for (std::size_t column = 0; column < panel_width; column += lanes) {
+        V value = activate<Simd, activation>(V::load_unaligned(c + row * call.nr + column));
+        if constexpr (gated) value = value * V::load_unaligned(c + row * call.nr + panel_width + column);
+        value.store_unaligned(tile + row * panel_width + column);
+      }
+    }
+    // A panel's columns may straddle slices of the down stage.
+    const std::size_t first_row = call.first_row + t * call.mr;
+    for (std::size_t done = 0; done < call.width;) {
+      const std::size_t column = call.column + done;
+      const std::size_t k0 = column - column % call.h.kc;
+      const std::size_t slice = call.h.depth - k0 < call.h.kc ? call.h.depth - k0 : call.h.kc;
+      const std::size_t left = k0 + slice - column;
+      const std::size_t columns = call.width - done < left ? call.width - done : left;
+      transpose<Simd>(tile + done, static_cast<std::ptrdiff_t>(panel_width), static_cast<std::ptrdiff_t>(call.mr),
+                      static_cast<std::ptrdiff_t>(columns),
+                      call.h.base + k0 * call.h.rows + first_row * slice + (column - k0) * call.mr);
+      done += columns;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sluice::detail

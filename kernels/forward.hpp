@@ -1,0 +1,36 @@
+// Owns: one call of the blocked FFN, by one thread of it. Internal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.hpp"
+#include "kernels/packed_weights.hpp"
+#include "kernels/spin.hpp"
+#include "kernels/workspace.hpp"
+#include "sluice/ffn.hpp"
+
+namespace sluice::detail {
+
+struct ForwardCall {
+  const KernelTable* kernels;
+  const PanelKernels* panels;
+  Epilogue epilogue;
+  const PackedStage* up;
+  const PackedStage* down;
+  Tiling tiling;
+  Blocking blocking;
+  const float* x;
+  std::size_t ldx;
+  float* y;
+  std::size_t ldy;
+  std::size_t m;
+  bool accumulate;
+  float* memory;     // 64-byte aligned workspace
+  Barrier* barrier;  // of the one team, under split_columns
+};
+
+// The part of thread `index`; all parts run at the same time.
+void forward_part(const ForwardCall& call, std::uint32_t index) noexcept;
+
+}  // namespace sluice::detail

@@ -1,0 +1,119 @@
+// Owns: the FFN a user calls: weights packed once, forward for any M.
+// Does not own: which plan is good (plan.hpp, and the tuner), the threads (executor.hpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "sluice/executor.hpp"
+#include "sluice/isa.hpp"
+#include "sluice/kind.hpp"
+#include "sluice/plan.hpp"
+#include "sluice/status.hpp"
+
+namespace sluice {
+
+// Where element (in, out) of a weight matrix stands: in_out: data[in·ld + out]; out_in (PyTorch's nn.Linear):
+// data[out·ld + in].
+enum class Order : std::uint8_t { in_out, out_in };
+
+// A view of a float32 weight matrix; alignment of 4 bytes is enough. A merged gate_up_proj is two views of one array.
+struct Matrix {
+  const float* data = nullptr;
+  Order order = Order::in_out;
+  std::size_t ld = 0;  // 0: dense
+};
+
+// gate and up are [d_model, d_ff], down is [d_ff, d_model]. *gate* is the matrix inside the activation of a gated kind,
+// whatever a paper or a checkpoint calls it; a plain kind has up and down alone. Biases may be null (zero).
+struct Weights {
+  Matrix gate, up, down;
+  const float* gate_bias = nullptr;  // [d_ff]
+  const float* up_bias = nullptr;    // [d_ff]
+  const float* down_bias = nullptr;  // [d_model]
+};
+
+struct PackOptions {
+  PlanTable plans;         // tuned plans; must outlive the Ffn. Empty: analytical plans
+  std::optional<Isa> isa;  // nothing: SLUICE_ISA, else the best that runs here
+  std::uint32_t nr = 0;    // panel width; 0: what the plans, else the ISA, prefer
+  CacheSizes caches = CacheSizes::of_this_machine();
+};
+
+// Scratch memory of forward; one per concurrent call. Grow-only by replacing it.
+class Workspace {
+ public:
+  Workspace() noexcept = default;
+  // Allocates. size() is 0 when there was no memory; forward then says so.
+  explicit Workspace(std::size_t bytes) noexcept;
+  // Uses the caller's memory, which must outlive the workspace; any alignment.
+  Workspace(void* memory, std::size_t bytes) noexcept : data_(memory), size_(bytes) {}
+
+  [[nodiscard]] void* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  struct Free {
+    void operator()(void* memory) const noexcept;
+  };
+  std::unique_ptr<void, Free> owned_;
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+struct ForwardOptions {
+  std::size_t ldx = 0;            // floats between rows of x; 0: d_model. Less than d_model (overlapping rows) is legal
+  std::size_t ldy = 0;            // floats between rows of y; 0: d_model. At least d_model
+  std::uint32_t max_threads = 0;  // 0: what the executor offers
+  Executor* executor = nullptr;   // null: the process-wide ThreadPool
+  const Plan* plan = nullptr;     // a plan to use as it is; null: chosen from the PlanTable
+  bool accumulate = false;        // y += FFN(x): the stored y, plus the down bias, starts the chain
+};
+
+// Each element of H and of y is one chain of fused multiply-adds over ascending k that starts from the bias. The same
+// inputs give the same bits for every plan, thread count, M and FMA-capable ISA. A long chain has a larger worst-case
+// rounding error than a tree: |error| ≤ γ(k+1)·Σ|terms| with γ(n) = n·u/(1 − n·u), u = 2⁻²⁴.
+// NaN and Inf propagate as in the definitions; denormals are honoured, whatever the caller's floating-point mode
+// (forward sets round-to-nearest without flush-to-zero for its own duration, on each of its threads).
+class Ffn {
+ public:
+  // Copies the weights into panels. Fails on a null or too narrow matrix, a zero extent, an unknown kind, sizes that
+  // overflow, an ISA that cannot run here, lack of memory.
+  static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
+
+  // The same packed weights (shared, not copied) under another activation; gated-ness must stay.
+  [[nodiscard]] Result<Ffn> with_activation(Activation activation) const;
+
+  // y[m, d_model] = FFN(x[m, d_model]). Allocates nothing, prints nothing, throws nothing; const and thread-safe as
+  // long as each concurrent call has its own workspace and y. m = 0 is Ok. x and y may not overlap.
+  Status forward(const float* x, std::size_t m, float* y, const Workspace& workspace,
+                 const ForwardOptions& options = {}) const noexcept;
+
+  // Bytes of workspace that serve every call of at most max_m rows and max_threads threads (0: available_threads()).
+  [[nodiscard]] Result<std::size_t> workspace_size(std::size_t max_m, std::uint32_t max_threads = 0) const noexcept;
+  // Bytes of workspace for calls of at most m rows with a given plan.
+  [[nodiscard]] Result<std::size_t> workspace_size(std::size_t m, const Plan& plan) const noexcept;
+
+  // The plan forward would use, and where it comes from.
+  [[nodiscard]] PlanChoice plan(std::size_t m, std::uint32_t max_threads) const noexcept;
+
+  [[nodiscard]] Shape shape() const noexcept;
+  [[nodiscard]] Kind kind() const noexcept;
+  [[nodiscard]] Isa isa() const noexcept;
+  [[nodiscard]] std::uint32_t nr() const noexcept;
+  [[nodiscard]] std::size_t packed_size() const noexcept;  // bytes
+
+  // Opaque; shared by the copies of an Ffn.
+  struct Packed;
+
+ private:
+  friend struct FfnAccess;
+  Ffn(std::shared_ptr<const Packed> packed, Kind kind) noexcept;
+
+  std::shared_ptr<const Packed> packed_;
+  Kind kind_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,110 @@
+// Owns: tilings as data: what one is, when it is valid, the analytical default, tables of tuned plans and the choice
+// from them. Does not own: finding good ones (the tuner's work), or running them (ffn.hpp).
+//
+// No plan changes a bit of the answer; it only changes how long the answer takes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "sluice/isa.hpp"
+#include "sluice/kind.hpp"
+#include "sluice/status.hpp"
+
+namespace sluice {
+
+// Bytes. l1d and l2 belong to one core, l3 is what one core's cluster shares.
+struct CacheSizes {
+  std::size_t l1d = 32 * 1024;
+  std::size_t l2 = 1024 * 1024;
+  std::size_t l3 = 32 * 1024 * 1024;
+
+  // What the operating system says; the values above where it says nothing.
+  static CacheSizes of_this_machine() noexcept;
+};
+
+// How threads share one call.
+//   split_columns: for each M-block, d_ff is split for the up stage and d_model for the down stage; weights are read
+//                  once by one thread each; barriers between the stages.
+//   split_rows:    each thread takes its own rows through both stages; every thread reads all weights; no barrier.
+enum class Schedule : std::uint8_t { split_columns, split_rows };
+std::string_view name(Schedule schedule) noexcept;
+std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
+
+// All extents are in elements (floats); an extent larger than the problem is clipped to it.
+struct Tiling {
+  std::uint32_t nr = 0;        // width of a packed weight panel; gate and up share it in halves when gated
+  std::uint32_t mr = 0;        // rows of the tallest register tile; rows are balanced over tiles of at most mr
+  std::uint32_t kc = 0;        // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1
+  std::uint32_t mc = 0;        // rows of an M-block
+  std::uint32_t nc = 0;        // columns of partial sums kept in L2; a multiple of nr
+  std::uint32_t fc = 0;        // columns of packed gate/up weights per F-block (H has fc, or fc/2 if gated)
+  std::uint32_t prefetch = 0;  // bytes of weights asked for ahead of use; 0 = none; a stage in k slices asks for the
+                               // next panel's slice whatever the distance
+  bool pack_x = true;          // false: read x in place through its row stride
+  Schedule schedule = Schedule::split_columns;
+  friend constexpr bool operator==(const Tiling&, const Tiling&) = default;
+};
+
+struct Plan {
+  Tiling tiling;
+  std::uint32_t threads = 1;
+  friend constexpr bool operator==(const Plan&, const Plan&) = default;
+};
+
+// One register-tile family of an ISA: panels nr wide, tiles of 1 … max_mr rows.
+struct RegisterTile {
+  std::uint32_t nr;
+  std::uint32_t max_mr;
+};
+// The families of an ISA, the preferred one first; empty when this build does not hold the ISA.
+std::span<const RegisterTile> register_tiles(Isa isa) noexcept;
+
+// Ok when `isa` has a microkernel for the tiling and every extent is in range.
+Status validate(const Plan& plan, Isa isa) noexcept;
+
+// The plan made from cache sizes alone, without measuring. nr = 0 leaves the panel width free.
+// max_threads = 0 means one thread. Always valid for `isa`.
+Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                     std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
+
+// A tuned plan and the cell it was tuned for. m is a bucket: it serves every M in (m/2, m].
+struct PlanRow {
+  Isa isa;
+  Kind kind;
+  Shape shape;
+  std::uint32_t m;
+  std::uint32_t max_threads;  // the threads the plan was allowed to use; plan.threads may be fewer
+  Plan plan;
+};
+
+// A view of tuned rows; the rows must outlive it. An exported header defines one as a constant.
+struct PlanTable {
+  std::span<const PlanRow> rows;
+};
+
+enum class PlanOrigin : std::uint8_t {
+  exact,       // a row of this kind, shape, bucket and thread limit
+  borrowed,    // a row of the same shape and width of gate, but another activation, bucket or thread limit
+  analytical,  // no row fits: made from the cache sizes
+};
+std::string_view name(PlanOrigin origin) noexcept;
+
+struct PlanChoice {
+  Plan plan;
+  PlanOrigin origin;
+  const PlanRow* row;  // the row used; null when analytical
+};
+
+// The smallest power of two ≥ m.
+std::uint32_t m_bucket(std::size_t m) noexcept;
+
+// The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: what the table
+// does not hold, or holds invalid, is planned analytically.
+PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                       std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
+
+}  // namespace sluice

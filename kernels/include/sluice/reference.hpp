@@ -1,0 +1,21 @@
+// Owns: the oracle: the FFN in double precision by plain loops, and how far a float32 result may be from it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "sluice/ffn.hpp"
+
+namespace sluice {
+
+// The activation in double precision.
+double reference_activation(Activation activation, double z) noexcept;
+
+// y[m, d_model] in double precision, dense, and for each element the largest |float32 result − y| that the library's
+// arithmetic can produce: the chain error γ(n)·Σ|terms| of each of the products, carried through the activation (its
+// Lipschitz constant and its own rounding) and the down product. `accumulated` (may be null) is the y that an
+// accumulating call starts from, dense. Throws std::bad_alloc.
+void reference_forward(Shape shape, Kind kind, const Weights& weights, const float* x, std::size_t m, std::size_t ldx,
+                       std::span<double> y, std::span<double> bound, const float* accumulated = nullptr);
+
+}  // namespace sluice

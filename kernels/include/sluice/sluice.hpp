@@ -1,0 +1,9 @@
+// Everything a user of the kernels needs.
+#pragma once
+
+#include "sluice/executor.hpp"
+#include "sluice/ffn.hpp"
+#include "sluice/isa.hpp"
+#include "sluice/kind.hpp"
+#include "sluice/plan.hpp"
+#include "sluice/status.hpp"

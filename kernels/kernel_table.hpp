@@ -1,0 +1,114 @@
+// Owns: the contract between the blocked FFN and an instruction set: one constant table of functions per ISA.
+// Internal. An ISA's object exports its table and nothing else; whatever is compiled under wide flags stays in there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/isa.hpp"
+#include "sluice/kind.hpp"
+#include "sluice/plan.hpp"
+
+namespace sluice::detail {
+
+// One B panel slice [k][nr] against `tiles` register tiles of A, all of the same height mr:
+// for each tile: C = C_in + A·B by one ascending chain of FMAs per element.
+struct PanelCall {
+  const float* a;                // packed: tile-major, [k][mr] inside; in place: rows of stride a_row_stride
+  std::ptrdiff_t a_tile_stride;  // floats from one tile to the next
+  std::ptrdiff_t a_row_stride;   // in place only
+  const float* b;
+  const float* c_in;  // partial sums, or the bias row (both strides 0)
+  std::ptrdiff_t c_in_tile_stride;
+  std::ptrdiff_t c_in_row_stride;
+  float* c;  // [tiles][mr][nr]
+  std::size_t tiles;
+  std::size_t k;
+  std::ptrdiff_t b_panel_stride;  // wide kernels only: floats from one panel to the next
+  // Software prefetch, per group of four k steps: `weight_lines` cache lines from weight_prefetch (next panel, to L2),
+  // one from data_prefetch (next slice of A, to L2). Steps in bytes.
+  const char* weight_prefetch;
+  std::ptrdiff_t weight_prefetch_step;
+  std::uint32_t weight_lines;
+  const char* data_prefetch;
+  std::ptrdiff_t data_prefetch_step;
+};
+using PanelKernel = void (*)(const PanelCall& call);
+
+// One tile of few rows against `panels` panels side by side, each a stream of its own: with few accumulators a single
+// panel leaves the FMA latency in the open and too few loads in flight. A packed or in place: rows of stride
+// a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, what starts it at
+// c_in + p·c_in_tile_stride.
+struct WideKernel {
+  PanelKernel run;
+  std::uint32_t panels;
+};
+
+// The microkernels of one panel width; index mr − 1.
+struct PanelKernels {
+  RegisterTile tile;
+  const PanelKernel* packed;
+  const PanelKernel* in_place;
+  const WideKernel* wide;
+  std::uint32_t wide_rows;  // the tallest tile that has a wide kernel
+};
+
+// Where a stage's A stands when packed: slices of kc columns; inside, row tiles; inside, [k][mr].
+// Element (row r of tile with first row r0 and height h, column k of slice [k0, k0 + len)):
+//   base + k0·rows + r0·len + (k − k0)·h + (r − r0).
+struct PackedRows {
+  float* base;
+  std::size_t rows;   // of the whole M-block
+  std::size_t depth;  // columns in all
+  std::size_t kc;
+};
+
+// One finished panel of partial sums [tiles][mr][nr] → H columns [column, column + width) of rows
+// [first_row, first_row + tiles·mr), stored as packed A of the down stage. Gated: width ≤ nr/2, gate in the left
+// half of each row and up in the right; plain: width ≤ nr.
+struct EpilogueCall {
+  const float* c;
+  std::size_t nr;
+  std::size_t mr;
+  std::size_t tiles;
+  std::size_t first_row;
+  PackedRows h;
+  std::size_t column;
+  std::size_t width;
+};
+using Epilogue = void (*)(const EpilogueCall& call);
+
+// rows × columns floats of x (row stride ldx) → [k][mr] of one tile, mr = rows.
+using PackRows = void (*)(const float* x, std::ptrdiff_t ldx, std::size_t rows, std::size_t columns, float* packed);
+
+// Measuring aids: loops whose speed is a roof of the machine. Each returns a value that depends on all its work.
+struct Probes {
+  // FMAs on registers alone; returns the FLOPs done through *flops.
+  float (*fma)(std::size_t iterations, double* flops);
+  // Sums `bytes` (a multiple of 4096) of 64-byte aligned memory as 1, 2 or 4 streams side by side; prefetches `ahead`
+  // bytes (0: none).
+  float (*read)(const float* data, std::size_t bytes, std::size_t ahead, std::size_t streams);
+};
+
+struct KernelTable {
+  Isa isa;
+  std::uint32_t lanes;
+  const PanelKernels* panels;  // the preferred width first
+  std::size_t panel_count;
+  Epilogue gated[activation_count];
+  Epilogue plain[activation_count];
+  PackRows pack_rows;
+  Probes probes;
+};
+
+extern const KernelTable scalar_kernels;
+extern const KernelTable neon_kernels;
+extern const KernelTable avx2_kernels;
+extern const KernelTable avx512_kernels;
+
+// The table of an ISA, null when this build does not hold it.
+const KernelTable* kernel_table(Isa isa) noexcept;
+// The microkernels for a panel width, null when the table has none.
+const PanelKernels* panel_kernels(const KernelTable& table, std::uint32_t nr) noexcept;
+
+}  // namespace sluice::detail

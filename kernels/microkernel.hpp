@@ -1,0 +1,134 @@
+// Owns: the one microkernel template, on mr × vectors, for any batch type. Included by the ISA files only.
+// Simd names the batch type (size, load_unaligned, store_unaligned, a broadcasting constructor) and its fused
+// multiply-add: xsimd 8.1 has none for AVX-512.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.hpp"
+
+namespace sluice::detail {
+namespace {
+
+// Keeps a loop from being unrolled by the compiler's own judgement on top of ours.
+#define SLUICE_INLINE [[gnu::always_inline]] inline
+
+// acc[i][j] += a(i)·b(j) for one k.
+template <class Simd, int mr, int vectors, bool packed>
+SLUICE_INLINE void rank_one(typename Simd::Batch (&acc)[mr][vectors], const float* a, std::ptrdiff_t a_row_stride,
+                            const float* b) {
+  using V = typename Simd::Batch;
+  V row[vectors];
+#pragma GCC unroll 8
+  for (int j = 0; j < vectors; ++j) row[j] = V::load_unaligned(b + j * static_cast<int>(V::size));
+#pragma GCC unroll 16
+  for (int i = 0; i < mr; ++i) {
+    const V broadcast(packed ? a[i] : a[i * a_row_stride]);
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) Simd::accumulate(acc[i][j], broadcast, row[j]);
+  }
+}
+
+template <class Simd, int mr, int vectors, bool packed>
+void panel_kernel(const PanelCall& call) {
+  using V = typename Simd::Batch;
+  constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
+  constexpr std::ptrdiff_t nr = vectors * lanes;
+  const char* weights_ahead = call.weight_prefetch;
+  const char* data_ahead = call.data_prefetch;
+  const std::ptrdiff_t weight_step = call.weight_prefetch_step;
+  const std::ptrdiff_t data_step = call.data_prefetch_step;
+  const std::uint32_t weight_lines = call.weight_lines;
+  const std::ptrdiff_t a_row_stride = call.a_row_stride;
+  const float* a_tile = call.a;
+  const float* c_in = call.c_in;
+  float* c = call.c;
+  for (std::size_t tile = call.tiles; tile != 0; --tile) {
+    V acc[mr][vectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) acc[i][j] = V::load_unaligned(c_in + i * call.c_in_row_stride + j * lanes);
+    const float* a = a_tile;
+    const float* b = call.b;
+    constexpr std::ptrdiff_t a_step = packed ? mr : 1;
+    for (std::size_t group = call.k / 4; group != 0; --group) {
+      for (std::uint32_t line = weight_lines; line != 0; --line) {
+        __builtin_prefetch(weights_ahead, 0, 2);
+        weights_ahead += weight_step;
+      }
+      __builtin_prefetch(data_ahead, 0, 2);
+      data_ahead += data_step;
+#pragma GCC unroll 4
+      for (int step = 0; step < 4; ++step)
+        rank_one<Simd, mr, vectors, packed>(acc, a + step * a_step, a_row_stride, b + step * nr);
+      a += 4 * a_step;
+      b += 4 * nr;
+    }
+    for (std::size_t rest = call.k % 4; rest != 0; --rest) {
+      rank_one<Simd, mr, vectors, packed>(acc, a, a_row_stride, b);
+      a += a_step;
+      b += nr;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) acc[i][j].store_unaligned(c + i * nr + j * lanes);
+    a_tile += call.a_tile_stride;
+    c_in += call.c_in_tile_stride;
+    c += mr * nr;
+  }
+}
+
+// One tile of mr rows against `panels` panels. A(i, k) = a[i·a_row_stride + k·a_tile_stride].
+template <class Simd, int mr, int vectors, int panels>
+void wide_kernel(const PanelCall& call) {
+  using V = typename Simd::Batch;
+  constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
+  constexpr std::ptrdiff_t nr = vectors * lanes;
+  const std::ptrdiff_t a_row = call.a_row_stride;
+  const std::ptrdiff_t a_step = call.a_tile_stride;
+  const std::ptrdiff_t ahead = call.weight_prefetch - reinterpret_cast<const char*>(call.b);
+  V acc[panels][mr][vectors];
+#pragma GCC unroll 8
+  for (int p = 0; p < panels; ++p)
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j)
+        acc[p][i][j] = V::load_unaligned(call.c_in + p * call.c_in_tile_stride + i * call.c_in_row_stride + j * lanes);
+  const float* a = call.a;
+  const float* b = call.b;
+  for (std::size_t k = call.k; k != 0; --k) {
+    V broadcast[mr];
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; ++i) broadcast[i] = V(a[i * a_row]);
+#pragma GCC unroll 8
+    for (int p = 0; p < panels; ++p) {
+      const float* row = b + p * call.b_panel_stride;
+      if (ahead != 0) {
+#pragma GCC unroll 8
+        for (int line = 0; line < nr; line += 16)
+          __builtin_prefetch(reinterpret_cast<const char*>(row + line) + ahead, 0, 2);
+      }
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) {
+        const V column = V::load_unaligned(row + j * lanes);
+#pragma GCC unroll 8
+        for (int i = 0; i < mr; ++i) Simd::accumulate(acc[p][i][j], broadcast[i], column);
+      }
+    }
+    a += a_step;
+    b += nr;
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < panels; ++p)
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) acc[p][i][j].store_unaligned(call.c + (p * mr + i) * nr + j * lanes);
+}
+
+}  // namespace
+}  // namespace sluice::detail

@@ -1,0 +1,38 @@
+// Owns: everything compiled for 64-bit Arm (Advanced SIMD). Exports neon_kernels, nothing else.
+#include <arm_neon.h>
+
+#include <xsimd/xsimd.hpp>
+
+#include "kernels/kernel_family.hpp"
+
+namespace sluice::detail {
+namespace {
+
+struct Neon {
+  using Batch = xsimd::batch<float, xsimd::neon64>;
+
+  [[gnu::always_inline]] static inline Batch fma(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
+  [[gnu::always_inline]] static inline void accumulate(Batch& c, Batch a, Batch b) { c = vfmaq_f32(c, a, b); }
+
+  [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
+    return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(value), 23));
+  }
+
+  [[gnu::always_inline]] static inline void transpose_4x4(const float* source, std::ptrdiff_t source_stride,
+                                                          float* target, std::ptrdiff_t target_stride) {
+    const float32x4x2_t low = vtrnq_f32(vld1q_f32(source), vld1q_f32(source + source_stride));
+    const float32x4x2_t high = vtrnq_f32(vld1q_f32(source + 2 * source_stride), vld1q_f32(source + 3 * source_stride));
+    vst1q_f32(target, vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0])));
+    vst1q_f32(target + target_stride, vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1])));
+    vst1q_f32(target + 2 * target_stride, vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0])));
+    vst1q_f32(target + 3 * target_stride, vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1])));
+  }
+};
+
+constexpr PanelKernels panels[] = {PanelFamily<Neon, 4, 6, 24>::value()};
+
+}  // namespace
+
+constinit const KernelTable neon_kernels = make_table<Neon>(Isa::neon, panels, 1);
+
+}  // namespace sluice::detail

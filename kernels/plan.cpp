@@ -1,0 +1,208 @@
+// Owns: validity of plans, the analytical default, the choice from a table.
+#include "sluice/plan.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <iterator>
+
+#include "kernels/kernel_table.hpp"
+
+namespace sluice {
+namespace {
+
+// Extents beyond this serve no problem that fits an address space of today, and products of two stay in 64 bits.
+constexpr std::uint32_t max_extent = 1U << 28;
+constexpr std::uint32_t max_threads_of_a_plan = 4096;
+constexpr std::uint32_t max_prefetch = 1U << 20;
+
+constexpr std::array schedule_names = {std::string_view("split_columns"), std::string_view("split_rows")};
+
+std::uint32_t round_down(std::size_t value, std::uint32_t unit) noexcept {
+  return static_cast<std::uint32_t>(std::max<std::size_t>(unit, value / unit * unit));
+}
+
+Status check_extent(const char* field, std::uint32_t value) noexcept {
+  if (value == 0 || value > max_extent)
+    return Status::error(Code::invalid_argument, "%s = %u is out of range; expected 1 to %u", field, value, max_extent);
+  return {};
+}
+
+}  // namespace
+
+std::string_view name(Schedule schedule) noexcept {
+  const auto index = static_cast<std::size_t>(schedule);
+  return index < schedule_names.size() ? schedule_names[index] : std::string_view("unknown");
+}
+
+std::optional<Schedule> parse_schedule(std::string_view name) noexcept {
+  const auto* found = std::find(schedule_names.begin(), schedule_names.end(), name);
+  if (found == schedule_names.end()) return std::nullopt;
+  return static_cast<Schedule>(found - schedule_names.begin());
+}
+
+std::string_view name(PlanOrigin origin) noexcept {
+  switch (origin) {
+    case PlanOrigin::exact:
+      return "exact";
+    case PlanOrigin::borrowed:
+      return "borrowed";
+    case PlanOrigin::analytical:
+      return "analytical";
+  }
+  return "unknown";
+}
+
+CacheSizes CacheSizes::of_this_machine() noexcept {
+  CacheSizes sizes;
+#ifdef _SC_LEVEL1_DCACHE_SIZE
+  const auto ask = [](int what, std::size_t& size) {
+    const long answer = sysconf(what);
+    if (answer > 0) size = static_cast<std::size_t>(answer);
+  };
+  ask(_SC_LEVEL1_DCACHE_SIZE, sizes.l1d);
+  ask(_SC_LEVEL2_CACHE_SIZE, sizes.l2);
+  ask(_SC_LEVEL3_CACHE_SIZE, sizes.l3);
+#endif
+  return sizes;
+}
+
+std::span<const RegisterTile> register_tiles(Isa isa) noexcept {
+  // The families as values: the kernel tables hold them beside function pointers.
+  struct Tiles {
+    std::array<RegisterTile, 8> tile{};
+    std::size_t count = 0;
+  };
+  static const auto all = [] {
+    std::array<Tiles, 4> tiles{};
+    for (const Isa each : all_isas()) {
+      const detail::KernelTable* kernels = detail::kernel_table(each);
+      if (kernels == nullptr) continue;
+      Tiles& mine = tiles[static_cast<std::size_t>(each)];
+      for (std::size_t i = 0; i < kernels->panel_count; ++i) mine.tile[mine.count++] = kernels->panels[i].tile;
+    }
+    return tiles;
+  }();
+  const auto index = static_cast<std::size_t>(isa);
+  if (index >= all.size()) return {};
+  return {all[index].tile.data(), all[index].count};
+}
+
+Status validate(const Plan& plan, Isa isa) noexcept {
+  const Tiling& tiling = plan.tiling;
+  const auto tiles = register_tiles(isa);
+  if (tiles.empty())
+    return Status::error(Code::unsupported, "a plan for %s cannot run: this build has no kernels for it",
+                         name(isa).data());
+  const auto tile = std::find_if(tiles.begin(), tiles.end(), [&](RegisterTile t) { return t.nr == tiling.nr; });
+  if (tile == tiles.end())
+    return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", tiling.nr,
+                         name(isa).data(), tiles.front().nr);
+  if (tiling.mr == 0 || tiling.mr > tile->max_mr)
+    return Status::error(Code::invalid_argument, "mr = %u has no microkernel at nr = %u in %s; expected 1 to %u",
+                         tiling.mr, tiling.nr, name(isa).data(), tile->max_mr);
+  struct Extent {
+    const char* field;
+    std::uint32_t value;
+  };
+  for (const auto& [field, value] :
+       {Extent{"kc", tiling.kc}, Extent{"mc", tiling.mc}, Extent{"nc", tiling.nc}, Extent{"fc", tiling.fc}})
+    if (const Status status = check_extent(field, value); !status.ok()) return status;
+  for (const auto& [field, value] : {Extent{"nc", tiling.nc}, Extent{"fc", tiling.fc}})
+    if (value % tiling.nr != 0)
+      return Status::error(Code::invalid_argument, "%s = %u is not a multiple of nr = %u", field, value, tiling.nr);
+  if (tiling.prefetch > max_prefetch)
+    return Status::error(Code::invalid_argument, "prefetch = %u is out of range; expected 0 to %u bytes",
+                         tiling.prefetch, max_prefetch);
+  if (static_cast<std::size_t>(tiling.schedule) >= schedule_names.size())
+    return Status::error(Code::invalid_argument, "schedule %u is unknown; expected split_columns or split_rows",
+                         static_cast<unsigned>(tiling.schedule));
+  if (plan.threads == 0 || plan.threads > max_threads_of_a_plan)
+    return Status::error(Code::invalid_argument, "threads = %u is out of range; expected 1 to %u", plan.threads,
+                         max_threads_of_a_plan);
+  return {};
+}
+
+Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                     std::uint32_t max_threads, std::uint32_t nr) noexcept {
+  const auto tiles = register_tiles(isa);
+  if (tiles.empty()) return {};
+  const auto* found =
+      std::find_if(tiles.data(), tiles.data() + tiles.size(), [&](RegisterTile t) { return t.nr == nr; });
+  const RegisterTile tile = found == tiles.data() + tiles.size() ? tiles.front() : *found;
+  const std::size_t rows = std::clamp<std::size_t>(m, 1, max_extent);
+
+  Plan plan;
+  Tiling& tiling = plan.tiling;
+  tiling.nr = tile.nr;
+  tiling.mr = tile.max_mr;
+  tiling.fc = max_extent / tile.nr * tile.nr;
+  tiling.schedule = Schedule::split_columns;
+  if (rows <= tile.max_mr) {
+    // One row tile: the weights are one stream, read once; slices would only break it up.
+    tiling.kc = max_extent;
+    tiling.mc = static_cast<std::uint32_t>(rows);
+    tiling.nc = tile.nr * 8;
+    // Few rows: the processor's own prefetcher follows the stream, and a long distance only costs (M = 1: 0.74 of the
+    // read roof at 4 KiB, 0.95 at 1 KiB); more rows: it falls behind (M = 8: 0.68 at 1 KiB, 0.84 at 8 KiB).
+    tiling.prefetch = rows <= 4 ? 1024 : 8192;
+    tiling.pack_x = rows > 1;
+  } else {
+    // A B panel slice, an A tile slice and two C tiles share L1 with room for what streams through.
+    const std::size_t l1_floats = caches.l1d * 7 / 10 / sizeof(float);
+    tiling.kc = std::min(256U, round_down(l1_floats / (tile.nr + tile.max_mr), 16));
+    // An M-block's slice of A (two of them in flight) stays within a quarter of L2, its C block within half.
+    const std::size_t l2_floats = caches.l2 / sizeof(float);
+    const std::size_t block_rows = std::clamp<std::size_t>(l2_floats / 4 / (2 * tiling.kc), tile.max_mr, 256);
+    tiling.mc = static_cast<std::uint32_t>(std::min(rows, block_rows));
+    tiling.nc = round_down(l2_floats / 2 / tiling.mc, tile.nr);
+    tiling.nc = std::min(tiling.nc, round_down(512, tile.nr));
+    tiling.prefetch = tile.nr * 64;
+    tiling.pack_x = true;
+  }
+  // A thread is worth its wake-up (some microseconds) from about a million FLOPs on, and needs a panel of its own.
+  const double work = flops(kind, shape, rows) / 1e6;
+  const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + tile.nr - 1) / tile.nr;
+  const double most =
+      std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),
+                static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_threads_of_a_plan)});
+  plan.threads = static_cast<std::uint32_t>(most);
+  return plan;
+}
+
+std::uint32_t m_bucket(std::size_t m) noexcept {
+  return std::bit_ceil(static_cast<std::uint32_t>(std::clamp<std::size_t>(m, 1, max_extent)));
+}
+
+PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                       std::uint32_t max_threads, std::uint32_t nr) noexcept {
+  const std::uint32_t threads = std::max(1U, max_threads);
+  const std::uint32_t bucket = m_bucket(m);
+  const PlanRow* best = nullptr;
+  // Lower is nearer: first the thread limit, then the bucket (the next higher, else the highest), then the activation.
+  std::array<std::uint64_t, 3> best_distance{};
+  for (const PlanRow& row : table.rows) {
+    if (row.isa != isa || row.kind.gated != kind.gated || !(row.shape == shape) || row.plan.threads > threads) continue;
+    if ((nr != 0 && row.plan.tiling.nr != nr) || !validate(row.plan, isa).ok()) continue;
+    const std::uint32_t row_bucket = m_bucket(row.m);
+    // A plan for one row tile would read all weights again for each further tile: too small is far.
+    const std::uint64_t bucket_distance = row_bucket >= bucket ? row_bucket - bucket : std::uint64_t{1} << 32U;
+    const std::array<std::uint64_t, 3> distance = {
+        static_cast<std::uint64_t>(row.max_threads > threads ? row.max_threads - threads : threads - row.max_threads),
+        row_bucket >= bucket ? bucket_distance : bucket_distance + bucket - row_bucket, row.kind == kind ? 0U : 1U};
+    if (best == nullptr || distance < best_distance) {
+      best = &row;
+      best_distance = distance;
+    }
+  }
+  // Small-M rows say nothing about many rows: from one bucket on to a larger one only plans of full tiles carry over.
+  if (best != nullptr && m_bucket(best->m) < bucket && best->m < 64) best = nullptr;
+  if (best == nullptr)
+    return {analytical_plan(caches, isa, kind, shape, m, threads, nr), PlanOrigin::analytical, nullptr};
+  const bool exact = best->kind == kind && m_bucket(best->m) == bucket && best->max_threads == threads;
+  return {best->plan, exact ? PlanOrigin::exact : PlanOrigin::borrowed, best};
+}
+
+}  // namespace sluice

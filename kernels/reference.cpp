@@ -1,0 +1,216 @@
+// Owns: the oracle in double precision and the error bound of the library's float32 arithmetic, element by element.
+// Does not own: who compares with it (the tuner's verification, the tests).
+#include "sluice/reference.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+// Half a unit in the last place of 1.0f: the largest relative error of one rounding to nearest.
+constexpr double kUnitRoundoff = 0x1p-24;
+// Half of the smallest float: the largest absolute error of one rounding in the range of denormals.
+constexpr double kUnderflow = 0x1p-150;
+// The oracle's own roundings are 2⁻²⁹ of the float32 ones; this factor on the bound covers them.
+constexpr double kOracleMargin = 1.0 + 0x1p-20;
+// The library's activation polynomials are allowed this many units of roundoff.
+constexpr double kActivationRoundings = 8.0;
+// Their exponentials may lose numbers below the smallest normal float.
+constexpr double kActivationUnderflow = 0x1p-126;
+
+// γ(n) bounds the relative error of n roundings one after the other (Higham, Accuracy and Stability of Numerical
+// Algorithms, 2nd edition, lemma 3.1).
+double accumulated_roundoff(std::size_t roundings) noexcept {
+  const double nu = static_cast<double>(roundings) * kUnitRoundoff;
+  return nu < 1.0 ? nu / (1.0 - nu) : HUGE_VAL;
+}
+
+// The largest slope, rounded up. sigmoid: 1/4 at 0. silu: 1.09984 at z = 2.3994, where z·tanh(z/2) = 2. gelu: at √2,
+// Φ(√2) + √2·φ(√2) = 1.12890. gelu_tanh: 1.12900 at 1.4185, found by bisection of its second derivative.
+double lipschitz(Activation activation) noexcept {
+  switch (activation) {
+    case Activation::identity:
+    case Activation::relu:
+      return 1.0;
+    case Activation::sigmoid:
+      return 0.25;
+    case Activation::silu:
+      return 1.0999;
+    case Activation::gelu:
+      return 1.1290;
+    case Activation::gelu_tanh:
+      return 1.1291;
+  }
+  return HUGE_VAL;
+}
+
+// |float32 activation(z) − activation(z)| for a float z.
+double activation_error(Activation activation, double magnitude) noexcept {
+  switch (activation) {
+    case Activation::identity:
+    case Activation::relu:
+      return 0.0;
+    case Activation::sigmoid:
+      return kActivationRoundings * kUnitRoundoff + kActivationUnderflow;
+    case Activation::silu:
+    case Activation::gelu:
+    case Activation::gelu_tanh:
+      return kActivationRoundings * kUnitRoundoff * magnitude + kActivationUnderflow;
+  }
+  return HUGE_VAL;
+}
+
+double logistic(double z) noexcept { return 1.0 / (1.0 + std::exp(-z)); }
+
+// A row-major table of values, each with the largest distance of its float32 counterpart.
+struct Estimate {
+  std::vector<double> value, error;
+
+  explicit Estimate(std::size_t size) : value(size), error(size) {}
+};
+
+// value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
+// can do. On entry value and error hold the start of each chain.
+void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, std::size_t width,
+              std::size_t roundings, std::span<double> value, std::span<double> error) {
+  const double gamma = accumulated_roundoff(roundings);
+  // error += Σ (γ·(|input| + its error) + its error)·|w|
+  std::vector<double> coefficient(m * depth);
+  for (std::size_t at = 0; at < coefficient.size(); ++at) {
+    coefficient[at] = gamma * (std::abs(input.value[at]) + input.error[at]) + input.error[at];
+  }
+  // Weights are read once, in the order they are stored.
+  if (weights.order == Order::in_out) {
+    const std::size_t ld = weights.ld != 0 ? weights.ld : width;
+    for (std::size_t k = 0; k < depth; ++k) {
+      const float* row = weights.data + k * ld;
+      for (std::size_t i = 0; i < m; ++i) {
+        const double x = input.value[i * depth + k];
+        const double c = coefficient[i * depth + k];
+        double* values = value.data() + i * width;
+        double* errors = error.data() + i * width;
+        for (std::size_t n = 0; n < width; ++n) {
+          const double w = row[n];
+          values[n] += x * w;
+          errors[n] += c * std::abs(w);
+        }
+      }
+    }
+  } else {
+    const std::size_t ld = weights.ld != 0 ? weights.ld : depth;
+    for (std::size_t n = 0; n < width; ++n) {
+      const float* column = weights.data + n * ld;
+      for (std::size_t i = 0; i < m; ++i) {
+        double sum = value[i * width + n];
+        double spread = error[i * width + n];
+        for (std::size_t k = 0; k < depth; ++k) {
+          const double w = column[k];
+          sum += input.value[i * depth + k] * w;
+          spread += coefficient[i * depth + k] * std::abs(w);
+        }
+        value[i * width + n] = sum;
+        error[i * width + n] = spread;
+      }
+    }
+  }
+  for (double& e : error) {
+    e = (e + static_cast<double>(roundings) * kUnderflow) * kOracleMargin;
+  }
+}
+
+// One of the up stage's products, before the activation.
+Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, const float* bias) {
+  Estimate z(m * shape.d_ff);
+  const std::size_t roundings = shape.d_model + 1;
+  const double gamma = accumulated_roundoff(roundings);
+  if (bias != nullptr) {
+    for (std::size_t at = 0; at < z.value.size(); ++at) {
+      z.value[at] = bias[at % shape.d_ff];
+      z.error[at] = gamma * std::abs(z.value[at]);
+    }
+  }
+  multiply(x, m, shape.d_model, weights, shape.d_ff, roundings, z.value, z.error);
+  return z;
+}
+
+void activate(Activation activation, Estimate& z) {
+  for (std::size_t at = 0; at < z.value.size(); ++at) {
+    const double own = activation_error(activation, std::abs(z.value[at]) + z.error[at]);
+    z.value[at] = reference_activation(activation, z.value[at]);
+    z.error[at] = (lipschitz(activation) * z.error[at] + own) * kOracleMargin;
+  }
+}
+
+// a ⊗= b, with the rounding of the product.
+void scale(Estimate& a, const Estimate& b) {
+  for (std::size_t at = 0; at < a.value.size(); ++at) {
+    const double reach_a = std::abs(a.value[at]) + a.error[at];
+    const double reach_b = std::abs(b.value[at]) + b.error[at];
+    const double carried = a.error[at] * reach_b + std::abs(a.value[at]) * b.error[at];
+    a.value[at] *= b.value[at];
+    a.error[at] = (carried + kUnitRoundoff * reach_a * reach_b + kUnderflow) * kOracleMargin;
+  }
+}
+
+}  // namespace
+
+double reference_activation(Activation activation, double z) noexcept {
+  constexpr double inverse_sqrt2 = 0.70710678118654752440;
+  constexpr double sqrt_2_over_pi = 0.79788456080286535588;
+  switch (activation) {
+    case Activation::identity:
+      return z;
+    case Activation::sigmoid:
+      return logistic(z);
+    case Activation::relu:
+      return z < 0.0 ? 0.0 : z;
+    case Activation::gelu:
+      // (1 + erf(t))/2 = erfc(−t)/2, without the cancellation.
+      return z * (0.5 * std::erfc(-z * inverse_sqrt2));
+    case Activation::gelu_tanh:
+      // (1 + tanh(t))/2 = sigmoid(2t), without the cancellation.
+      return z * logistic(2.0 * sqrt_2_over_pi * (z + 0.044715 * z * z * z));
+    case Activation::silu:
+      return z * logistic(z);
+  }
+  return std::nan("");
+}
+
+void reference_forward(Shape shape, Kind kind, const Weights& weights, const float* x, std::size_t m, std::size_t ldx,
+                       std::span<double> y, std::span<double> bound, const float* accumulated) {
+  Estimate input(m * shape.d_model);
+  const std::size_t row_stride = ldx != 0 ? ldx : shape.d_model;
+  for (std::size_t i = 0; i < m; ++i) {
+    std::copy_n(x + i * row_stride, shape.d_model,
+                input.value.begin() + static_cast<std::ptrdiff_t>(i * shape.d_model));
+  }
+
+  Estimate h = product(input, m, shape, weights.up, weights.up_bias);
+  if (kind.gated) {
+    Estimate gate = product(input, m, shape, weights.gate, weights.gate_bias);
+    activate(kind.activation, gate);
+    scale(gate, h);
+    h = std::move(gate);
+  } else {
+    activate(kind.activation, h);
+  }
+
+  // The chain's start costs at most one rounding (stored y plus bias), every step of it one more.
+  const std::size_t roundings = shape.d_ff + 1;
+  const double gamma = accumulated_roundoff(roundings);
+  for (std::size_t at = 0; at < m * shape.d_model; ++at) {
+    const double bias = weights.down_bias != nullptr ? weights.down_bias[at % shape.d_model] : 0.0;
+    const double stored = accumulated != nullptr ? accumulated[at] : 0.0;
+    y[at] = stored + bias;
+    bound[at] = gamma * (std::abs(stored) + std::abs(bias));
+  }
+  const std::size_t size = m * shape.d_model;
+  multiply(h, m, shape.d_ff, weights.down, shape.d_model, roundings, y.first(size), bound.first(size));
+}
+
+}  // namespace sluice

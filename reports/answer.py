@@ -1,0 +1,277 @@
+"""Says the answer in sentences.
+
+Owns: number formats, the one or two sentences per model that open the report, the list of what is missing, and the
+JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
+"""
+
+from dataclasses import dataclass
+from statistics import median
+
+from comparison import BASELINE, IDEAL
+from results import GATED_KINDS
+
+KIND_NAMES = {
+    "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "silu": "SiLU", "swiglu": "SwiGLU", "geglu": "GEGLU",
+    "geglu_tanh": "GEGLU (tanh)", "reglu": "ReGLU", "glu": "GLU", "bilinear": "Bilinear"}
+ISA_NAMES = {"scalar": "scalar", "neon": "NEON", "avx2": "AVX2", "avx512": "AVX-512"}
+ISA_ORDER = tuple(ISA_NAMES)
+ROOF_NAMES = {"fma": "FMA peak", "read": "read bandwidth"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the first screen says about one workload."""
+
+    label: str
+    heading: str        # kind, ISA
+    sentences: list
+    matrix: list        # as matrix() makes it
+
+
+def kind_name(kind):
+    return KIND_NAMES.get(kind, kind)
+
+
+def isa_name(isa):
+    return ISA_NAMES.get(isa, isa)
+
+
+def isa_rank(isa):
+    """Sorts ISAs from narrow to wide; one that is not listed comes first."""
+    return (ISA_ORDER.index(isa) if isa in ISA_ORDER else -1, isa)
+
+
+def threads_name(threads):
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def signed(value, digits=1):
+    """A number with a true minus sign; a rounded zero has no sign."""
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text[1:] if float(f"{value:.{digits}f}") == 0 else text
+
+
+def percent(value, digits=1):
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def toll_interval(estimate):
+    return f"[{signed(100 * (estimate.low - 1))}, {signed(100 * (estimate.high - 1))}]"
+
+
+def ratio_interval(estimate):
+    return f"[{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def at_m(cells):
+    """'at M = 1, 4', with the thread counts when there are several: merged where their M are the same."""
+    lists = {}
+    for threads in sorted({cell.threads for cell in cells}):
+        ms = ", ".join(str(cell.m) for cell in sorted(cells, key=lambda cell: cell.m) if cell.threads == threads)
+        lists.setdefault(ms, []).append(str(threads))
+    return "at M = " + " and M = ".join(
+        f"{ms} ({' and '.join(counts)} {'thread' if counts == ['1'] else 'threads'})" for ms, counts in lists.items())
+
+
+def spread(values, form, unit):
+    """'a to b unit', or one value when they print alike."""
+    low, high = form(min(values)), form(max(values))
+    return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
+
+
+def by_verdict(comparisons):
+    groups = {}
+    for comparison in comparisons:
+        verdict = comparison.verdict if comparison.estimate.half_width is not None else "unpaired"
+        groups.setdefault(verdict, []).append(comparison)
+    order = ("tied", "slower", "faster", "inconclusive", "unpaired")
+    return [(verdict, groups[verdict]) for verdict in order if verdict in groups]
+
+
+def phrase(comparisons, words, form, unit):
+    """What one workload costs: for each verdict the ratios, their interval (or the hull of several) and the M."""
+    parts = []
+    for verdict, group in by_verdict(comparisons):
+        where = at_m([comparison.gated for comparison in group])
+        if verdict == "unpaired":
+            parts.append(f"inconclusive {where} (fewer than two undisturbed rounds in common)")
+            continue
+        estimates = [comparison.estimate for comparison in group]
+        low, high = min(estimate.low for estimate in estimates), max(estimate.high for estimate in estimates)
+        within = "interval" if len(estimates) == 1 else "intervals within"
+        parts.append(f"{words[verdict]} {spread([estimate.ratio for estimate in estimates], form, unit)} "
+                     f"({within} [{form(low)}, {form(high)}]) {where}")
+    return "; ".join(parts)
+
+
+def budget_phrase(comparisons):
+    words = {"tied": "tied with ReLU,", "slower": "a toll of", "faster": "faster than ReLU,",
+             "inconclusive": "inconclusive,"}
+    return phrase(comparisons, words, lambda ratio: signed(100 * (ratio - 1)), " %")
+
+
+def width_phrase(comparisons):
+    words = {"tied": "the ideal,", "slower": "above the ideal,", "faster": "below the ideal,",
+             "inconclusive": "not told from the ideal (inconclusive),"}
+    return phrase(comparisons, words, lambda ratio: f"{ratio:.3f}", "×")
+
+
+def headline_kind(cells):
+    """SwiGLU, or the first gated kind there is, or the first plain kind."""
+    present = {cell.kind for cell in cells}
+    return next((kind for kind in GATED_KINDS if kind in present), next(iter(sorted(present)), None))
+
+
+def headline_isa(cells):
+    """The widest ISA among the cells."""
+    return max({cell.isa for cell in cells}, key=isa_rank)
+
+
+def roof_sentence(cells):
+    """How near a kind comes to the roof that binds it."""
+    parts = []
+    for roof, name in ROOF_NAMES.items():
+        bound = [cell for cell in cells if cell.roof == roof and cell.roof_fraction is not None]
+        if bound:
+            fractions = [100 * cell.roof_fraction for cell in bound]
+            share = spread(fractions, lambda value: f"{value:.0f}", " %")
+            parts.append(f"{share} of the measured {name} {at_m(bound)}")
+    return "Share of the roof: " + "; ".join(parts) + "." if parts else "Share of the roof: not known."
+
+
+def matrix(cells, comparisons):
+    """The small table under the sentences: (threads, rows of M, toll, equal width, share of the roof) per thread count.
+    A toll or width is (text, interval, verdict)."""
+    found = {(comparison.what, comparison.gated.threads, comparison.gated.m): comparison for comparison in comparisons}
+    groups = {}
+    for cell in sorted(cells, key=lambda cell: (cell.threads, cell.m)):
+        budget, width = (matrix_entry(found.get((what, cell.threads, cell.m))) for what in ("budget", "width"))
+        groups.setdefault(threads_name(cell.threads), []).append(
+            (cell.m, budget, width, percent(cell.roof_fraction, 0)))
+    return list(groups.items())
+
+
+def matrix_entry(comparison):
+    if comparison is None:
+        return ("–", "", "")
+    estimate, budget = comparison.estimate, comparison.what == "budget"
+    if estimate.half_width is None:
+        return ("?", "no pairs", "inconclusive")
+    # A sign beside the colour, for those who do not see it and for print.
+    mark = {"tied": "≈ ", "inconclusive": "? "}.get(comparison.verdict, "")
+    text = mark + (f"{signed(100 * comparison.toll)} %" if budget else f"{estimate.ratio:.3f}×")
+    return (text, toll_interval(estimate) if budget else ratio_interval(estimate), comparison.verdict)
+
+
+def answers(workloads, cells, comparisons):
+    """The first screen: one Answer for each gated workload."""
+    found = []
+    for workload in workloads:
+        own = [cell for cell in cells if cell.gated and workload.owns(cell)]
+        if not own:
+            continue
+        isa = headline_isa(own)
+        own = [cell for cell in own if cell.isa == isa]
+        kind = headline_kind(own)
+        own = [cell for cell in own if cell.kind == kind]
+        keys = {cell.key for cell in own}
+        pairs = {what: [comparison for comparison in comparisons
+                        if comparison.what == what and comparison.gated.key in keys] for what in IDEAL}
+        measured = {"budget": budget_phrase(pairs["budget"]), "width": width_phrase(pairs["width"])}
+        absent = "not measured, the results hold no {} cell of {}×{:g} beside it"
+        sentences = [
+            "At equal budget (the parameters and FLOPs of ReLU): " + (measured["budget"] or absent.format(
+                BASELINE, workload.d_model, 1.5 * workload.d_ff)) + ".",
+            "At equal width (the d_ff of ReLU, 1.5× the FLOPs, ideal 1.5×): " + (measured["width"] or absent.format(
+                BASELINE, workload.d_model, workload.d_ff)) + ".",
+            roof_sentence(own)]
+        found.append(Answer(workload.label, f"{kind_name(kind)} against ReLU, {isa_name(isa)}", sentences,
+                            matrix(own, pairs["budget"] + pairs["width"])))
+    return found
+
+
+def overview(cells, comparisons):
+    """The sentence above all others: verdict counts of the headline kind, and the roof over its cells."""
+    gated = [cell for cell in cells if cell.gated]
+    if not gated:
+        return "No gated kind was measured, so there is nothing to compare with ReLU."
+    kind = headline_kind(gated)
+    tolls = [comparison for comparison in comparisons if comparison.what == "budget" and comparison.gated.kind == kind]
+    if tolls:
+        counts = {verdict: sum(toll.verdict == verdict for toll in tolls)
+                  for verdict in ("tied", "slower", "faster", "inconclusive")}
+        cells_of = f"{len(tolls)} measured cell" + ("s" if len(tolls) != 1 else "")
+        text = (f"Over every shape, ISA, thread count and M, {kind_name(kind)} at equal budget is tied with ReLU in "
+                f"{counts['tied']} of {cells_of}, slower in {counts['slower']}, faster in "
+                f"{counts['faster']}, inconclusive in {counts['inconclusive']}.")
+    else:
+        text = f"{kind_name(kind)} has no ReLU baseline of equal budget in these results."
+    fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
+    if fractions:
+        text += (f" It runs at {percent(min(fractions), 0)} to {percent(max(fractions), 0)} of the measured roof, "
+                 f"median {percent(median(fractions), 0)}.")
+    return text
+
+
+def missing_parts(profile, results, cells, comparisons):
+    """What the report cannot say, and what would let it."""
+    notes = []
+    gated = [cell for cell in cells if cell.gated]
+    if not cells:
+        notes.append("The results hold no measured cell; run sluice bench.")
+    elif not gated:
+        notes.append("No gated kind was measured; run sluice bench with --kind relu,swiglu.")
+    for what, width in (("budget", "1.5·d_ff"), ("width", "the same d_ff")):
+        having = {comparison.gated.key for comparison in comparisons if comparison.what == what}
+        lone = [cell for cell in gated if cell.key not in having]
+        if lone:
+            some = ", ".join(cell.name for cell in lone[:3]) + (", …" if len(lone) > 3 else "")
+            notes.append(f"No ReLU baseline of equal {what} (relu at {width}, same M, ISA and threads) for {len(lone)} "
+                         f"of {len(gated)} gated cells: {some}. Run sluice bench with relu among --kind.")
+    unpaired = [comparison for comparison in comparisons if comparison.estimate.half_width is None]
+    if unpaired:
+        notes.append(f"{len(unpaired)} of {len(comparisons)} comparisons have fewer than two undisturbed rounds in "
+                     "common and stay inconclusive; measure longer or on a quieter machine.")
+    contended = [cell.name for cell in cells if cell.contended]
+    if contended:
+        notes.append("Every sample was contended, so speed and fractions are lower bounds: "
+                     f"{', '.join(contended)}.")
+    notes += [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed]
+    if gated and len({cell.m for cell in gated}) == 1:
+        notes.append(f"Only M = {gated[0].m} was measured, so nothing is said about other M; give --m a list.")
+    if cells and len({cell.threads for cell in cells}) == 1:
+        notes.append(f"Only {threads_name(cells[0].threads)} was measured, so thread scaling is unknown; "
+                     "give --threads a list.")
+    if cells and any(cell.roof_fraction is None for cell in cells):
+        notes.append("Some cells have no roof fraction; they are absent from the roof plots.")
+    if not results.fma_roofs and not profile.fma_roofs:
+        notes.append("Neither file holds a measured FMA roof; run sluice bench or sluice tune.")
+    if not profile.plans:
+        notes.append("The profile holds no tuned plan; run sluice tune.")
+    elif not any(plan.get("measured") for plan in profile.plans):
+        notes.append("No plan of the profile was measured against the analytical default; run sluice tune.")
+    return notes + results.skipped
+
+
+def doubts(profile, results):
+    """Reasons to doubt that the two files belong together."""
+    ours, theirs = profile.machine.get("fingerprint"), results.machine.get("fingerprint")
+    if ours and theirs and ours != theirs:
+        return [f"the profile is of machine {ours}, the results of {theirs}; "
+                "tuned plans and results are not comparable"]
+    return []
+
+
+def summary(comparisons, notes, files):
+    """The document that --json prints."""
+    rows = []
+    for comparison in comparisons:
+        gated, estimate = comparison.gated, comparison.estimate
+        rows.append({
+            "models": list(gated.models), "d_model": gated.d_model, "d_ff": gated.d_ff, "weights": gated.weights,
+            "kind": gated.kind, "baseline": comparison.baseline.kind, "baseline_d_ff": comparison.baseline.d_ff,
+            "comparison": comparison.what, "ideal": IDEAL[comparison.what], "isa": gated.isa,
+            "threads": gated.threads, "m": gated.m, "ratio": estimate.ratio, "low": estimate.low,
+            "high": estimate.high, "pairs": estimate.pairs, "verdict": comparison.verdict, "toll": comparison.toll,
+            "cell": gated.name, "baseline_cell": comparison.baseline.name})
+    return {"schema": "sluice-report", "schema_version": 1, "comparisons": rows, "missing": notes, "files": files}

@@ -1,0 +1,83 @@
+"""Puts the page and the Markdown summary together.
+
+Owns: which figure and table stands where, and the templates' surroundings. Returns the files of the report as bytes;
+writing them is __main__.py's.
+"""
+
+import re
+from pathlib import Path
+
+import jinja2
+
+import answer
+import figures
+import quality_figures
+import tables
+from comparison import IDEAL, TIED_HALF_WIDTH
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def environment():
+    surroundings = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=lambda name: bool(name) and ".html" in name,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    surroundings.filters["markdown"] = escape_markdown
+    return surroundings
+
+
+def escape_markdown(text):
+    """Plain text inside a Markdown table or paragraph, whatever characters a file put into it."""
+    return re.sub(r"([\\`*_<>|#\[\]~])", r"\\\1", " ".join(str(text).split()))
+
+
+def build(profile, results, workloads, comparisons, notes, doubts):
+    """{file name: bytes} of the whole report."""
+    cells = results.cells
+    fma_roofs = results.fma_roofs or profile.fma_roofs
+    read_roofs = results.read_roofs or profile.read_roofs
+    machine = results.machine or profile.machine
+    groups = {
+        "cost": [figure for workload in workloads
+                 for figure in figures.cost_figures(workload, cells, comparisons)
+                 + figures.speed_figures(workload, cells)],
+        "roof": [figure for workload in workloads for figure in figures.roof_figures(workload, cells)],
+        "roofline": figures.roofline_figures(cells, fma_roofs, read_roofs),
+        "tuned": quality_figures.tuned_figures(profile.plans),
+        "scaling": [figure for workload in workloads for figure in quality_figures.scaling_figures(workload, cells)],
+        "noise": quality_figures.noise_figures(cells, comparisons),
+    }
+    # A pull request takes 65 536 characters: the summary lists the headline kinds, the page every kind.
+    headline = [comparison for comparison in comparisons if comparison.gated.kind == answer.headline_kind(
+        [cell for cell in cells if cell.d_model == comparison.gated.d_model and cell.d_ff == comparison.gated.d_ff])]
+    measurement = results.context.get("measurement")
+    values = {
+        "cpu": str(machine.get("cpu") or "this machine"),
+        "version": str(results.context.get("sluice_version") or "unknown"),
+        "date": str(results.context.get("date") or "unknown"),
+        "overview": answer.overview(cells, comparisons),
+        "answers": answer.answers(workloads, cells, comparisons),
+        "notes": notes, "doubts": doubts, "figures": groups,
+        "tied_percent": f"{100 * TIED_HALF_WIDTH:g} %",
+        "budget": tables.comparison_table("budget", comparisons, cells),
+        "width": tables.comparison_table("width", comparisons, cells),
+        "summary_tables": [tables.comparison_table(what, headline, cells) for what in IDEAL],
+        "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),
+        "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells),
+        "machine": tables.facts(machine),
+        "measurement": tables.facts(measurement) if isinstance(measurement, dict) else [],
+        "profile_use": tables.facts(results.context["profile"])
+        if isinstance(results.context.get("profile"), dict) else [],
+        "commands": [("profile", tables.command_line(profile.document.get("command")),
+                      str(profile.document.get("created") or "unknown date"),
+                      str(profile.document.get("sluice_version") or "unknown")),
+                     ("results", tables.command_line(results.context.get("command")),
+                      str(results.context.get("date") or "unknown date"),
+                      str(results.context.get("sluice_version") or "unknown"))],
+    }
+    surroundings = environment()
+    files = {"index.html": surroundings.get_template("report.html.j2").render(values).encode("utf-8", "replace"),
+             "report.md": surroundings.get_template("report.md.j2").render(values).encode("utf-8", "replace")}
+    for group in groups.values():
+        files |= {f"{figure.name}.png": figure.png for figure in group}
+    return files

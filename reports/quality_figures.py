@@ -1,0 +1,134 @@
+"""Draws the figures about tuning, scaling and noise.
+
+Owns: tuned plans against the analytical default, thread scaling, the noise audit. The figures about the cost of the
+gate and the roofs are figures.py's.
+"""
+
+from answer import headline_isa, headline_kind, isa_name, kind_name, percent, ratio_interval, threads_name
+from comparison import TIED_HALF_WIDTH, order
+from drawing import INK, SERIES, canvas, compact, file_name, finish, legend_above, set_m_axis
+from figures import series_style
+
+LONGEST_FOREST = 24     # tuned plans per figure; more would not be readable on one screen
+
+
+def plan_label(plan):
+    return (f"{kind_name(plan['kind'])} {plan['d_model']}×{plan['d_ff']}, M {plan['m']}, {isa_name(plan['isa'])}, "
+            f"≤ {threads_name(plan['max_threads'])}")
+
+
+def plan_order(plan):
+    return (plan["d_model"], plan["d_ff"], plan["isa"], plan["kind"], plan["max_threads"], plan["m"])
+
+
+def tuned_figures(plans):
+    """Time of the tuned plan over the analytical default's: a figure per shape and ISA, a row per plan."""
+    groups = {}
+    for plan in sorted(plans, key=plan_order):
+        if plan.get("measured"):
+            groups.setdefault((plan["d_model"], plan["d_ff"], plan["isa"]), []).append(plan)
+    return [tuned_figure(group[start:start + LONGEST_FOREST], start // LONGEST_FOREST + 1)
+            for group in groups.values() for start in range(0, len(group), LONGEST_FOREST)]
+
+
+def tuned_figure(plans, part):
+    drawing, (axes,) = canvas(height=0.9 + 0.21 * len(plans))
+    axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    for row, plan in enumerate(plans):
+        ratio, low, high = (plan["measured"][key] for key in ("ratio_to_default", "ratio_low", "ratio_high"))
+        # A ratio outside its own interval would make a negative bar, which matplotlib refuses.
+        axes.errorbar(ratio, row, xerr=[[max(ratio - low, 0)], [max(high - ratio, 0)]], capsize=2.5, marker="o",
+                      color=SERIES[1])
+    axes.set_yticks(range(len(plans)), [f"{kind_name(plan['kind'])}, M {plan['m']}, "
+                                        f"≤ {threads_name(plan['max_threads'])}" for plan in plans], fontsize=8)
+    axes.set_ylim(len(plans) - 0.4, -0.6)
+    axes.xaxis.set_major_formatter(compact)
+    axes.set_xlabel("time, tuned ÷ default")
+    first = plans[0]
+    shape = f"{first['d_model']}×{first['d_ff']}"
+    suffix = [part] if part > 1 else []
+    return finish(
+        drawing, file_name("tuned", shape, first["isa"], *suffix),
+        f"Tuned against default: {shape}, {isa_name(first['isa'])}" + (f", part {part}" if part > 1 else ""),
+        "Left of the dashed line the tuned plan is faster. Bars are 95 % intervals of the paired ratio. A mark at "
+        "exactly 1 without a bar is the analytical default itself, which won.",
+        f"Time ratio of {len(plans)} tuned plans to the analytical default with intervals, {shape}.",
+        ["plan", "ratio", "95 % interval", "verdict"],
+        [[plan_label(plan), f"{plan['measured']['ratio_to_default']:.3f}",
+          f"[{plan['measured']['ratio_low']:.3f}, {plan['measured']['ratio_high']:.3f}]",
+          plan["measured"].get("verdict") or "–"] for plan in plans])
+
+
+def scaling_rows(cells):
+    """(cell, speed-up over the same cell with one thread) for every cell with more threads."""
+    single = {cell.key[:5] + cell.key[6:]: cell for cell in cells if cell.threads == 1}
+    return [(cell, single[cell.key[:5] + cell.key[6:]].time_ns / cell.time_ns)
+            for cell in sorted(cells, key=order) if cell.threads > 1 and cell.key[:5] + cell.key[6:] in single]
+
+
+def scaling_figures(workload, cells):
+    own = [(cell, speedup) for cell, speedup in scaling_rows(cells) if workload.owns(cell)]
+    if not own:
+        return []
+    isa = headline_isa([cell for cell, _ in own])
+    kind = headline_kind([cell for cell, _ in own if cell.isa == isa])
+    own = [(cell, speedup) for cell, speedup in own if (cell.isa, cell.kind) == (isa, kind)]
+    drawing, (axes,) = canvas(height=3.1)
+    counts = sorted({cell.threads for cell, _ in own})
+    for index, threads in enumerate(counts):
+        line = [(cell.m, speedup) for cell, speedup in own if cell.threads == threads]
+        style = series_style(index)
+        axes.axhline(threads, color=style["color"], linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.plot(*zip(*line), label=threads_name(threads), **style)
+    axes.set_ylim(0, max(counts) * 1.08)
+    axes.set_ylabel("speed-up over 1 thread")
+    set_m_axis(axes, [cell.m for cell, _ in own])
+    legend_above(axes)
+    place = f"{workload.label}, {kind_name(kind)}, {isa_name(isa)}"
+    return [finish(
+        drawing, file_name("scaling", workload.shape), f"Thread scaling: {place}",
+        "Median time with one thread divided by the median with more. The dashed line is the thread count. The two "
+        "runs are not interleaved, so there is no paired interval; read differences of a few percent as noise.",
+        f"Speed-up over one thread by M; {place}.", ["threads", "M", "speed-up", "efficiency"],
+        [[cell.threads, cell.m, f"{speedup:.2f}", percent(speedup / cell.threads, 0)] for cell, speedup in own])]
+
+
+def noise_figures(cells, comparisons):
+    """How many samples were contended, and how wide the intervals came out."""
+    shares = [cell for cell in sorted(cells, key=order) if cell.contended_share is not None]
+    widths = [comparison for comparison in comparisons if comparison.estimate.half_width is not None]
+    figures = []
+    if shares:
+        drawing, (axes,) = canvas(height=2.6)
+        axes.hist([100 * cell.contended_share for cell in shares], bins=range(0, 101, 5), color=SERIES[1], rwidth=0.9)
+        axes.set_xlabel("contended samples of a cell, %")
+        axes.set_ylabel("cells")
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        figures.append(finish(
+            drawing, "noise-contended", "Share of contended samples",
+            "A sample is contended when a probe right before or after it ran below the level of the run: somebody "
+            "else used the core. Contended samples are kept and shown, but do not enter medians or ratios.",
+            f"Histogram of the share of contended samples over {len(shares)} cells.",
+            ["cell", "samples", "contended", "share"],
+            [[cell.name, len(cell.samples) + cell.contended_samples, cell.contended_samples,
+              percent(cell.contended_share, 0)] for cell in shares]))
+    if widths:
+        drawing, (axes,) = canvas(height=2.6)
+        values = sorted(100 * comparison.estimate.half_width for comparison in widths)
+        axes.axvline(100 * TIED_HALF_WIDTH, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.step([0, *values], [100 * rank / len(values) for rank in range(len(values) + 1)], where="post",
+                  color=SERIES[0])
+        axes.set_xlim(0, max(1.5, 1.05 * values[-1]))
+        axes.set_ylim(0, 103)
+        axes.set_xlabel("half-width of the 95 % interval, %")
+        axes.set_ylabel("% of comparisons up to here")
+        figures.append(finish(
+            drawing, "noise-intervals", "Widths of the intervals",
+            "The further left the curve, the sharper the comparisons. Right of the dashed line (1 %) an interval that "
+            "contains the ideal cannot be called tied.",
+            f"Cumulative share of {len(widths)} comparisons by the half-width of their interval.",
+            ["comparison", "cell", "pairs", "ratio", "95 % interval", "half-width"],
+            [[f"equal {comparison.what}", comparison.gated.name, comparison.estimate.pairs,
+              f"{comparison.estimate.ratio:.3f}", ratio_interval(comparison.estimate),
+              percent(comparison.estimate.half_width, 2)] for comparison in widths]))
+    return figures

@@ -1,0 +1,289 @@
+"""Reads profile.json and results.json and checks them.
+
+Owns: the shape of the two files, turned into Profile, Results and Cell. Every later module may trust what this one
+returns. Does not own: what the numbers mean (comparison.py) or how they are shown (figures.py, page.py).
+
+Times are nanoseconds, rates are per second. A file that cannot be trusted raises InputError with one line that names
+the value, what was expected and how to mend it.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+SCHEMA_VERSION = 1
+PLAIN_KINDS = ("relu", "gelu", "gelu_tanh", "silu")
+GATED_KINDS = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
+NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+
+class InputError(Exception):
+    """A file is missing, unreadable, truncated, of a newer schema, or holds a value of the wrong form."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measured benchmark: a kind, a shape, an ISA and a thread count."""
+
+    name: str
+    kind: str
+    isa: str
+    weights: str
+    d_model: int
+    d_ff: int
+    m: int
+    threads: int
+    models: tuple
+    time_ns: float = 0.0            # median of one forward call; 0 when error is set
+    flops: float = 0.0              # FLOP/s
+    bytes_per_second: float = 0.0
+    roof_fraction: float | None = None
+    roof: str | None = None         # "fma" or "read": the roof that binds
+    samples: dict = field(default_factory=dict, hash=False)  # round -> ns, uncontended samples only
+    contended_samples: int = 0
+    contended: bool = False         # every sample was contended
+    plan_origin: str | None = None
+    error: str | None = None
+
+    @property
+    def gated(self):
+        return self.kind in GATED_KINDS
+
+    @property
+    def key(self):
+        return (self.d_model, self.d_ff, self.weights, self.kind, self.isa, self.threads, self.m)
+
+    @property
+    def ns_per_token(self):
+        return self.time_ns / self.m
+
+    @property
+    def contended_share(self):
+        total = len(self.samples) + self.contended_samples
+        return self.contended_samples / total if total else None
+
+
+@dataclass(frozen=True)
+class Results:
+    context: dict
+    machine: dict
+    fma_roofs: dict     # (isa, threads) -> FLOP/s
+    read_roofs: dict    # threads -> bytes/s
+    cells: list         # measured, of a known kind
+    failed: list        # cells with an error
+    skipped: list       # sentences about entries that are not cells
+
+
+@dataclass(frozen=True)
+class Profile:
+    document: dict
+    machine: dict
+    fma_roofs: dict
+    read_roofs: dict
+    plans: list         # dicts as in the file, checked
+
+
+def load_profile(path):
+    document = read_json(path, "sluice tune")
+    if isinstance(document.get("benchmarks"), list):
+        raise InputError(f"{path} holds benchmark results, expected a profile; swap --profile and --results")
+    if document.get("schema") != "sluice-profile":
+        raise InputError(f"{path} has schema {shown(document.get('schema'))}, expected \"sluice-profile\"; "
+                         "write one with sluice tune")
+    check_version(path, document.get("schema_version"), required=True)
+    reader = Reader(path)
+    fma_roofs, read_roofs = reader.roofs(document.get("roofs"))
+    plans = reader.listed(document, "plans", "", required=True)
+    for index, plan in enumerate(plans):
+        reader.check_plan(plan, f"plans[{index}]")
+    return Profile(document, reader.mapping(document, "machine", ""), fma_roofs, read_roofs, plans)
+
+
+def load_results(path):
+    document = read_json(path, "sluice bench --out FILE")
+    if document.get("schema") == "sluice-profile":
+        raise InputError(f"{path} holds a profile, expected benchmark results; swap --profile and --results")
+    reader = Reader(path)
+    context = reader.mapping(document, "context", "")
+    for version in (document.get("schema_version"), context.get("schema_version")):
+        check_version(path, version, required=False)
+    fma_roofs, read_roofs = reader.roofs(context.get("roofs"))
+    cells, failed, skipped = {}, [], []
+    for index, entry in enumerate(reader.listed(document, "benchmarks", "", required=True)):
+        reader.read_entry(entry, f"benchmarks[{index}]", cells, failed, skipped)
+    return Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs,
+                   list(cells.values()), failed, skipped)
+
+
+def read_json(path, maker):
+    """The object in the file; `maker` is the command that writes such a file."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            document = json.load(stream, parse_constant=refuse_constant)
+        # Refuses half a surrogate pair, which no page could show.
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist, expected a JSON file; write one with {maker}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}), perhaps truncated; write it anew with {maker}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path} holds a JSON {type(document).__name__}, expected an object; write it with {maker}")
+    return document
+
+
+def refuse_constant(word):
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def shown(value):
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_version(path, version, required):
+    if version is None and not required:
+        return
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise InputError(f"{path}: schema_version is {shown(version)}, expected {SCHEMA_VERSION}; write the file anew")
+    if version > SCHEMA_VERSION:
+        raise InputError(f"{path}: schema_version is {version}, this sluice reads up to {SCHEMA_VERSION}; "
+                         "update sluice or write the file with this version")
+
+
+class Reader:
+    """Reads checked values out of one parsed file and names the place of a wrong one."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def fail(self, place, value, expected):
+        raise InputError(f"{self.path}: {place} is {shown(value)}, expected {expected}; write the file anew")
+
+    def mapping(self, parent, key, place):
+        value = parent.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.fail(place + key, value, "an object")
+        return value
+
+    def listed(self, parent, key, place, required=False):
+        value = parent.get(key)
+        if value is None and not required:
+            return []
+        if not isinstance(value, list):
+            self.fail(place + key, value, "a list")
+        return value
+
+    def text(self, parent, key, place, default=None):
+        value = parent.get(key, default)
+        if not isinstance(value, str) or not value:
+            self.fail(f"{place}.{key}", value, "a string")
+        return value
+
+    def count(self, parent, key, place):
+        value = parent.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            self.fail(f"{place}.{key}", value, "a whole number of 1 or more")
+        return value
+
+    def positive(self, value, place):
+        # Compared before isfinite: an integer beyond the doubles would make float() overflow.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e300:
+            self.fail(place, value, "a finite number above 0")
+        return float(value)
+
+    def fraction(self, parent, key, place):
+        value = parent.get(key)
+        return None if value is None else self.positive(value, f"{place}.{key}")
+
+    def roofs(self, value):
+        if value is None:
+            return {}, {}
+        if not isinstance(value, dict):
+            self.fail("roofs", value, "an object")
+        fma, read = {}, {}
+        for index, entry in enumerate(self.listed(value, "fma", "roofs.")):
+            place = f"roofs.fma[{index}]"
+            if not isinstance(entry, dict):
+                self.fail(place, entry, "an object")
+            fma[self.text(entry, "isa", place), self.count(entry, "threads", place)] = self.positive(
+                entry.get("flops"), place + ".flops")
+        for index, entry in enumerate(self.listed(value, "read", "roofs.")):
+            place = f"roofs.read[{index}]"
+            if not isinstance(entry, dict):
+                self.fail(place, entry, "an object")
+            read[self.count(entry, "threads", place)] = self.positive(
+                entry.get("bytes_per_second"), place + ".bytes_per_second")
+        return fma, read
+
+    def check_plan(self, plan, place):
+        if not isinstance(plan, dict):
+            self.fail(place, plan, "an object")
+        for key in ("isa", "kind"):
+            self.text(plan, key, place)
+        for key in ("d_model", "d_ff", "m", "max_threads"):
+            self.count(plan, key, place)
+        self.mapping(plan, "plan", place + ".")
+        measured = self.mapping(plan, "measured", place + ".")
+        for key in ("ratio_to_default", "ratio_low", "ratio_high"):
+            if measured:
+                self.positive(measured.get(key), f"{place}.measured.{key}")
+
+    def read_entry(self, entry, place, cells, failed, skipped):
+        if not isinstance(entry, dict):
+            self.fail(place, entry, "an object")
+        name = self.text(entry, "name", place)
+        if entry.get("run_type", "iteration") != "iteration" or not name.startswith("ffn/"):
+            skipped.append(f"{name} is not a measurement of Sluice's own FFN and is left out")
+            return
+        if entry.get("kind") not in PLAIN_KINDS + GATED_KINDS:
+            skipped.append(f"{name} has the kind {shown(entry.get('kind'))}, which this report does not know")
+            return
+        cell = self.read_cell(entry, name, place)
+        if cell.error:
+            failed.append(cell)
+            return
+        if cell.key in cells:
+            skipped.append(f"{name} appears more than once; the last entry counts")
+        cells[cell.key] = cell
+
+    def read_cell(self, entry, name, place):
+        models = self.listed(entry, "models", place + ".")
+        if not all(isinstance(model, str) for model in models):
+            self.fail(place + ".models", models, "a list of strings")
+        identity = dict(
+            name=name, kind=entry["kind"], isa=self.text(entry, "isa", place),
+            weights=self.text(entry, "weights", place, "f32"), d_model=self.count(entry, "d_model", place),
+            d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
+            threads=self.count(entry, "threads", place), models=tuple(models))
+        if entry.get("error") or entry.get("error_occurred"):
+            reason = entry.get("error") or entry.get("error_message") or "no reason given"
+            return Cell(**identity, error=str(reason))
+        unit = entry.get("time_unit", "ns")
+        if unit not in NANOSECONDS:
+            self.fail(place + ".time_unit", unit, "ns, us, ms or s")
+        if entry.get("roof") not in (None, "fma", "read"):
+            self.fail(place + ".roof", entry["roof"], "\"fma\" or \"read\"")
+        return Cell(
+            **identity, time_ns=self.positive(entry.get("real_time"), place + ".real_time") * NANOSECONDS[unit],
+            flops=self.positive(entry.get("flops"), place + ".flops"),
+            bytes_per_second=self.positive(entry.get("bytes_per_second"), place + ".bytes_per_second"),
+            roof_fraction=self.fraction(entry, "roof_fraction", place), roof=entry.get("roof"),
+            samples=self.samples(entry, place),
+            contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
+            contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"))
+
+    def samples(self, entry, place):
+        times = self.listed(entry, "samples_ns", place + ".")
+        rounds = self.listed(entry, "sample_rounds", place + ".")
+        if len(times) != len(rounds):
+            self.fail(place + ".sample_rounds", len(rounds), f"one round for each of {len(times)} samples")
+        for index, number in enumerate(rounds):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                self.fail(f"{place}.sample_rounds[{index}]", number, "a round number of 0 or more")
+        if len(set(rounds)) != len(rounds):
+            self.fail(place + ".sample_rounds", rounds, "each round at most once")
+        return {number: self.positive(time, f"{place}.samples_ns[{index}]")
+                for index, (number, time) in enumerate(zip(rounds, times))}

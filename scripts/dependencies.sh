@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Owns: the Debian packages Sluice needs. Installs those that are missing and touches nothing else.
+set -euo pipefail
+
+run_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libhwloc-dev libfmt-dev libcli11-dev nlohmann-json3-dev
+              libbenchmark-dev python3 python3-matplotlib python3-jinja2)
+test_packages=(libgtest-dev binutils)
+# The kernels for aarch64 are cross-compiled and run under QEMU, unless this is such a machine.
+case $(uname -m) in
+  aarch64 | arm64) ;;
+  *) test_packages+=(googletest g++-aarch64-linux-gnu qemu-user) ;;
+esac
+lint_packages=(clang clang-format clang-tidy)
+
+usage() {
+  cat <<END
+Usage: scripts/dependencies.sh [run|test|lint]...
+
+Installs the missing Debian packages of the named groups with apt-get, as root or through sudo. Default: run.
+
+  run   what scripts/quickstart.sh needs: ${run_packages[*]}
+  test  what scripts/test.sh needs besides: ${test_packages[*]}
+  lint  what scripts/lint.sh needs besides: ${lint_packages[*]}
+END
+}
+
+fail() {
+  printf 'dependencies.sh: %s\n' "$2" >&2
+  exit "$1"
+}
+
+[ $# -gt 0 ] || set -- run
+packages=()
+for group in "$@"; do
+  case $group in
+    run) packages+=("${run_packages[@]}") ;;
+    test) packages+=("${test_packages[@]}") ;;
+    lint) packages+=("${lint_packages[@]}") ;;
+    -h | --help) usage; exit 0 ;;
+    *) fail 2 "$group: not a group; expected run, test or lint; try --help" ;;
+  esac
+done
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  fail 4 "no apt-get here; install what your system calls ${packages[*]}, then run again with --no-install"
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  # shellcheck disable=SC2016  # the ${} is dpkg-query's
+  state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || state=absent
+  [ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null ||
+    fail 4 "missing packages and neither root nor sudo; ask for: apt-get install ${missing[*]}"
+  as_root=(sudo)
+fi
+as_root+=(env DEBIAN_FRONTEND=noninteractive)
+apt_get=(apt-get -o DPkg::Lock::Timeout=300 -qq)
+
+echo "Installing ${#missing[@]} packages: ${missing[*]}" >&2
+"${as_root[@]}" "${apt_get[@]}" update >&2 ||
+  echo 'dependencies.sh: apt-get update failed; trying with the package lists that are here' >&2
+"${as_root[@]}" "${apt_get[@]}" install --yes --no-install-recommends "${missing[@]}" >&2 ||
+  fail 4 "apt-get could not install ${missing[*]}; see its message above (no network, or not Debian 12?)"

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Owns: style and static analysis: clang-format and clang-tidy over every C++ file of ours.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+
+usage() {
+  cat <<'END'
+Usage: ./scripts/lint.sh [--format-only] [FILE]...
+
+Checks FILEs (default: all C++ files) with clang-format, and the sources among them that build/release compiles with
+clang-tidy. Needs clang-format and clang-tidy (scripts/dependencies.sh lint) and a configured build/release
+(cmake --preset release).
+
+  --format-only  skip clang-tidy
+END
+}
+
+tidy=true
+files=()
+for argument in "$@"; do
+  case $argument in
+    --format-only) tidy=false ;;
+    -h | --help) usage; exit 0 ;;
+    -*) echo "lint.sh: $argument: not an option; expected --format-only; try --help" >&2; exit 2 ;;
+    *) files+=("$argument") ;;
+  esac
+done
+if [ ${#files[@]} -eq 0 ]; then
+  mapfile -t files < <(find kernels tuner bench tests -name '*.[ch]pp' | sort)
+fi
+
+clang-format --dry-run -Werror "${files[@]}"
+[ "$tidy" = true ] || exit 0
+
+commands=build/release/compile_commands.json
+[ -f "$commands" ] || { echo "lint.sh: $commands is not there; run cmake --preset release first" >&2; exit 5; }
+sources=()
+for file in "${files[@]}"; do
+  # A file of another architecture is not in this build.
+  if grep -qF "\"file\": \"$PWD/$file\"" "$commands"; then sources+=("$file"); fi
+done
+[ ${#sources[@]} -gt 0 ] || exit 0
+printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p build/release

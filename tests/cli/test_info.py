@@ -1,0 +1,76 @@
+"""The verb `info`."""
+
+import json
+import os
+import unittest
+
+import command
+
+
+class InfoTest(command.CommandTest):
+    def test_tells_of_the_machine(self):
+        text = self.succeed("info")
+        for word in ("fingerprint", "caches", "threads", "scalar", "none at out/profile.json"):
+            self.assertIn(word, text)
+
+    def test_json_agrees_with_the_machine(self):
+        answer = json.loads(self.succeed("info", "--json"))
+        self.assertEqual(answer["schema"], "sluice-info")
+        self.assertLessEqual(answer["machine"]["available_threads"], len(os.sched_getaffinity(0)))
+        self.assertRegex(answer["machine"]["fingerprint"], "^[0-9a-f]{16}$")
+        self.assertEqual([isa["name"] for isa in answer["isas"] if isa["runnable"]], answer["machine"]["isas"])
+        self.assertEqual(answer["profile"]["state"], "none")
+        self.assertEqual(answer["plans"], [])
+
+    def test_affinity_limits_the_threads(self):
+        first = min(os.sched_getaffinity(0))
+        answer = json.loads(self.succeed("info", "--json", preexec_fn=lambda: os.sched_setaffinity(0, {first})))
+        self.assertEqual(answer["machine"]["available_threads"], 1)
+        self.assertEqual(answer["machine"]["fingerprint"], self.this_machine()["fingerprint"])
+
+    def test_exact_profile(self):
+        self.write("out/profile.json", command.profile(self.this_machine(), [command.plan_row()]))
+        selectors = ["--d-model", 96, "--d-ff", 160, "--kind", "swiglu", "--m", 9, "--threads", 1, "--isa", "scalar"]
+        answer = json.loads(self.succeed("info", "--json", *selectors))
+        self.assertEqual(answer["profile"]["state"], "exact")
+        self.assertEqual(len(answer["plans"]), 1)
+        self.assertEqual(answer["plans"][0]["origin"], "exact")
+        self.assertEqual(answer["plans"][0]["plan"], command.plan_row()["plan"])
+        self.assertIn("exact: tuned for swiglu M 16", self.succeed("info", *selectors))
+
+    def test_profile_of_another_machine_is_borrowed(self):
+        machine = self.this_machine()
+        machine["caches"]["l2"] = 4096
+        machine["fingerprint"] = "0123456789abcdef"
+        self.write("other.json", command.profile(machine, [command.plan_row()]))
+        answer = json.loads(self.succeed("info", "--json", "--profile", "other.json"))
+        self.assertEqual(answer["profile"]["state"], "borrowed")
+        self.assertEqual(len(answer["profile"]["differences"]), 1)
+        self.assertIn("l2 (4096", answer["profile"]["differences"][0])
+        self.assertIn("another machine", self.succeed("info", "--profile", "other.json"))
+
+    def test_writes_a_file(self):
+        self.assertEqual(self.succeed("info", "--json", "--out", "new/info.json"), "")
+        self.assertEqual(set(self.files()), {"new", "new/info.json"})
+        self.assertEqual(json.loads((self.directory / "new/info.json").read_text())["schema"], "sluice-info")
+
+    def test_refuses_bad_selectors(self):
+        self.expect_bad_selectors_refused("info")
+
+    def test_refuses_bad_profiles(self):
+        self.expect_bad_profiles_refused("info")
+
+    def test_refuses_a_damaged_default_profile(self):
+        self.write("out/profile.json", "{")
+        self.expect_failure(command.FILE, "info", says=["out/profile.json"])
+
+    def test_unwritable_output(self):
+        self.write("plain", "text")
+        self.expect_failure(command.FILE, "info", "--out", "plain/info.txt", says=["plain/info.txt"])
+        self.expect_failure(command.FILE, "info", "--out", "/dev/full", says=["/dev/full"])
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            self.expect_failure(command.FILE, "info", says=["standard output"], stdout=full)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Owns: the proof that a stranger's project can use Sluice in each of the documented ways.
+#   consume.sh install WORK BUILD        installs BUILD, moves the prefix, exports the plans from there
+#   consume.sh package WORK              builds and runs the consumer with find_package(sluice)
+#   consume.sh pkg_config WORK           … with pkg-config alone
+#   consume.sh subdirectory WORK SOURCE  … with add_subdirectory, under flags that would change the answer if they leaked
+# CXX and CMAKE name the tools.
+set -euo pipefail
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+mode=$1
+work=$2
+prefix=$work/moved
+profile=$work/include
+
+build() {
+  "$CMAKE" -G Ninja -S "$here" -B "$work/$mode" -DCMAKE_CXX_COMPILER="$CXX" -DPROFILE_DIR="$profile" "$@"
+  "$CMAKE" --build "$work/$mode"
+}
+
+expect_same_digest() {
+  local digest expected
+  digest=$("$1")
+  expected=$(cat "$work/digest" 2>/dev/null || echo "$digest")
+  echo "digest $digest"
+  [ "$digest" = "$expected" ] || { echo "expected $expected, as another way of building gave"; exit 1; }
+  echo "$digest" >"$work/digest"
+}
+
+case $mode in
+  install)
+    rm -rf "$work"
+    mkdir -p "$profile"
+    "$CMAKE" --install "$3" --prefix "$work/prefix"
+    mv "$work/prefix" "$prefix"
+    "$prefix/bin/sluice" export --format header --profile "$here/profile.json" --out "$profile/sluice_profile.hpp"
+    "$prefix/bin/sluice" report --help >/dev/null
+    ;;
+  package)
+    build -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
+    expect_same_digest "$work/$mode/consumer"
+    ;;
+  pkg_config)
+    PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name sluice.pc)")
+    export PKG_CONFIG_PATH
+    read -ra flags <<<"$(pkg-config --cflags sluice)"
+    read -ra libraries <<<"$(pkg-config --libs sluice)"
+    "$CXX" -std=c++20 -O2 -I"$profile" "${flags[@]}" "$here/consumer.cpp" -o "$work/$mode" "${libraries[@]}"
+    expect_same_digest "$work/$mode"
+    ;;
+  subdirectory)
+    build -DCMAKE_BUILD_TYPE=Debug -DSLUICE_SOURCE_DIR="$3" -DCMAKE_CXX_FLAGS='-march=native -ffast-math'
+    expect_same_digest "$work/$mode/consumer"
+    ;;
+  *)
+    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config or subdirectory" >&2
+    exit 2
+    ;;
+esac

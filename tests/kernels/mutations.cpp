@@ -1,0 +1,212 @@
+// Do the checks see anything? Five kernel bugs are planted in a copy of each ISA's table; the same verify() that the
+// numerics tests rely on must reject each of them, and must accept the copy without a bug.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "kernels/ffn_access.hpp"
+#include "kernels/kernel_table.hpp"
+#include "tests/kernels/support.hpp"
+
+namespace sluice::tests {
+namespace {
+
+using detail::Epilogue;
+using detail::EpilogueCall;
+using detail::KernelTable;
+using detail::PanelCall;
+using detail::PanelKernel;
+using detail::PanelKernels;
+using detail::WideKernel;
+
+enum class Bug { none, tail, bias, gate_swapped_with_up, stale_h, wrong_k_block_start };
+
+// Kernels are plain functions: what a damaged one does, and to what, stands here.
+const KernelTable* original = nullptr;
+Bug bug = Bug::none;
+
+constexpr std::size_t kMostPanels = 4;
+constexpr std::size_t kMostRows = 16;
+constexpr std::size_t kMostWidth = 64;
+
+// a_step: floats from one k to the next.
+PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, std::size_t nr) {
+  static constexpr std::array<float, kMostWidth> zeros{};
+  PanelCall damaged = call;
+  const bool continues = call.c_in_row_stride != 0;
+  if (bug == Bug::tail) {
+    damaged.k = call.k / 4 * 4;
+  } else if (bug == Bug::bias && !continues) {
+    damaged.c_in = zeros.data();
+    damaged.c_in_tile_stride = 0;
+  } else if (bug == Bug::wrong_k_block_start && continues && call.k > 1) {
+    damaged.a += a_step;
+    damaged.b += nr;
+    damaged.k -= 1;
+  }
+  return damaged;
+}
+
+template <std::size_t panel, std::size_t row, bool packed>
+void damaged_panel(const PanelCall& call) {
+  const PanelKernels& panels = original->panels[panel];
+  (packed ? panels.packed : panels.in_place)[row](damage(call, packed ? row + 1 : 1, panels.tile.nr));
+}
+
+template <std::size_t panel, std::size_t row>
+void damaged_wide(const PanelCall& call) {
+  const PanelKernels& panels = original->panels[panel];
+  panels.wide[row].run(damage(call, call.a_tile_stride, panels.tile.nr));
+}
+
+// Whether H already holds something where this panel belongs (the workspace starts as NaN).
+bool holds_h(const EpilogueCall& call) {
+  const std::size_t k0 = call.column - call.column % call.h.kc;
+  const std::size_t slice = std::min(call.h.kc, call.h.depth - k0);
+  const float* first = call.h.base + k0 * call.h.rows + call.first_row * slice + (call.column - k0) * call.mr;
+  return !std::isnan(*first);
+}
+
+template <std::size_t activation, bool gated>
+void damaged_epilogue(const EpilogueCall& call) {
+  const Epilogue epilogue = (gated ? original->gated : original->plain)[activation];
+  if (bug == Bug::stale_h && holds_h(call)) {
+    return;
+  }
+  if (bug != Bug::gate_swapped_with_up || !gated) {
+    epilogue(call);
+    return;
+  }
+  std::vector<float> swapped(call.c, call.c + call.tiles * call.mr * call.nr);
+  for (auto row = swapped.begin(); row != swapped.end(); row += static_cast<std::ptrdiff_t>(call.nr)) {
+    std::rotate(row, row + static_cast<std::ptrdiff_t>(call.nr / 2), row + static_cast<std::ptrdiff_t>(call.nr));
+  }
+  EpilogueCall damaged = call;
+  damaged.c = swapped.data();
+  epilogue(damaged);
+}
+
+template <std::size_t panel, bool packed, std::size_t... row>
+constexpr std::array<PanelKernel, kMostRows> damaged_rows(std::index_sequence<row...>) {
+  return {damaged_panel<panel, row, packed>...};
+}
+
+template <bool packed, std::size_t... panel>
+constexpr std::array<std::array<PanelKernel, kMostRows>, kMostPanels> damaged_panels(std::index_sequence<panel...>) {
+  return {damaged_rows<panel, packed>(std::make_index_sequence<kMostRows>{})...};
+}
+
+template <std::size_t panel, std::size_t... row>
+constexpr std::array<PanelKernel, kMostRows> damaged_wide_rows(std::index_sequence<row...>) {
+  return {damaged_wide<panel, row>...};
+}
+
+template <std::size_t... panel>
+constexpr std::array<std::array<PanelKernel, kMostRows>, kMostPanels> damaged_wides(std::index_sequence<panel...>) {
+  return {damaged_wide_rows<panel>(std::make_index_sequence<kMostRows>{})...};
+}
+
+constexpr auto kPacked = damaged_panels<true>(std::make_index_sequence<kMostPanels>{});
+constexpr auto kInPlace = damaged_panels<false>(std::make_index_sequence<kMostPanels>{});
+constexpr auto kWide = damaged_wides(std::make_index_sequence<kMostPanels>{});
+
+// A table like `kernels`, all of whose entries go through the damage.
+struct DamagedTable {
+  explicit DamagedTable(const KernelTable& kernels) : table(kernels) {
+    if (kernels.panel_count > kMostPanels) {
+      throw std::logic_error("more panel widths than the mutations wrap; raise kMostPanels");
+    }
+    for (std::size_t i = 0; i < kernels.panel_count; ++i) {
+      const PanelKernels& source = kernels.panels[i];
+      if (source.tile.max_mr > kMostRows || source.wide_rows > kMostRows || source.tile.nr > kMostWidth) {
+        throw std::logic_error("a larger register tile than the mutations wrap; raise kMostRows or kMostWidth");
+      }
+      PanelKernels& copy = panels.at(i);
+      copy = source;
+      copy.packed = kPacked.at(i).data();
+      copy.in_place = kInPlace.at(i).data();
+      for (std::size_t row = 0; row < source.wide_rows; ++row) {
+        wide.at(i).at(row) = {kWide.at(i).at(row), source.wide[row].panels};
+      }
+      copy.wide = wide.at(i).data();
+    }
+    table.panels = panels.data();
+    wrap(std::make_index_sequence<activation_count>{});
+  }
+
+  template <std::size_t... activation>
+  void wrap(std::index_sequence<activation...>) {
+    ((table.gated[activation] = damaged_epilogue<activation, true>), ...);
+    ((table.plain[activation] = damaged_epilogue<activation, false>), ...);
+  }
+
+  KernelTable table;
+  std::array<PanelKernels, kMostPanels> panels{};
+  std::array<std::array<WideKernel, kMostRows>, kMostPanels> wide{};
+};
+
+class Mutations : public PerKernel {
+ protected:
+  void SetUp() override {
+    original = detail::kernel_table(isa());
+    ASSERT_NE(original, nullptr);
+  }
+
+  static tuner::KernelVerdict verdict_with(Bug planted) {
+    bug = planted;
+    const DamagedTable damaged(*original);
+    tuner::VerifyOptions options;
+    options.coverage = tuner::Coverage::brief;
+    options.pack = [&](Shape shape, Kind kind, const Weights& weights, const PackOptions& pack_options) {
+      return FfnAccess::pack_with(damaged.table, shape, kind, weights, pack_options);
+    };
+    const Result<tuner::KernelVerdict> verdict = tuner::verify(isa(), kind(), options);
+    bug = Bug::none;
+    EXPECT_TRUE(verdict.ok()) << verdict.status().message();
+    return verdict.ok() ? *verdict : tuner::KernelVerdict{};
+  }
+  static void expect_caught(Bug planted) {
+    const tuner::KernelVerdict verdict = verdict_with(planted);
+    EXPECT_FALSE(verdict.passed);
+    EXPECT_NE(verdict.failure, "");
+    RecordProperty("failure", verdict.failure);
+  }
+};
+
+TEST_P(Mutations, TheCopiedTableItselfPasses) {
+  const tuner::KernelVerdict copied = verdict_with(Bug::none);
+  EXPECT_TRUE(copied.passed) << copied.failure;
+  const Result<tuner::KernelVerdict> shipped = tuner::verify(isa(), kind(), {.coverage = tuner::Coverage::brief});
+  ASSERT_TRUE(shipped.ok());
+  EXPECT_EQ(copied.digest, shipped->digest);
+}
+
+TEST_P(Mutations, ALostTailIsCaught) { expect_caught(Bug::tail); }
+
+TEST_P(Mutations, AForgottenBiasIsCaught) { expect_caught(Bug::bias); }
+
+// A plain kind has no gate, and bilinear's may be swapped: there the bug must change nothing.
+TEST_P(Mutations, GateSwappedWithUpIsCaught) {
+  if (kind().gated && kind() != bilinear) {
+    expect_caught(Bug::gate_swapped_with_up);
+  } else {
+    EXPECT_TRUE(verdict_with(Bug::gate_swapped_with_up).passed);
+  }
+}
+
+TEST_P(Mutations, AStaleHIsCaught) { expect_caught(Bug::stale_h); }
+
+TEST_P(Mutations, AWrongStartOfAKBlockIsCaught) { expect_caught(Bug::wrong_k_block_start); }
+
+// The bugs hardly depend on the activation; an emulator need not repeat them for each.
+std::vector<Kind> mutated_kinds() { return brief ? std::vector<Kind>{relu, bilinear, swiglu} : all_kinds(); }
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Mutations,
+                         testing::Combine(testing::ValuesIn(all_runnable()), testing::ValuesIn(mutated_kinds())),
+                         kernel_name);
+
+}  // namespace
+}  // namespace sluice::tests

@@ -1,0 +1,179 @@
+// "Tuning never changes results": the bits of y do not depend on tiling, schedule, thread count, M, panel width,
+// packing of x, weight order or instruction set.
+#include <map>
+
+#include "tests/kernels/support.hpp"
+
+namespace sluice::tests {
+namespace {
+
+// The portable baseline is the slow one.
+std::uint32_t tilings(Isa isa) { return brief ? 2 : isa == Isa::scalar ? 3 : 10; }
+
+std::vector<tuner::Case> chain_cases(Kind kind) {
+  return {{kind, {259, 131}, 33, true, Order::in_out, true, false, 101},
+          {kind, {67, 389}, 29, false, Order::out_in, false, true, 102},
+          {kind, {131, 97}, 1, true, Order::out_in, false, false, 103}};
+}
+
+Plan plain_plan(const Ffn& ffn, std::size_t m) {
+  return analytical_plan(CacheSizes{}, ffn.isa(), ffn.kind(), ffn.shape(), m, 1, ffn.nr());
+}
+
+class OneChain : public PerKernel {};
+
+TEST_P(OneChain, TilingScheduleAndThreadsDoNotChangeABit) {
+  ThreadPool pool(8);
+  for (const tuner::Case& one : chain_cases(kind())) {
+    SCOPED_TRACE(tuner::describe(one));
+    const tuner::Problem problem(one);
+    const Result<Ffn> ffn = Ffn::pack(one.shape, kind(), problem.weights(), pack_options(isa()));
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    const Plan plain = plain_plan(*ffn, one.m);
+    const Result<std::vector<float>> expected = tuner::solve(*ffn, problem, &plain);
+    ASSERT_TRUE(expected.ok()) << expected.status().message();
+    tuner::Random random(one.seed);
+    for (std::uint32_t trial = 0; trial < tilings(isa()); ++trial) {
+      Plan plan = tuner::random_plan(random, isa(), kind(), ffn->nr(), 1);
+      for (const std::uint32_t threads : {1U, 2U, 3U, 8U}) {
+        plan.threads = threads;
+        plan.tiling.schedule = (trial + threads) % 2 == 0 ? Schedule::split_columns : Schedule::split_rows;
+        const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &pool);
+        ASSERT_TRUE(actual.ok()) << actual.status().message();
+        ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
+      }
+    }
+  }
+}
+
+TEST_P(OneChain, EachExtentOfTheTilingAlone) {
+  const tuner::Case one = chain_cases(kind()).front();
+  const tuner::Problem problem(one);
+  const Result<Ffn> ffn = Ffn::pack(one.shape, kind(), problem.weights(), pack_options(isa()));
+  ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+  const Plan plain = plain_plan(*ffn, one.m);
+  const Result<std::vector<float>> expected = tuner::solve(*ffn, problem, &plain);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  std::vector<Plan> plans;
+  const auto vary = [&](auto&& change) {
+    plans.push_back(plain);
+    change(plans.back().tiling);
+  };
+  const std::uint32_t nr = ffn->nr();
+  vary([](Tiling& t) { t.pack_x = !t.pack_x; });
+  const std::vector<std::uint32_t> extents =
+      brief ? std::vector<std::uint32_t>{1, 7, 260}
+            : std::vector<std::uint32_t>{1, 2, 3, 7, 64, 127, 128, 258, 259, 260, 100000};
+  for (const std::uint32_t extent : extents) {
+    vary([&](Tiling& t) { t.kc = extent; });
+    vary([&](Tiling& t) { t.mc = extent; });
+    vary([&](Tiling& t) { t.nc = std::min(extent, 1000U) * nr; });
+    vary([&](Tiling& t) { t.fc = std::min(extent, 1000U) * nr; });
+    vary([&](Tiling& t) { t.prefetch = extent; });
+  }
+  for (std::uint32_t mr = 1; mr < plain.tiling.mr; mr += brief ? 2 : 1) {
+    vary([&](Tiling& t) { t.mr = mr; });
+  }
+  std::size_t tried = 0;
+  for (const Plan& plan : plans) {
+    if (!validate(plan, isa()).ok()) {
+      continue;
+    }
+    ++tried;
+    const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan);
+    ASSERT_TRUE(actual.ok()) << actual.status().message() << ' ' << tuner::describe(plan);
+    EXPECT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
+  }
+  EXPECT_GT(tried, plans.size() / 2);
+}
+
+TEST_P(OneChain, ARowDoesNotDependOnTheRowsAroundIt) {
+  for (tuner::Case one : chain_cases(kind())) {
+    const tuner::Problem problem(one);
+    const Result<Ffn> ffn = Ffn::pack(one.shape, kind(), problem.weights(), pack_options(isa()));
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    const Result<std::vector<float>> all = tuner::solve(*ffn, problem);
+    ASSERT_TRUE(all.ok()) << all.status().message();
+    const std::size_t ldx = problem.ldx, ldy = problem.ldy;
+    for (const std::size_t rows : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{13}}) {
+      for (std::size_t first = 0; first + rows <= one.m; first += rows) {
+        const Result<std::size_t> size = ffn->workspace_size(rows);
+        ASSERT_TRUE(size.ok()) << size.status().message();
+        const Workspace workspace(*size);
+        std::vector<float> y(problem.y.begin() + static_cast<std::ptrdiff_t>(first * ldy),
+                             problem.y.begin() + static_cast<std::ptrdiff_t>((first + rows) * ldy));
+        const Status status = ffn->forward(problem.x.data() + first * ldx, rows, y.data(), workspace,
+                                           {.ldx = ldx, .ldy = ldy, .accumulate = one.accumulate});
+        ASSERT_TRUE(status.ok()) << status.message();
+        EXPECT_TRUE(tuner::equal_bits(std::span(*all).subspan(first * ldy, rows * ldy), y))
+            << rows << " rows from row " << first;
+      }
+    }
+  }
+}
+
+TEST_P(OneChain, PanelWidthAndWeightOrderDoNotChangeABit) {
+  const tuner::Case one = chain_cases(kind()).front();
+  const tuner::Problem problem(one);
+  // The same matrices, the other way round.
+  const auto transposed = [](const std::vector<float>& source, std::size_t rows, std::size_t columns, std::size_t ld) {
+    std::vector<float> target(source.empty() ? 0 : rows * columns);
+    for (std::size_t i = 0; i < (source.empty() ? 0 : rows); ++i) {
+      for (std::size_t j = 0; j < columns; ++j) {
+        target[j * rows + i] = source[i * ld + j];
+      }
+    }
+    return target;
+  };
+  const auto [d_model, d_ff] = one.shape;
+  const std::vector<float> gate = transposed(problem.gate, d_model, d_ff, problem.up_ld);
+  const std::vector<float> up = transposed(problem.up, d_model, d_ff, problem.up_ld);
+  const std::vector<float> down = transposed(problem.down, d_ff, d_model, problem.down_ld);
+  Weights turned = problem.weights();
+  turned.gate = {gate.empty() ? nullptr : gate.data(), Order::out_in};
+  turned.up = {up.data(), Order::out_in};
+  turned.down = {down.data(), Order::out_in};
+
+  std::vector<float> expected;
+  for (const RegisterTile& tile : register_tiles(isa())) {
+    for (const Weights& weights : {problem.weights(), turned}) {
+      const Result<Ffn> ffn = Ffn::pack(one.shape, kind(), weights, pack_options(isa(), tile.nr));
+      ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+      EXPECT_EQ(ffn->nr(), tile.nr);
+      const Result<std::vector<float>> y = tuner::solve(*ffn, problem);
+      ASSERT_TRUE(y.ok()) << y.status().message();
+      if (expected.empty()) {
+        expected = *y;
+      }
+      EXPECT_TRUE(tuner::equal_bits(expected, *y)) << "nr " << tile.nr;
+    }
+  }
+  EXPECT_FALSE(expected.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, OneChain, every_kernel(), kernel_name);
+
+// The digests of the brief cases. They were computed once, and every ISA on every machine must arrive at them: that is
+// how an aarch64 build is compared with an x86 one. A change of the cases or of an activation's coefficients changes
+// them on purpose; a change of a kernel must not.
+const std::map<std::string_view, std::uint64_t> kDigests{
+    {"relu", 0xca6750395f301d18U},   {"gelu", 0x9229220aabd97e48U},  {"gelu_tanh", 0xf90e65fbd65398d9U},
+    {"silu", 0xb4813f82a08bc437U},   {"glu", 0x1e12eced788b0eb3U},   {"bilinear", 0xdeb702bfbeb5f254U},
+    {"reglu", 0x2a2b10fd39d3d809U},  {"geglu", 0x0354fec8b692819cU}, {"geglu_tanh", 0xff004a643a78d864U},
+    {"swiglu", 0x222ed6d6ad38fef0U},
+};
+
+class Digests : public PerKernel {};
+
+TEST_P(Digests, AreTheSameOnEveryIsa) {
+  const Result<tuner::KernelVerdict> verdict = tuner::verify(isa(), kind(), {.coverage = tuner::Coverage::brief});
+  ASSERT_TRUE(verdict.ok()) << verdict.status().message();
+  EXPECT_TRUE(verdict->passed) << verdict->failure;
+  ASSERT_TRUE(kDigests.contains(name(kind())));
+  EXPECT_EQ(verdict->digest, kDigests.at(name(kind()))) << std::hex << "0x" << verdict->digest;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Digests, every_kernel(), kernel_name);
+
+}  // namespace
+}  // namespace sluice::tests

@@ -1,0 +1,196 @@
+// Plans as data: what is valid, that the analytical default always is, and which row of a table serves a call.
+#include <functional>
+
+#include "tests/kernels/support.hpp"
+
+namespace sluice::tests {
+namespace {
+
+Plan valid_plan(Isa isa) { return analytical_plan(CacheSizes{}, isa, swiglu, {512, 1024}, 64, 2); }
+
+class Plans : public PerIsa {};
+
+TEST_P(Plans, EachFieldOutOfRangeIsRejectedByName) {
+  const Isa isa = GetParam();
+  ASSERT_TRUE(validate(valid_plan(isa), isa).ok()) << validate(valid_plan(isa), isa).message();
+  struct Damage {
+    const char* field;
+    std::function<void(Plan&)> apply;
+  };
+  const Damage damages[] = {
+      {"nr", [](Plan& p) { p.tiling.nr = 0; }},
+      {"nr", [](Plan& p) { p.tiling.nr += 1; }},
+      {"mr", [](Plan& p) { p.tiling.mr = 0; }},
+      {"mr", [](Plan& p) { p.tiling.mr = 1000; }},
+      {"kc", [](Plan& p) { p.tiling.kc = 0; }},
+      {"kc", [](Plan& p) { p.tiling.kc = 0xffffffffU; }},
+      {"mc", [](Plan& p) { p.tiling.mc = 0; }},
+      {"mc", [](Plan& p) { p.tiling.mc = 0xffffffffU; }},
+      {"nc", [](Plan& p) { p.tiling.nc = 0; }},
+      {"nc", [](Plan& p) { p.tiling.nc += 1; }},
+      {"nc", [](Plan& p) { p.tiling.nc = 0U - p.tiling.nr; }},
+      {"fc", [](Plan& p) { p.tiling.fc = 0; }},
+      {"fc", [](Plan& p) { p.tiling.fc -= 1; }},
+      {"fc", [](Plan& p) { p.tiling.fc = 0U - p.tiling.nr; }},
+      {"prefetch", [](Plan& p) { p.tiling.prefetch = 0xffffffffU; }},
+      {"schedule", [](Plan& p) { p.tiling.schedule = static_cast<Schedule>(2); }},
+      {"threads", [](Plan& p) { p.threads = 0; }},
+      {"threads", [](Plan& p) { p.threads = 0xffffffffU; }},
+  };
+  for (const Damage& damage : damages) {
+    Plan plan = valid_plan(isa);
+    damage.apply(plan);
+    const Status status = validate(plan, isa);
+    EXPECT_EQ(status.code(), Code::invalid_argument) << damage.field;
+    EXPECT_NE(std::string(status.message()).find(std::string(damage.field) + " "), std::string::npos)
+        << status.message();
+  }
+}
+
+TEST_P(Plans, EveryRegisterTileAndEachOfItsHeightsIsValid) {
+  ASSERT_FALSE(register_tiles(GetParam()).empty());
+  for (const RegisterTile& tile : register_tiles(GetParam())) {
+    EXPECT_EQ(tile.nr % 2, 0U) << "gate and up share a panel in halves";
+    for (std::uint32_t mr = 1; mr <= tile.max_mr; ++mr) {
+      Plan plan = analytical_plan(CacheSizes{}, GetParam(), swiglu, {512, 1024}, 64, 2, tile.nr);
+      plan.tiling.mr = mr;
+      EXPECT_TRUE(validate(plan, GetParam()).ok()) << validate(plan, GetParam()).message();
+      EXPECT_EQ(plan.tiling.nr, tile.nr);
+    }
+  }
+}
+
+TEST_P(Plans, TheAnalyticalPlanIsValidForAnyShapeCachesAndThreads) {
+  tuner::Random random(20);
+  for (int trial = 0; trial < 3000; ++trial) {
+    const auto extent = [&] { return static_cast<std::size_t>(random.next() >> random.between(30, 63)) + 1; };
+    const auto threads = static_cast<std::uint32_t>(random.next() >> random.between(32, 63));
+    const CacheSizes caches{extent(), extent(), extent()};
+    const Shape shape{extent(), extent()};
+    const std::size_t m = extent();
+    const Kind kind = all_kinds()[random.between(0, all_kinds().size() - 1)];
+    const Plan plan = analytical_plan(caches, GetParam(), kind, shape, m, threads);
+    const Status status = validate(plan, GetParam());
+    ASSERT_TRUE(status.ok()) << status.message() << " for " << shape.d_model << "x" << shape.d_ff << " M=" << m;
+    ASSERT_LE(plan.threads, std::max(threads, 1U));
+  }
+}
+
+TEST_P(Plans, RandomPlansAreValid) {
+  tuner::Random random(21);
+  for (const RegisterTile& tile : register_tiles(GetParam())) {
+    for (int trial = 0; trial < 200; ++trial) {
+      const Plan plan = tuner::random_plan(random, GetParam(), swiglu, tile.nr, 8);
+      EXPECT_TRUE(validate(plan, GetParam()).ok()) << tuner::describe(plan);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, Plans, every_isa(), isa_name);
+
+TEST(Plan, ForAnIsaThatThisBuildLacksIsUnsupported) {
+  for (const Isa isa : all_isas()) {
+    if (register_tiles(isa).empty()) {
+      EXPECT_EQ(validate(valid_plan(Isa::scalar), isa).code(), Code::unsupported) << name(isa);
+    }
+  }
+}
+
+TEST(Plan, BucketsArePowersOfTwo) {
+  EXPECT_EQ(m_bucket(1), 1U);
+  EXPECT_EQ(m_bucket(2), 2U);
+  EXPECT_EQ(m_bucket(3), 4U);
+  EXPECT_EQ(m_bucket(64), 64U);
+  EXPECT_EQ(m_bucket(65), 128U);
+  EXPECT_EQ(m_bucket(256), 256U);
+  EXPECT_GE(m_bucket(static_cast<std::size_t>(-1)), 1U << 20);
+}
+
+TEST(Plan, NamesOfSchedulesParseBack) {
+  for (const Schedule schedule : {Schedule::split_columns, Schedule::split_rows}) {
+    EXPECT_EQ(parse_schedule(name(schedule)), schedule);
+  }
+  EXPECT_EQ(parse_schedule("split"), std::nullopt);
+  EXPECT_EQ(name(PlanOrigin::exact), "exact");
+  EXPECT_EQ(name(PlanOrigin::borrowed), "borrowed");
+  EXPECT_EQ(name(PlanOrigin::analytical), "analytical");
+}
+
+class PlanChoices : public testing::Test {
+ protected:
+  static constexpr Shape shape{512, 1024};
+  const Isa isa = Isa::scalar;
+
+  // A valid plan that can be told from others by its kc.
+  [[nodiscard]] PlanRow row(Kind kind, std::uint32_t m, std::uint32_t max_threads, std::uint32_t kc) const {
+    Plan plan = analytical_plan(CacheSizes{}, isa, kind, shape, m, 1);
+    plan.tiling.kc = kc;
+    return {isa, kind, shape, m, max_threads, plan};
+  }
+  [[nodiscard]] PlanChoice choose(std::span<const PlanRow> rows, Kind kind, std::size_t m, std::uint32_t threads,
+                                  std::uint32_t nr = 0) const {
+    return choose_plan({rows}, CacheSizes{}, isa, kind, shape, m, threads, nr);
+  }
+  [[nodiscard]] Plan analytical(Kind kind, std::size_t m, std::uint32_t threads) const {
+    return analytical_plan(CacheSizes{}, isa, kind, shape, m, threads);
+  }
+};
+
+TEST_F(PlanChoices, AnEmptyTableGivesTheAnalyticalPlan) {
+  const PlanChoice choice = choose({}, swiglu, 64, 2);
+  EXPECT_EQ(choice.origin, PlanOrigin::analytical);
+  EXPECT_EQ(choice.row, nullptr);
+  EXPECT_EQ(choice.plan, analytical(swiglu, 64, 2));
+}
+
+TEST_F(PlanChoices, ARowOfTheSameCellIsExactInItsWholeBucket) {
+  const PlanRow rows[] = {row(swiglu, 128, 1, 11), row(swiglu, 256, 1, 12), row(swiglu, 256, 2, 13)};
+  for (const std::size_t m : {129U, 200U, 256U}) {
+    const PlanChoice choice = choose(rows, swiglu, m, 1);
+    EXPECT_EQ(choice.origin, PlanOrigin::exact) << m;
+    EXPECT_EQ(choice.row, &rows[1]) << m;
+    EXPECT_EQ(choice.plan, rows[1].plan) << m;
+  }
+  EXPECT_EQ(choose(rows, swiglu, 128, 1).row, &rows[0]);
+  EXPECT_EQ(choose(rows, swiglu, 256, 2).row, &rows[2]);
+  EXPECT_EQ(choose(rows, swiglu, 256, 2).origin, PlanOrigin::exact);
+}
+
+TEST_F(PlanChoices, BetweenBucketsTheNextHigherIsBorrowed) {
+  const PlanRow rows[] = {row(swiglu, 64, 1, 11), row(swiglu, 512, 1, 12), row(swiglu, 1024, 1, 13)};
+  const PlanChoice choice = choose(rows, swiglu, 200, 1);
+  EXPECT_EQ(choice.origin, PlanOrigin::borrowed);
+  EXPECT_EQ(choice.row, &rows[1]);
+}
+
+TEST_F(PlanChoices, AnotherActivationOfTheSameWidthIsBorrowed) {
+  const PlanRow rows[] = {row(geglu, 256, 1, 11)};
+  const PlanChoice choice = choose(rows, swiglu, 256, 1);
+  EXPECT_EQ(choice.origin, PlanOrigin::borrowed);
+  EXPECT_EQ(choice.plan, rows[0].plan);
+  const PlanRow both[] = {rows[0], row(swiglu, 256, 1, 12)};
+  EXPECT_EQ(choose(both, swiglu, 256, 1).row, &both[1]);
+}
+
+TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
+  PlanRow other_isa = row(swiglu, 256, 1, 11);
+  other_isa.isa = Isa::neon;
+  PlanRow other_shape = row(swiglu, 256, 1, 11);
+  other_shape.shape.d_ff += 1;
+  PlanRow too_many_threads = row(swiglu, 256, 1, 11);
+  too_many_threads.plan.threads = 2;
+  PlanRow invalid = row(swiglu, 256, 1, 11);
+  invalid.plan.tiling.mr = 0;
+  const PlanRow plain = row(relu, 256, 1, 11);
+  for (const PlanRow& useless : {other_isa, other_shape, too_many_threads, invalid, plain}) {
+    const PlanChoice choice = choose(std::span(&useless, 1), swiglu, 256, 1);
+    EXPECT_EQ(choice.origin, PlanOrigin::analytical);
+    EXPECT_EQ(choice.plan, analytical(swiglu, 256, 1));
+  }
+  const PlanRow good = row(swiglu, 256, 1, 11);
+  EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr).origin, PlanOrigin::exact);
+  EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr + 1).origin, PlanOrigin::analytical);
+}
+
+}  // namespace
+}  // namespace sluice::tests

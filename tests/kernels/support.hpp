@@ -1,0 +1,112 @@
+// Owns: what the kernel tests share: which kernels and how many cases there are to test, and memory with guard pages.
+// Does not own: the cases and the comparison with the oracle (tuner/verification.hpp).
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "sluice/sluice.hpp"
+#include "tuner/verification.hpp"
+
+namespace sluice::tests {
+
+// An emulator is a hundred times slower: builds for one define SLUICE_BRIEF_TESTS. All kinds, biases and orders stay.
+#ifdef SLUICE_BRIEF_TESTS
+inline constexpr bool brief = true;
+#else
+inline constexpr bool brief = false;
+#endif
+inline constexpr tuner::Coverage coverage = brief ? tuner::Coverage::brief : tuner::Coverage::full;
+
+// QEMU's user mode (7.2) aborts when the forked child of a process with threads starts threads of its own.
+#if defined(SLUICE_BRIEF_TESTS) && !defined(__x86_64__)
+inline constexpr bool forks_may_start_threads = false;
+#else
+inline constexpr bool forks_may_start_threads = true;
+#endif
+
+inline std::vector<Kind> all_kinds() {
+  std::vector<Kind> result;
+  for (const NamedKind& row : kinds()) {
+    result.push_back(row.kind);
+  }
+  return result;
+}
+
+inline std::vector<Kind> gated_kinds() {
+  std::vector<Kind> result = all_kinds();
+  std::erase_if(result, [](Kind kind) { return !kind.gated; });
+  return result;
+}
+
+inline std::vector<Isa> all_runnable() { return {runnable_isas().begin(), runnable_isas().end()}; }
+
+inline PackOptions pack_options(Isa isa, std::uint32_t nr = 0) {
+  PackOptions options;
+  options.isa = isa;
+  options.nr = nr;
+  return options;
+}
+
+// A test per ISA that runs here, and one per ISA and kind.
+class PerIsa : public testing::TestWithParam<Isa> {};
+class PerKernel : public testing::TestWithParam<std::tuple<Isa, Kind>> {
+ protected:
+  static Isa isa() { return std::get<0>(GetParam()); }
+  static Kind kind() { return std::get<1>(GetParam()); }
+};
+
+inline std::string isa_name(const testing::TestParamInfo<Isa>& info) { return std::string(name(info.param)); }
+inline std::string kernel_name(const testing::TestParamInfo<std::tuple<Isa, Kind>>& info) {
+  return std::string(name(std::get<0>(info.param))) + "_" + std::string(name(std::get<1>(info.param)));
+}
+inline auto every_isa() { return testing::ValuesIn(all_runnable()); }
+inline auto every_kernel() {
+  return testing::Combine(testing::ValuesIn(all_runnable()), testing::ValuesIn(all_kinds()));
+}
+
+// Memory between two pages that must not be touched, flush with one of them.
+enum class Edge { low, high };
+class GuardedMemory {
+ public:
+  GuardedMemory(std::size_t bytes, Edge edge) : bytes_(bytes) {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t body = (std::max<std::size_t>(bytes, 1) + page - 1) / page * page;
+    mapped_ = body + 2 * page;
+    base_ = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base_ == MAP_FAILED) {
+      throw std::bad_alloc();
+    }
+    char* first = static_cast<char*>(base_) + page;
+    if (mprotect(first, body, PROT_READ | PROT_WRITE) != 0) {
+      throw std::bad_alloc();
+    }
+    data_ = edge == Edge::low ? first : first + body - bytes;
+  }
+  GuardedMemory(std::span<const float> values, Edge edge) : GuardedMemory(values.size_bytes(), edge) {
+    std::copy(values.begin(), values.end(), floats());
+  }
+  GuardedMemory(const GuardedMemory&) = delete;
+  GuardedMemory& operator=(const GuardedMemory&) = delete;
+  ~GuardedMemory() { munmap(base_, mapped_); }
+
+  [[nodiscard]] void* data() const noexcept { return data_; }
+  [[nodiscard]] float* floats() const noexcept { return static_cast<float*>(data_); }
+  [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+  std::size_t mapped_ = 0;
+  void* base_ = nullptr;
+  void* data_ = nullptr;
+};
+
+}  // namespace sluice::tests

@@ -1,0 +1,199 @@
+#include "tuner/clock.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "kernels/kernel_table.hpp"
+#include "kernels/memory.hpp"
+#include "kernels/spin.hpp"
+#include "tuner/failure.hpp"
+#include "tuner/statistics.hpp"
+
+namespace sluice::tuner {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+double seconds(SteadyClock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// A value the compiler must take for used.
+void keep(float value) { asm volatile("" : : "g"(value) : "memory"); }
+
+// How far behind the level a probe may fall. FMA probes of a calm machine stay within 2 %, streaming reads scatter.
+constexpr double calm_fma = 0.95;
+constexpr double calm_read = 0.85;
+
+constexpr std::size_t probe_k = 128;
+constexpr std::size_t probe_tiles = 4;
+constexpr double probe_flops = 2e7;  // per thread: some 200 µs, in which a cold start drowns
+constexpr std::size_t probe_read_bytes = std::size_t{8} << 20U;  // per call, all threads together
+
+}  // namespace
+
+StreamBuffer::StreamBuffer(std::size_t bytes) : bytes_((bytes + 4095) / 4096 * 4096) {
+  memory_.reset(static_cast<float*>(detail::allocate(bytes_)));
+  if (memory_ == nullptr) throw std::bad_alloc();
+  std::memset(memory_.get(), 0, bytes_);
+}
+
+void StreamBuffer::Free::operator()(float* memory) const noexcept { std::free(memory); }
+
+Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuffer& buffer)
+    : isa_(isa), threads_(threads), executor_(executor), buffer_(buffer) {
+  const detail::KernelTable& kernels = *detail::kernel_table(isa);
+  const RegisterTile tile = kernels.panels[0].tile;
+  for (std::uint32_t i = 0; i < threads; ++i)
+    tiles_.push_back(std::make_unique<StreamBuffer>(
+        sizeof(float) * (probe_k * (tile.max_mr + tile.nr) + (probe_tiles + 1) * tile.max_mr * tile.nr)));
+
+  // The highest of many short runs: contention only ever slows a loop of FMAs down.
+  double flops = 0;
+  std::size_t iterations = 64;
+  for (double time = 0; time < 2e-4; iterations *= 2)
+    time = run([&](std::uint32_t) { keep(kernels.probes.fma(iterations, &flops)); });
+  for (int i = 0; i < 100; ++i) fma_peak_ = std::max(fma_peak_, fma_speed(iterations));
+
+  // The best variant by its upper quantile: a single lucky read is no roof.
+  std::vector<ReadVariant> variants;
+  for (const std::size_t streams : {1U, 2U, 4U})
+    for (const std::size_t ahead : {0U, 512U, 1024U, 2048U, 4096U}) variants.push_back({ahead, streams});
+  std::vector<std::vector<double>> speeds(variants.size());
+  for (int round = 0; round < 10; ++round)
+    for (std::size_t i = 0; i < variants.size(); ++i)
+      speeds[i].push_back(read_speed(variants[i], probe_read_bytes / threads_));
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    const double speed = quantile(speeds[i], 0.9);
+    if (speed > read_bandwidth_) {
+      read_bandwidth_ = speed;
+      best_read_ = variants[i];
+    }
+  }
+  for (int i = 0; i < 20; ++i) {
+    probe(Roof::fma);
+    probe(Roof::read);
+  }
+}
+
+double Clock::run(const std::function<void(std::uint32_t)>& part) {
+  struct Shared {
+    const std::function<void(std::uint32_t)>& part;
+    detail::Barrier start;
+    std::atomic<SteadyClock::rep> first{std::numeric_limits<SteadyClock::rep>::max()};
+    std::atomic<SteadyClock::rep> last{std::numeric_limits<SteadyClock::rep>::min()};
+  } shared{part, detail::Barrier(threads_)};
+  const bool started = executor_.run(
+      threads_,
+      [](void* context, std::uint32_t index) {
+        auto& s = *static_cast<Shared*>(context);
+        s.start.wait();
+        const auto begin = SteadyClock::now().time_since_epoch().count();
+        s.part(index);
+        const auto end = SteadyClock::now().time_since_epoch().count();
+        for (auto seen = s.first.load(); begin < seen && !s.first.compare_exchange_weak(seen, begin);) {
+        }
+        for (auto seen = s.last.load(); end > seen && !s.last.compare_exchange_weak(seen, end);) {
+        }
+      },
+      &shared);
+  if (!started)
+    throw Failure(exit_code::unsupported,
+                  fmt::format("{} threads could not be started; raise the process limit or use fewer", threads_));
+  return std::max(1e-9, seconds(SteadyClock::duration(shared.last.load() - shared.first.load())));
+}
+
+double Clock::fma_speed(std::size_t iterations) {
+  double flops = 0;
+  const detail::Probes& probes = detail::kernel_table(isa_)->probes;
+  const double time = run([&](std::uint32_t thread) {
+    double mine = 0;
+    keep(probes.fma(iterations, &mine));
+    if (thread == 0) flops = mine;
+  });
+  return flops * threads_ / time;
+}
+
+// The microkernel itself on operands in L1: it needs the issue slots and load ports that a neighbour takes away.
+double Clock::load_speed() {
+  const detail::PanelKernels& panels = detail::kernel_table(isa_)->panels[0];
+  const std::size_t mr = panels.tile.max_mr;
+  const std::size_t nr = panels.tile.nr;
+  const double call_flops = 2.0 * static_cast<double>(mr * nr * probe_k * probe_tiles);
+  const auto calls = static_cast<std::size_t>(probe_flops / call_flops) + 1;
+  const double time = run([&](std::uint32_t thread) {
+    // All zeros: denormals cannot creep in, and a product of zeros takes as long as any other.
+    float* a = tiles_[thread]->data();
+    detail::PanelCall call{};
+    call.a = a;
+    call.b = a + probe_k * mr;
+    call.c = a + probe_k * (mr + nr);
+    call.c_in = call.c;
+    call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
+    call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
+    call.tiles = probe_tiles;
+    call.k = probe_k;
+    call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+    call.data_prefetch = call.weight_prefetch;
+    for (std::size_t i = 0; i < calls; ++i) panels.packed[mr - 1](call);
+  });
+  return call_flops * static_cast<double>(calls) * threads_ / time;
+}
+
+double Clock::read_speed(ReadVariant variant, std::size_t bytes_per_thread) {
+  const std::size_t unit = 4096 * 4;
+  const std::size_t bytes = std::max(unit, bytes_per_thread / unit * unit);
+  const std::size_t needed = bytes * threads_;
+  if (cursor_ + needed > buffer_.bytes()) cursor_ = 0;
+  const float* data = buffer_.data() + cursor_ / sizeof(float);
+  cursor_ += needed;
+  const detail::Probes& probes = detail::kernel_table(isa_)->probes;
+  const double time = run([&](std::uint32_t thread) {
+    keep(probes.read(data + thread * (bytes / sizeof(float)), bytes, variant.ahead, variant.streams));
+  });
+  return static_cast<double>(needed) / time;
+}
+
+double Clock::probe(Roof roof) {
+  const double speed = roof == Roof::fma ? load_speed() : read_speed(best_read_, probe_read_bytes / 2 / threads_);
+  (roof == Roof::fma ? fma_probes_ : read_probes_).push_back(speed);
+  return speed;
+}
+
+Sample Clock::measure(Roof roof, const std::function<void()>& work) {
+  Sample sample;
+  sample.roof = roof;
+  sample.before = probe(roof);
+  const auto begin = SteadyClock::now();
+  work();
+  const auto end = SteadyClock::now();
+  sample.after = probe(roof);
+  // The clock's own resolution is the least that a sample can have taken: never 0.
+  sample.ns = std::max(1.0, seconds(end - begin) * 1e9);
+  return sample;
+}
+
+double Clock::level(Roof roof) const { return quantile(roof == Roof::fma ? fma_probes_ : read_probes_, 0.9); }
+
+bool Clock::contended(const Sample& sample) const {
+  return sample.slower_probe() < level(sample.roof) * (sample.roof == Roof::fma ? calm_fma : calm_read);
+}
+
+double Clock::calm_ns(const Sample& sample) const { return sample.ns * sample.probe() / level(sample.roof); }
+
+double Clock::fma_fraction(const Sample& sample, double flops) const {
+  const double scale = sample.roof == Roof::fma ? sample.probe() / level(Roof::fma) : 1;
+  return flops / (sample.ns * 1e-9) / (fma_peak_ * scale);
+}
+
+double Clock::read_fraction(const Sample& sample, double bytes) const {
+  const double scale = sample.roof == Roof::read ? sample.probe() / level(Roof::read) : 1;
+  return bytes / (sample.ns * 1e-9) / (read_bandwidth_ * scale);
+}
+
+}  // namespace sluice::tuner

@@ -1,0 +1,106 @@
+// Owns: the only timing there is: the roofs of one ISA and thread count, and the sandwich: work timed between two
+// probes that load the machine like the work does. Does not own: what is measured, how often, what follows from it.
+//
+// On a shared machine a neighbour halves a core for tens of milliseconds at a time. A probe right before and right
+// after a sample tells whether that happened: the sample is contended when a probe fell clearly behind the run's level.
+// Fractions of a roof are taken against the adjacent probes, so that frequency changes cancel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sluice/executor.hpp"
+#include "sluice/isa.hpp"
+
+namespace sluice::tuner {
+
+// The limit that binds a piece of work, and so the kind of probe around it.
+enum class Roof : std::uint8_t { fma, read };
+
+struct Sample {
+  double ns = 0;
+  Roof roof = Roof::fma;
+  double before = 0;  // speed of the probe: FLOP/s or B/s
+  double after = 0;
+  std::uint32_t round = 0;  // set by who interleaves
+
+  [[nodiscard]] double probe() const noexcept { return (before + after) / 2; }
+  [[nodiscard]] double slower_probe() const noexcept { return before < after ? before : after; }
+};
+
+// Memory for streaming reads, larger than the last-level cache, touched, on huge pages where there are any.
+class StreamBuffer {
+ public:
+  // About `bytes`; throws std::bad_alloc.
+  explicit StreamBuffer(std::size_t bytes);
+
+  [[nodiscard]] float* data() const noexcept { return memory_.get(); }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  struct Free {
+    void operator()(float* memory) const noexcept;
+  };
+  std::unique_ptr<float, Free> memory_;
+  std::size_t bytes_ = 0;
+};
+
+// For one ISA and thread count. Not thread-safe: one measurement at a time.
+class Clock {
+ public:
+  // Measures both roofs (some 0.3 s). Throws Failure 4 when the executor cannot run that many threads.
+  Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuffer& buffer);
+
+  [[nodiscard]] Isa isa() const noexcept { return isa_; }
+  [[nodiscard]] std::uint32_t threads() const noexcept { return threads_; }
+  [[nodiscard]] double fma_peak() const noexcept { return fma_peak_; }              // FLOP/s, all threads
+  [[nodiscard]] double read_bandwidth() const noexcept { return read_bandwidth_; }  // B/s, all threads
+  [[nodiscard]] std::size_t footprint() const noexcept { return buffer_.bytes(); }
+
+  // The roof whose time for this work is longer.
+  [[nodiscard]] Roof binding_roof(double flops, double bytes) const noexcept {
+    return flops / fma_peak_ >= bytes / read_bandwidth_ ? Roof::fma : Roof::read;
+  }
+
+  // Probe, work, probe.
+  Sample measure(Roof roof, const std::function<void()>& work);
+
+  // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far.
+  [[nodiscard]] double level(Roof roof) const;
+  [[nodiscard]] bool contended(const Sample& sample) const;
+  // The sample's time as it would be with both probes at the level.
+  [[nodiscard]] double calm_ns(const Sample& sample) const;
+  // roof work / (time × roof), the roof scaled by the adjacent probes.
+  [[nodiscard]] double fma_fraction(const Sample& sample, double flops) const;
+  [[nodiscard]] double read_fraction(const Sample& sample, double bytes) const;
+
+ private:
+  struct ReadVariant {
+    std::size_t ahead = 0;
+    std::size_t streams = 1;
+  };
+
+  double probe(Roof roof);
+  double fma_speed(std::size_t iterations);
+  double load_speed();
+  double read_speed(ReadVariant variant, std::size_t bytes_per_thread);
+  // Runs part(thread) on all threads at once; seconds from the first start to the last end.
+  double run(const std::function<void(std::uint32_t)>& part);
+
+  Isa isa_;
+  std::uint32_t threads_;
+  Executor& executor_;
+  const StreamBuffer& buffer_;
+  double fma_peak_ = 0;
+  double read_bandwidth_ = 0;
+  ReadVariant best_read_;
+  std::vector<std::unique_ptr<StreamBuffer>> tiles_;  // operands of the FMA-and-load probe, per thread
+  std::size_t cursor_ = 0;                            // where the next streaming read begins
+  std::vector<double> fma_probes_, read_probes_;
+};
+
+}  // namespace sluice::tuner

@@ -1,0 +1,30 @@
+// Owns: what this process may use of the machine: the CPU quota and memory of its control groups (version 1 and 2).
+// Does not own: the affinity mask, which available_threads() of sluice/executor.hpp reads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace sluice::tuner {
+
+// Nothing where unknown or unlimited.
+struct Limits {
+  std::optional<double> cpu_quota;                 // in CPUs: 1.5 is one and a half
+  std::optional<std::uint64_t> memory_limit;       // bytes
+  std::optional<std::uint64_t> memory_limit_left;  // bytes below the limit, reclaimable page cache not counted as used
+};
+
+// The tightest limit of the process's groups and their ancestors, found through proc/self/mountinfo and
+// proc/self/cgroup below `root`.
+Limits read_limits(const std::filesystem::path& root = "/");
+
+struct Memory {
+  std::optional<std::uint64_t> total;      // bytes
+  std::optional<std::uint64_t> available;  // bytes that can be had without swapping
+};
+
+// proc/meminfo below `root`.
+Memory read_memory(const std::filesystem::path& root = "/");
+
+}  // namespace sluice::tuner

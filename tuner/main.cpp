@@ -1,0 +1,17 @@
+// Owns: the program sluice-tuner and its table of verbs.
+#include <array>
+
+#include "tuner/info.hpp"
+#include "tuner/profile_export.hpp"
+#include "tuner/program.hpp"
+#include "tuner/tune_command.hpp"
+
+int main(int argc, char** argv) {
+  using namespace sluice::tuner;
+  constexpr std::array verbs{
+      Verb{"info", "show what Sluice knows of this machine and which plans it would use", info_command},
+      Verb{"tune", "find the fastest plans for this machine and write a profile", tune_command},
+      Verb{"export", "write the plans of a profile as JSON or as a C++ header", export_command},
+  };
+  return run_program("sluice-tuner", verbs, argc, argv);
+}

@@ -1,0 +1,17 @@
+// Owns: help for a name that was mistyped: the nearest known one, and the list of all.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice::tuner {
+
+// The candidate that is a few typing errors away from `name`, else one that continues it; empty when none is near.
+// The first of equals.
+std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates);
+
+// "did you mean swiglu? Known: relu, gelu, …" or, when nothing is near, "known: relu, gelu, …".
+std::string known_names(std::string_view name, std::span<const std::string_view> candidates);
+
+}  // namespace sluice::tuner

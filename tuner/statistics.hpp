@@ -1,0 +1,38 @@
+// Owns: the statistics of samples: pure functions, no clock. Does not own: which samples are taken.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "tuner/profile.hpp"
+
+namespace sluice::tuner {
+
+// The q-quantile (0 ≤ q ≤ 1) by linear interpolation between order statistics; 0 for no values.
+double quantile(std::vector<double> values, double q);
+double median(std::vector<double> values);
+
+// A ratio of two times with its 95 % interval.
+struct Ratio {
+  double value = 1;
+  double low = 0;  // 0 and infinity when there are fewer than two pairs
+  double high = 0;
+  std::size_t pairs = 0;
+
+  [[nodiscard]] double half_width() const noexcept { return value > 0 ? (high - low) / (2 * value) : 0; }
+};
+
+// time(a)/time(b) from pairs taken next to each other: the geometric mean, and its interval by Student's t on the
+// logarithms. Of each ten pairs the one farthest from the median is left out (a neighbour's burst that hit one side);
+// the interval is widened by the ratio of the standard errors of a mean so trimmed and a plain one under normal noise.
+// All values are positive; a and b are of one length.
+Ratio paired_ratio(std::span<const double> a, std::span<const double> b);
+
+// Tied: the interval holds 1 and its half-width is at most 1 %; wider, it is inconclusive.
+Verdict judge(const Ratio& ratio);
+
+// The two-sided 95 % point of Student's t.
+double student_t95(std::size_t degrees_of_freedom) noexcept;
+
+}  // namespace sluice::tuner
