@@ -70,7 +70,7 @@ double Session::seconds_for(const std::vector<Measurement*>& group) const {
 
 const Measurement& Session::measure(std::size_t index) {
   Measurement& first = measurements_[index];
-  if (first.done) return first;
+  if (first.done || tuner::interrupted()) return first;
   std::vector<Measurement*> group;
   for (std::size_t i = 0; i < measurements_.size(); ++i)
     if (wanted_[i] && !measurements_[i].done && same_group(measurements_[i].cell, first.cell))

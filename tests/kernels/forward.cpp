@@ -211,7 +211,7 @@ TEST_F(Forward, TwoThreadsMayCallOneFfn) {
 
 TEST_F(Forward, WorksInAForkedChild) {
   if (!forks_may_start_threads) {
-    GTEST_SKIP() << "the emulator cannot start threads in a forked child";
+    GTEST_SKIP() << "threads of a forked child are beyond the emulator or sanitizer";
   }
   ThreadPool pool(3);
   Plan plan = ffn_.plan(kRows, 3).plan;

@@ -26,8 +26,8 @@ inline constexpr bool brief = false;
 #endif
 inline constexpr tuner::Coverage coverage = brief ? tuner::Coverage::brief : tuner::Coverage::full;
 
-// QEMU's user mode (7.2) aborts when the forked child of a process with threads starts threads of its own.
-#if defined(SLUICE_BRIEF_TESTS) && !defined(__x86_64__)
+// QEMU's user mode (7.2) and ThreadSanitizer abort when the forked child of a process with threads starts threads.
+#if (defined(SLUICE_BRIEF_TESTS) && !defined(__x86_64__)) || defined(__SANITIZE_THREAD__)
 inline constexpr bool forks_may_start_threads = false;
 #else
 inline constexpr bool forks_may_start_threads = true;

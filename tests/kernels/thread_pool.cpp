@@ -95,7 +95,7 @@ TEST(ThreadPool, ServesTwoHostThreadsInTurn) {
 
 TEST(ThreadPool, OfAForkedChildStartsItsOwnThreads) {
   if (!forks_may_start_threads) {
-    GTEST_SKIP() << "the emulator cannot start threads in a forked child";
+    GTEST_SKIP() << "threads of a forked child are beyond the emulator or sanitizer";
   }
   ThreadPool pool(3);
   ASSERT_TRUE(runs_together(pool, 3));
