@@ -34,7 +34,7 @@ template <class Simd>
 [[gnu::always_inline]] inline typename Simd::Batch sigmoid(typename Simd::Batch z) {
   using V = typename Simd::Batch;
   const V e = exp_negative<Simd>(abs(z));
-  return select(z < V(0.0f), e, V(1.0f)) / (V(1.0f) + e);
+  return Simd::divide(select(z < V(0.0f), e, V(1.0f)), V(1.0f) + e);
 }
 
 // erf(z) = z·P(z²)/Q(z²) on |z| < 4 (fitted to a relative error of 2.5e-8), ±1 beyond (1 − erf(4) < 2⁻²⁵).
@@ -53,7 +53,7 @@ template <class Simd>
   q = Simd::fma(q, s, V(0.5048476957f));
   q = Simd::fma(q, s, V(1.0f));
   const V one = select(z < V(0.0f), V(-1.0f), V(1.0f));
-  return select(abs(z) < V(4.0f), z * (p / q), one);
+  return select(abs(z) < V(4.0f), z * Simd::divide(p, q), one);
 }
 
 template <class Simd, Activation activation>

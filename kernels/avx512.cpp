@@ -13,6 +13,8 @@ struct Avx512 {
 
   [[gnu::always_inline]] static inline Batch fma(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
 
+  [[gnu::always_inline]] static inline Batch divide(Batch a, Batch b) { return a / b; }
+
   // c += a·b in place. With the intrinsic, g++ 12 copies accumulators around in the hot loop.
   [[gnu::always_inline]] static inline void accumulate(Batch& c, Batch a, Batch b) {
 #ifdef __clang__

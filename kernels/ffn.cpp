@@ -150,7 +150,7 @@ Result<std::size_t> Ffn::workspace_size(std::size_t max_m, std::uint32_t max_thr
   std::size_t most = 0;
   // Within a bucket every M has one plan, and the need grows with M and with the threads: the bucket's end decides.
   // Fewer threads may have another plan, so each limit is asked.
-  for (std::size_t m = 1; max_m != 0; m = std::min(max_m, 2 * std::size_t{m_bucket(m)})) {
+  for (std::size_t m = 1; max_m != 0; m = m > max_m / 2 ? max_m : 2 * m) {
     for (std::uint32_t threads = 1; threads <= max_threads; ++threads) {
       const Result<std::size_t> size = workspace_size(m, plan(m, threads).plan);
       if (!size) return size;

@@ -172,11 +172,10 @@ class TeamMember {
 
 void forward_part(const ForwardCall& call, std::uint32_t index) noexcept {
   const FloatMode mode;
-  if (call.blocking.teams == 1) {
-    TeamMember(call, 0, index).run({0, call.m});
-  } else if (index < call.blocking.teams) {
-    TeamMember(call, index, 0).run(share(call.m, index, call.blocking.teams));
-  }
+  const Blocking& blocking = call.blocking;
+  if (index >= blocking.teams * blocking.team_threads) return;  // fewer rows than threads
+  const std::size_t team = index / blocking.team_threads;
+  TeamMember(call, team, index % blocking.team_threads).run(share(call.m, team, blocking.teams));
 }
 
 }  // namespace sluice::detail

@@ -14,6 +14,9 @@ struct Neon {
   [[gnu::always_inline]] static inline Batch fma(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
   [[gnu::always_inline]] static inline void accumulate(Batch& c, Batch a, Batch b) { c = vfmaq_f32(c, a, b); }
 
+  // xsimd 8.1 divides by an estimate of the reciprocal; vdivq rounds once, like every other ISA.
+  [[gnu::always_inline]] static inline Batch divide(Batch a, Batch b) { return vdivq_f32(a, b); }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(value), 23));
   }

@@ -13,20 +13,20 @@ namespace sluice {
 namespace {
 
 // Half a unit in the last place of 1.0f: the largest relative error of one rounding to nearest.
-constexpr double kUnitRoundoff = 0x1p-24;
+constexpr double unit_roundoff = 0x1p-24;
 // Half of the smallest float: the largest absolute error of one rounding in the range of denormals.
-constexpr double kUnderflow = 0x1p-150;
+constexpr double underflow = 0x1p-150;
 // The oracle's own roundings are 2⁻²⁹ of the float32 ones; this factor on the bound covers them.
-constexpr double kOracleMargin = 1.0 + 0x1p-20;
+constexpr double oracle_margin = 1.0 + 0x1p-20;
 // The library's activation polynomials are allowed this many units of roundoff.
-constexpr double kActivationRoundings = 8.0;
+constexpr double activation_roundings = 8.0;
 // Their exponentials may lose numbers below the smallest normal float.
-constexpr double kActivationUnderflow = 0x1p-126;
+constexpr double activation_underflow = 0x1p-126;
 
 // γ(n) bounds the relative error of n roundings one after the other (Higham, Accuracy and Stability of Numerical
 // Algorithms, 2nd edition, lemma 3.1).
 double accumulated_roundoff(std::size_t roundings) noexcept {
-  const double nu = static_cast<double>(roundings) * kUnitRoundoff;
+  const double nu = static_cast<double>(roundings) * unit_roundoff;
   return nu < 1.0 ? nu / (1.0 - nu) : HUGE_VAL;
 }
 
@@ -56,11 +56,11 @@ double activation_error(Activation activation, double magnitude) noexcept {
     case Activation::relu:
       return 0.0;
     case Activation::sigmoid:
-      return kActivationRoundings * kUnitRoundoff + kActivationUnderflow;
+      return activation_roundings * unit_roundoff + activation_underflow;
     case Activation::silu:
     case Activation::gelu:
     case Activation::gelu_tanh:
-      return kActivationRoundings * kUnitRoundoff * magnitude + kActivationUnderflow;
+      return activation_roundings * unit_roundoff * magnitude + activation_underflow;
   }
   return HUGE_VAL;
 }
@@ -119,7 +119,7 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
     }
   }
   for (double& e : error) {
-    e = (e + static_cast<double>(roundings) * kUnderflow) * kOracleMargin;
+    e = (e + static_cast<double>(roundings) * underflow) * oracle_margin;
   }
 }
 
@@ -142,7 +142,7 @@ void activate(Activation activation, Estimate& z) {
   for (std::size_t at = 0; at < z.value.size(); ++at) {
     const double own = activation_error(activation, std::abs(z.value[at]) + z.error[at]);
     z.value[at] = reference_activation(activation, z.value[at]);
-    z.error[at] = (lipschitz(activation) * z.error[at] + own) * kOracleMargin;
+    z.error[at] = (lipschitz(activation) * z.error[at] + own) * oracle_margin;
   }
 }
 
@@ -153,7 +153,7 @@ void scale(Estimate& a, const Estimate& b) {
     const double reach_b = std::abs(b.value[at]) + b.error[at];
     const double carried = a.error[at] * reach_b + std::abs(a.value[at]) * b.error[at];
     a.value[at] *= b.value[at];
-    a.error[at] = (carried + kUnitRoundoff * reach_a * reach_b + kUnderflow) * kOracleMargin;
+    a.error[at] = (carried + unit_roundoff * reach_a * reach_b + underflow) * oracle_margin;
   }
 }
 

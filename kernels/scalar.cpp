@@ -74,6 +74,7 @@ struct Scalar {
     return map([&](std::size_t i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
   }
   static void accumulate(Batch& c, const Batch& a, const Batch& b) { c = fma(a, b, c); }
+  static Batch divide(const Batch& a, const Batch& b) { return a / b; }
 
   static Batch low_bits_to_exponent(const Batch& value) {
     return map([&](std::size_t i) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value.lane[i]) << 23U); });

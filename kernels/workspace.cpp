@@ -29,7 +29,8 @@ bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b
   b.teams = by_rows ? std::min<std::size_t>(plan.threads, m) : 1;
   b.team_threads = by_rows ? 1 : plan.threads;
   b.team_rows = ceil_divide(m, b.teams);
-  b.block_rows = ceil_divide(b.team_rows, ceil_divide(b.team_rows, tiling.mc));
+  // Not the balanced extent: a smaller M of the same bucket may need a taller block.
+  b.block_rows = std::min<std::size_t>(b.team_rows, tiling.mc);
 
   const std::size_t width = gated ? tiling.nr / 2 : tiling.nr;
   const std::size_t up_panels = ceil_divide(shape.d_ff, width);

@@ -42,14 +42,13 @@ std::vector<Plan> vary_prefetch(const Setting&, const Plan& plan) {
               [](Plan& p, std::uint32_t bytes) { p.tiling.prefetch = bytes; });
 }
 
-// kc: shares of L1 that a slice of B and of A may take, and for few rows also the whole depth as one stream.
+// kc: what a slice of B and of A may take of L1, and longer slices that live in L2; for few rows also the whole depth
+// as one stream.
 std::vector<Plan> vary_kc(const Setting& setting, const Plan& plan) {
   const double fit = static_cast<double>(setting.caches.l1d) / sizeof(float) / (plan.tiling.nr + plan.tiling.mr);
-  std::vector<Plan> plans;
-  for (const double share : {0.35, 0.5, 0.6, 0.7, 0.85, 1.05, 1.5, 3.0}) {
-    plans.push_back(plan);
-    plans.back().tiling.kc = std::max(16U, static_cast<std::uint32_t>(fit * share) / 16 * 16);
-  }
+  const auto l1 = static_cast<std::uint32_t>(fit * 0.7) / 16 * 16;
+  std::vector<Plan> plans = vary(plan, {std::max(16U, l1), 192, 256, 384, 544, 768, 1024},
+                                 [](Plan& p, std::uint32_t kc) { p.tiling.kc = kc; });
   if (rows(setting) <= 2 * plan.tiling.mr) {
     plans.push_back(plan);
     plans.back().tiling.kc = whole;

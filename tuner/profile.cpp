@@ -115,7 +115,10 @@ void merge(Profile& into, const Profile& fresh) {
                     [](const ProfilePlan& a, const ProfilePlan& b) { return same_cell(a.row, b.row); });
 }
 
-void check_mergeable(const std::filesystem::path& path, const Machine& machine) { (void)load_mergeable(path, machine); }
+void check_mergeable(const std::filesystem::path& path, const Machine& machine) {
+  const FileLock lock(path);  // also says whether the directory can be written
+  (void)load_mergeable(path, machine);
+}
 
 void merge_into_file(const std::filesystem::path& path, const Profile& fresh) {
   const FileLock lock(path);

@@ -216,8 +216,7 @@ class Tuner {
 
     const Plan start = first_candidate(setting(cell, cell.shape, whole.nr()));
     Plan found = search.best();
-    ProfilePlan result{{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start},
-                       std::nullopt};
+    ProfilePlan result{{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt};
     PlanVerification verification = whole.verification(cell.kind.activation, cell.m);
     if (!verification.status().ok()) throw Failure(exit_code::verification_failed, verification.status().message());
     if (const Status status = verification.verify(found, &clocks_.executor()); !status.ok())

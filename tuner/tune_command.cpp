@@ -62,9 +62,9 @@ int tune_command(int argc, char** argv) {
   const Machine machine = probe_machine();
   const Selection selection = resolve(raw, machine);
   const Isa isa = selection.isa.value_or(machine.isas.back());
+  const std::vector<Cell> all = cells(selection, parse_plain_sizes(equal));
   const std::filesystem::path path = selection.out.value_or(selection.profile);
   check_mergeable(path, machine);
-  const std::vector<Cell> all = cells(selection, parse_plain_sizes(equal));
 
   catch_interruption();
   Profile profile = make_profile(machine, command_words(argc, argv));

@@ -13,30 +13,30 @@
 namespace sluice::tuner {
 namespace {
 
-constexpr std::uint32_t kOneNan = 0x7fc00000U;
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::uint32_t one_nan = 0x7fc00000U;
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 std::uint32_t canonical_bits(float value) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(value);
-  return (bits & 0x7fffffffU) > 0x7f800000U ? kOneNan : bits;
+  return (bits & 0x7fffffffU) > 0x7f800000U ? one_nan : bits;
 }
 
 // Remainders: 1, 2, each register tile's height and its multiples ± 1 (5…17, 23…27, 39), primes.
-constexpr std::size_t kRows[] = {1,  1,  1,  1,  2,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12,
-                                 13, 14, 15, 16, 17, 23, 24, 25, 26, 27, 29, 31, 37, 39, 53};
+constexpr std::size_t row_remainders[] = {1,  1,  1,  1,  2,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12,
+                                          13, 14, 15, 16, 17, 23, 24, 25, 26, 27, 29, 31, 37, 39, 53};
 // Each panel width, its half (gate and up share a panel), both ± 1; the k unroll of 4 ± 1; primes; a k slice + 1.
-constexpr std::size_t kWidths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12, 13, 15, 16,  17,
-                                   23, 24, 25, 31, 32, 33, 47, 48, 49, 63, 64, 65, 67, 127, 131};
-static_assert(std::size(kRows) == std::size(kWidths));
-constexpr std::size_t kRemainders = std::size(kRows);
-// Strides through kWidths; prime to its length, so that each dimension visits every remainder.
-constexpr std::size_t kModelStride = 7;
-constexpr std::size_t kFeedForwardStride = 11;
-constexpr std::size_t kBriefStep = 5;
+constexpr std::size_t width_remainders[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12, 13, 15, 16,  17,
+                                            23, 24, 25, 31, 32, 33, 47, 48, 49, 63, 64, 65, 67, 127, 131};
+static_assert(std::size(row_remainders) == std::size(width_remainders));
+constexpr std::size_t remainder_count = std::size(row_remainders);
+// Strides through width_remainders; prime to its length, so that each dimension visits every remainder.
+constexpr std::size_t model_stride = 7;
+constexpr std::size_t feed_forward_stride = 11;
+constexpr std::size_t brief_step = 5;
 // Several blocks of everything, at extents that no tile divides.
-constexpr Shape kDeepShape{259, 521};
-constexpr std::size_t kDeepRows = 33;
+constexpr Shape deep_shape{259, 521};
+constexpr std::size_t deep_rows = 33;
 
 std::size_t kind_index(Kind kind) noexcept {
   const std::span<const NamedKind> all = kinds();
@@ -55,7 +55,7 @@ float unit_scale(std::size_t terms) noexcept {
 }
 
 std::vector<float> random_rows(Random& random, std::size_t rows, std::size_t columns, std::size_t ld, float scale) {
-  std::vector<float> values(rows * ld, kNan);
+  std::vector<float> values(rows * ld, not_a_number);
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 0; j < columns; ++j) {
       values[i * ld + j] = random.value(scale);
@@ -157,17 +157,17 @@ std::vector<Case> standard_cases(Kind kind, Coverage coverage) {
     for (const Order order : {Order::in_out, Order::out_in}) {
       // Another pairing of remainders for each combination.
       const std::size_t rotation = 4 * kind_number + (biases ? 2 : 0) + (order == Order::out_in ? 1 : 0);
-      const std::size_t first = coverage == Coverage::brief ? rotation % kBriefStep : 0;
-      for (std::size_t i = first; i < kRemainders; i += coverage == Coverage::brief ? kBriefStep : 1) {
-        const Shape shape{kWidths[(kModelStride * i + rotation) % kRemainders],
-                          kWidths[(kFeedForwardStride * i + 3 * rotation + 5) % kRemainders]};
+      const std::size_t first = coverage == Coverage::brief ? rotation % brief_step : 0;
+      for (std::size_t i = first; i < remainder_count; i += coverage == Coverage::brief ? brief_step : 1) {
+        const Shape shape{width_remainders[(model_stride * i + rotation) % remainder_count],
+                          width_remainders[(feed_forward_stride * i + 3 * rotation + 5) % remainder_count]};
         const bool padded = (i + rotation) % 2 == 1;
         const bool accumulate = (i + rotation) % 3 == 1;
-        cases.push_back({kind, shape, kRows[i], biases, order, padded, accumulate, ++seed});
+        cases.push_back({kind, shape, row_remainders[i], biases, order, padded, accumulate, ++seed});
       }
     }
   }
-  cases.push_back({kind, kDeepShape, kDeepRows, true, Order::in_out, true, false, ++seed});
+  cases.push_back({kind, deep_shape, deep_rows, true, Order::in_out, true, false, ++seed});
   return cases;
 }
 
@@ -239,7 +239,7 @@ double worst_error_over_bound(const Answer& answer, std::span<const float> y, Sh
         continue;
       }
       const double ratio = error / answer.bound[at];
-      worst = std::isnan(ratio) ? kInfinity : std::max(worst, ratio);
+      worst = std::isnan(ratio) ? infinity : std::max(worst, ratio);
     }
   }
   return worst;
@@ -268,7 +268,7 @@ Result<std::vector<float>> solve(const Ffn& ffn, const Problem& problem, const P
     return size.status();
   }
   // Floats, so that it can be filled with NaN.
-  std::vector<float> memory(*size / sizeof(float) + 1, kNan);
+  std::vector<float> memory(*size / sizeof(float) + 1, not_a_number);
   const Workspace workspace(memory.data(), *size);
   std::vector<float> y = problem.y;
   ForwardOptions options;
@@ -406,7 +406,7 @@ Status PlanVerification::verify(const Plan& plan, Executor* executor) {
   if (!status_.ok()) {
     return status_;
   }
-  std::fill(actual_.begin(), actual_.end(), kNan);
+  std::fill(actual_.begin(), actual_.end(), not_a_number);
   const Status status = run(plan, executor, actual_);
   if (!status.ok()) {
     return status;

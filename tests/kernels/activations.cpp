@@ -15,25 +15,25 @@
 namespace sluice::tests {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kHuge = std::numeric_limits<float>::max();
-constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
-constexpr float kOne = 1;
-constexpr float kZero = 0;
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+constexpr float huge = std::numeric_limits<float>::max();
+constexpr float denormal = std::numeric_limits<float>::denorm_min();
+constexpr float weight_one = 1;
+constexpr float weight_zero = 0;
 
 // act(z) for many z at once, through the FFN 1 → 1 → 1. Gated kinds get an up that is 1 whatever x is, unless x is
 // infinite or NaN: 0·∞ is NaN there.
 Result<Ffn> activation_ffn(Isa isa, Activation activation) {
   const bool gated = activation == Activation::sigmoid || activation == Activation::identity;
   Weights weights;
-  weights.down = {&kOne};
+  weights.down = {&weight_one};
   if (gated) {
-    weights.gate = {&kOne};
-    weights.up = {&kZero};
-    weights.up_bias = &kOne;
+    weights.gate = {&weight_one};
+    weights.up = {&weight_zero};
+    weights.up_bias = &weight_one;
   } else {
-    weights.up = {&kOne};
+    weights.up = {&weight_one};
   }
   return Ffn::pack({1, 1}, {activation, gated}, weights, pack_options(isa));
 }
@@ -42,7 +42,7 @@ std::vector<float> apply(const Ffn& ffn, const std::vector<float>& z, std::uint3
   const Result<std::size_t> size = ffn.workspace_size(z.size(), threads);
   EXPECT_TRUE(size.ok()) << size.status().message();
   const Workspace workspace(*size);
-  std::vector<float> y(z.size(), kNan);
+  std::vector<float> y(z.size(), not_a_number);
   const Status status = ffn.forward(z.data(), z.size(), y.data(), workspace, {.max_threads = threads});
   EXPECT_TRUE(status.ok()) << status.message();
   return y;
@@ -51,14 +51,14 @@ std::vector<float> apply(const Ffn& ffn, const std::vector<float>& z, std::uint3
 // The gate of a single value that may be infinite or NaN: it comes as a bias, so nothing is multiplied with it before
 // the activation.
 float apply_to_bias(Isa isa, Activation activation, float z) {
-  const Weights weights{{&kOne}, {&kOne}, {&kOne}, &z, &kOne, nullptr};
+  const Weights weights{{&weight_one}, {&weight_one}, {&weight_one}, &z, &weight_one, nullptr};
   const Result<Ffn> ffn = Ffn::pack({1, 1}, {activation, true}, weights, pack_options(isa));
   EXPECT_TRUE(ffn.ok()) << ffn.status().message();
   return apply(*ffn, {0.0F}).front();
 }
 
-constexpr Activation kActivations[] = {Activation::identity, Activation::sigmoid,   Activation::relu,
-                                       Activation::gelu,     Activation::gelu_tanh, Activation::silu};
+constexpr Activation all_activations[] = {Activation::identity, Activation::sigmoid,   Activation::relu,
+                                          Activation::gelu,     Activation::gelu_tanh, Activation::silu};
 
 // Every 4099th float, negative ones too; primes reach every exponent with changing mantissas.
 std::vector<float> finite_floats() {
@@ -75,7 +75,7 @@ class Activations : public PerIsa {};
 
 TEST_P(Activations, ErrAtMostEightRoundingsOverAllFiniteFloats) {
   const std::vector<float> z = finite_floats();
-  for (const Activation activation : kActivations) {
+  for (const Activation activation : all_activations) {
     const Result<Ffn> ffn = activation_ffn(GetParam(), activation);
     if (!ffn.ok()) {
       ADD_FAILURE() << ffn.status().message();
@@ -104,28 +104,28 @@ TEST_P(Activations, ErrAtMostEightRoundingsOverAllFiniteFloats) {
 
 TEST_P(Activations, SpecialValuesAreThoseOfTheDefinitions) {
   const auto act = [](Activation activation, float z) { return apply_to_bias(GetParam(), activation, z); };
-  for (const Activation activation : kActivations) {
+  for (const Activation activation : all_activations) {
     SCOPED_TRACE(static_cast<int>(activation));
-    EXPECT_TRUE(std::isnan(act(activation, kNan)));
-    EXPECT_TRUE(std::isnan(act(activation, -kNan)));
-    EXPECT_EQ(act(activation, kInfinity), activation == Activation::sigmoid ? 1.0F : kInfinity);
-    EXPECT_EQ(act(activation, kHuge), activation == Activation::sigmoid ? 1.0F : kHuge);
+    EXPECT_TRUE(std::isnan(act(activation, not_a_number)));
+    EXPECT_TRUE(std::isnan(act(activation, -not_a_number)));
+    EXPECT_EQ(act(activation, infinity), activation == Activation::sigmoid ? 1.0F : infinity);
+    EXPECT_EQ(act(activation, huge), activation == Activation::sigmoid ? 1.0F : huge);
     EXPECT_EQ(act(activation, 0.0F), activation == Activation::sigmoid ? 0.5F : 0.0F);
     EXPECT_EQ(act(activation, -0.0F), activation == Activation::sigmoid ? 0.5F : 0.0F);
   }
-  EXPECT_EQ(act(Activation::identity, -kInfinity), -kInfinity);
-  EXPECT_EQ(act(Activation::relu, -kInfinity), 0.0F);
-  EXPECT_EQ(act(Activation::sigmoid, -kInfinity), 0.0F);
+  EXPECT_EQ(act(Activation::identity, -infinity), -infinity);
+  EXPECT_EQ(act(Activation::relu, -infinity), 0.0F);
+  EXPECT_EQ(act(Activation::sigmoid, -infinity), 0.0F);
   // z·sigmoid(z) and z·Φ(z) at −∞ are −∞·0.
   for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::silu}) {
-    EXPECT_TRUE(std::isnan(act(activation, -kInfinity)));
+    EXPECT_TRUE(std::isnan(act(activation, -infinity)));
     EXPECT_TRUE(std::isnan(reference_activation(activation, -HUGE_VAL)));
-    EXPECT_EQ(act(activation, -kHuge), 0.0F);
+    EXPECT_EQ(act(activation, -huge), 0.0F);
   }
 }
 
 TEST_P(Activations, DenormalsAreHonoured) {
-  const std::vector<float> z{kDenormal, -kDenormal, 1e-40F, -1e-40F, 0x1p-126F, -0x1p-126F};
+  const std::vector<float> z{denormal, -denormal, 1e-40F, -1e-40F, 0x1p-126F, -0x1p-126F};
   for (const Activation activation : {Activation::identity, Activation::relu}) {
     const Result<Ffn> ffn = activation_ffn(GetParam(), activation);
     ASSERT_TRUE(ffn.ok()) << ffn.status().message();
@@ -147,8 +147,8 @@ TEST_P(Activations, NanAndInfinityStayInTheirRow) {
     ASSERT_TRUE(ffn.ok()) << ffn.status().message();
     const Result<std::vector<float>> clean = tuner::solve(*ffn, problem);
     ASSERT_TRUE(clean.ok()) << clean.status().message();
-    problem.x[7 * 17 + 4] = kNan;
-    problem.x[9 * 17 + 16] = kInfinity;
+    problem.x[7 * 17 + 4] = not_a_number;
+    problem.x[9 * 17 + 16] = infinity;
     const Result<std::vector<float>> y = tuner::solve(*ffn, problem);
     ASSERT_TRUE(y.ok()) << y.status().message();
     for (std::size_t i = 0; i < 15; ++i) {
@@ -171,8 +171,8 @@ TEST_P(Activations, NanAndInfinityStayInTheirRow) {
 using FloatMode = unsigned;
 FloatMode float_mode() { return _mm_getcsr(); }
 void set_float_mode(FloatMode mode) { _mm_setcsr(mode); }
-constexpr FloatMode kFlush = 0x8040;
-constexpr FloatMode kExceptionFlags = 0x3f;
+constexpr FloatMode flush_bits = 0x8040;
+constexpr FloatMode exception_flags = 0x3f;
 #elif defined(__aarch64__)
 using FloatMode = std::uint64_t;
 FloatMode float_mode() {
@@ -181,20 +181,20 @@ FloatMode float_mode() {
   return mode;
 }
 void set_float_mode(FloatMode mode) { asm volatile("msr fpcr, %0" : : "r"(mode)); }
-constexpr FloatMode kFlush = 1U << 24;
-constexpr FloatMode kExceptionFlags = 0;
+constexpr FloatMode flush_bits = 1U << 24;
+constexpr FloatMode exception_flags = 0;
 #endif
 
 #if defined(__x86_64__) || defined(__aarch64__)
 TEST_P(Activations, TheCallersFloatingPointModeChangesNothingAndIsRestored) {
-  const std::vector<float> z{kDenormal, -1e-40F, 0.3F, -0.7F, 1.1F, 3.0F, -5.5F, 1e-38F, 0.1F, 87.0F, -87.3F, 10.0F};
-  for (const Activation activation : kActivations) {
+  const std::vector<float> z{denormal, -1e-40F, 0.3F, -0.7F, 1.1F, 3.0F, -5.5F, 1e-38F, 0.1F, 87.0F, -87.3F, 10.0F};
+  for (const Activation activation : all_activations) {
     const Result<Ffn> ffn = activation_ffn(GetParam(), activation);
     ASSERT_TRUE(ffn.ok()) << ffn.status().message();
     for (const std::uint32_t threads : {1U, 2U}) {
       const std::vector<float> expected = apply(*ffn, z, threads);
       const FloatMode before = float_mode();
-      std::vector<FloatMode> modes{before | kFlush};
+      std::vector<FloatMode> modes{before | flush_bits};
       for (const int rounding : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
         std::fesetround(rounding);
         modes.push_back(float_mode());
@@ -205,7 +205,7 @@ TEST_P(Activations, TheCallersFloatingPointModeChangesNothingAndIsRestored) {
         const std::vector<float> actual = apply(*ffn, z, threads);
         const FloatMode after = float_mode();
         set_float_mode(before);
-        EXPECT_EQ(after & ~kExceptionFlags, mode & ~kExceptionFlags);
+        EXPECT_EQ(after & ~exception_flags, mode & ~exception_flags);
         EXPECT_TRUE(tuner::equal_bits(expected, actual)) << std::hex << mode;
       }
     }

@@ -10,20 +10,20 @@
 namespace sluice::tests {
 namespace {
 
-constexpr Shape kShape{40, 72};
-constexpr std::size_t kRows = 21;
+constexpr Shape small_shape{40, 72};
+constexpr std::size_t row_count = 21;
 
 // A packed swiglu with room for one call.
 class Forward : public testing::Test {
  protected:
   Forward()
-      : problem_({swiglu, kShape, kRows, true, Order::in_out, false, false, 5}),
-        ffn_(*Ffn::pack(kShape, swiglu, problem_.weights())),
-        workspace_(*ffn_.workspace_size(kRows)),
-        y_(kRows * kShape.d_model, -1.0F) {}
+      : problem_({swiglu, small_shape, row_count, true, Order::in_out, false, false, 5}),
+        ffn_(*Ffn::pack(small_shape, swiglu, problem_.weights())),
+        workspace_(*ffn_.workspace_size(row_count)),
+        y_(row_count * small_shape.d_model, -1.0F) {}
 
   Status forward(const ForwardOptions& options = {}) {
-    return ffn_.forward(problem_.x.data(), kRows, y_.data(), workspace_, options);
+    return ffn_.forward(problem_.x.data(), row_count, y_.data(), workspace_, options);
   }
   // The call failed as it should, and left y as it was.
   void expect_refused(const Status& status, Code code, const std::string& word) {
@@ -42,39 +42,39 @@ class Forward : public testing::Test {
 };
 
 TEST_F(Forward, NullOperandsAreRefused) {
-  expect_refused(ffn_.forward(nullptr, kRows, y_.data(), workspace_), Code::invalid_argument, "x");
-  expect_refused(ffn_.forward(problem_.x.data(), kRows, nullptr, workspace_), Code::invalid_argument, "y");
+  expect_refused(ffn_.forward(nullptr, row_count, y_.data(), workspace_), Code::invalid_argument, "x");
+  expect_refused(ffn_.forward(problem_.x.data(), row_count, nullptr, workspace_), Code::invalid_argument, "y");
 }
 
 TEST_F(Forward, RowsOfYMayNotOverlap) {
-  expect_refused(forward({.ldy = kShape.d_model - 1}), Code::invalid_argument, "ldy");
+  expect_refused(forward({.ldy = small_shape.d_model - 1}), Code::invalid_argument, "ldy");
 }
 
 TEST_F(Forward, ATooSmallWorkspaceIsRefused) {
   std::vector<float> memory(workspace_.size() / sizeof(float) + 1);
-  const Result<std::size_t> needed = ffn_.workspace_size(kRows, ffn_.plan(kRows, 1).plan);
+  const Result<std::size_t> needed = ffn_.workspace_size(row_count, ffn_.plan(row_count, 1).plan);
   ASSERT_TRUE(needed.ok());
   const Workspace small(memory.data(), *needed - 1);
-  expect_refused(ffn_.forward(problem_.x.data(), kRows, y_.data(), small, {.max_threads = 1}), Code::invalid_argument,
-                 "workspace");
-  const Status none = ffn_.forward(problem_.x.data(), kRows, y_.data(), Workspace());
+  expect_refused(ffn_.forward(problem_.x.data(), row_count, y_.data(), small, {.max_threads = 1}),
+                 Code::invalid_argument, "workspace");
+  const Status none = ffn_.forward(problem_.x.data(), row_count, y_.data(), Workspace());
   EXPECT_FALSE(none.ok());
   expect_refused(none, none.code(), "workspace");
   const Workspace enough(memory.data(), *needed);
-  EXPECT_TRUE(ffn_.forward(problem_.x.data(), kRows, y_.data(), enough, {.max_threads = 1}).ok());
+  EXPECT_TRUE(ffn_.forward(problem_.x.data(), row_count, y_.data(), enough, {.max_threads = 1}).ok());
 }
 
 TEST_F(Forward, APlanThatCannotRunHereIsAStatus) {
-  Plan plan = ffn_.plan(kRows, 1).plan;
+  Plan plan = ffn_.plan(row_count, 1).plan;
   plan.tiling.mr = 1000;
   expect_refused(forward({.plan = &plan}), Code::invalid_argument, "mr");
-  plan = ffn_.plan(kRows, 1).plan;
+  plan = ffn_.plan(row_count, 1).plan;
   plan.tiling.nr += 2;
   expect_refused(forward({.plan = &plan}), Code::invalid_argument, "nr");
   for (const Isa isa : runnable_isas()) {
     for (const RegisterTile& tile : register_tiles(isa)) {
       if (tile.nr != ffn_.nr()) {
-        plan = analytical_plan(CacheSizes{}, isa, swiglu, kShape, kRows, 1, tile.nr);
+        plan = analytical_plan(CacheSizes{}, isa, swiglu, small_shape, row_count, 1, tile.nr);
         expect_refused(forward({.plan = &plan}), Code::invalid_argument, "nr");
       }
     }
@@ -83,11 +83,11 @@ TEST_F(Forward, APlanThatCannotRunHereIsAStatus) {
 
 TEST_F(Forward, APlanWithMoreThreadsThanTheExecutorIsRefused) {
   ThreadPool pool(2);
-  Plan plan = ffn_.plan(kRows, 1).plan;
+  Plan plan = ffn_.plan(row_count, 1).plan;
   plan.threads = 3;
-  std::vector<float> memory(*ffn_.workspace_size(kRows, plan) / sizeof(float) + 1);
+  std::vector<float> memory(*ffn_.workspace_size(row_count, plan) / sizeof(float) + 1);
   const Workspace workspace(memory.data(), memory.size() * sizeof(float));
-  expect_refused(ffn_.forward(problem_.x.data(), kRows, y_.data(), workspace, {.executor = &pool, .plan = &plan}),
+  expect_refused(ffn_.forward(problem_.x.data(), row_count, y_.data(), workspace, {.executor = &pool, .plan = &plan}),
                  Code::invalid_argument, "threads");
 }
 
@@ -121,7 +121,7 @@ TEST_F(Forward, TheWorkspaceForManyRowsServesFewerRowsAndThreads) {
   const Workspace workspace(*size);
   ThreadPool pool(3);
   tuner::Random random(9);
-  std::vector<float> x(300 * kShape.d_model);
+  std::vector<float> x(300 * small_shape.d_model);
   std::generate(x.begin(), x.end(), [&] { return random.value(1.0F); });
   std::vector<float> y(x.size());
   for (std::size_t m = 1; m <= 300; m += brief ? 13 : 1) {
@@ -137,11 +137,11 @@ TEST_F(Forward, TheWorkspaceForManyRowsServesFewerUnderAnyPlan) {
   const Isa isa = ffn_.isa();
   tuner::Random random(10);
   for (const std::uint32_t mc : {3U, 7U, 90U, 100U, 102U, 127U, 200U}) {
-    PlanRow row{isa, swiglu, kShape, 256, 1, analytical_plan(CacheSizes{}, isa, swiglu, kShape, 256, 1)};
+    PlanRow row{isa, swiglu, small_shape, 256, 1, analytical_plan(CacheSizes{}, isa, swiglu, small_shape, 256, 1)};
     row.plan.tiling.mc = mc;
     PackOptions options = pack_options(isa);
     options.plans = {std::span(&row, 1)};
-    const Result<Ffn> ffn = Ffn::pack(kShape, swiglu, problem_.weights(), options);
+    const Result<Ffn> ffn = Ffn::pack(small_shape, swiglu, problem_.weights(), options);
     ASSERT_TRUE(ffn.ok()) << ffn.status().message();
     for (const std::size_t max_m : {128U, 256U, 250U}) {
       const std::size_t size = *ffn->workspace_size(max_m, 1);
@@ -162,14 +162,14 @@ TEST_F(Forward, MaxThreadsLimitsThePlan) {
     ThreadPool pool{4};
     std::uint32_t most = 0;
   } executor;
-  const Workspace workspace(*ffn_.workspace_size(kRows, 4));
+  const Workspace workspace(*ffn_.workspace_size(row_count, 4));
   for (const std::uint32_t limit : {1U, 2U, 4U}) {
     executor.most = 0;
     const Status status =
-        ffn_.forward(problem_.x.data(), kRows, y_.data(), workspace, {.max_threads = limit, .executor = &executor});
+        ffn_.forward(problem_.x.data(), row_count, y_.data(), workspace, {.max_threads = limit, .executor = &executor});
     ASSERT_TRUE(status.ok()) << status.message();
     EXPECT_LE(executor.most, limit);
-    EXPECT_LE(ffn_.plan(kRows, limit).plan.threads, limit);
+    EXPECT_LE(ffn_.plan(row_count, limit).plan.threads, limit);
   }
 }
 
@@ -179,11 +179,11 @@ TEST_F(Forward, AnExecutorThatRefusesIsNoCrash) {
     [[nodiscard]] std::uint32_t max_threads() const noexcept override { return 2; }
     bool run(std::uint32_t, void (*)(void*, std::uint32_t), void*) noexcept override { return false; }
   } executor;
-  Plan plan = ffn_.plan(kRows, 1).plan;
+  Plan plan = ffn_.plan(row_count, 1).plan;
   plan.threads = 2;
-  const Workspace workspace(*ffn_.workspace_size(kRows, plan));
+  const Workspace workspace(*ffn_.workspace_size(row_count, plan));
   const Status status =
-      ffn_.forward(problem_.x.data(), kRows, y_.data(), workspace, {.executor = &executor, .plan = &plan});
+      ffn_.forward(problem_.x.data(), row_count, y_.data(), workspace, {.executor = &executor, .plan = &plan});
   const Result<std::vector<float>> expected = tuner::solve(ffn_, problem_);
   ASSERT_TRUE(expected.ok());
   EXPECT_TRUE(status.ok() ? tuner::equal_bits(y_, *expected) : y_.front() == -1.0F) << status.message();
@@ -194,11 +194,11 @@ TEST_F(Forward, TwoThreadsMayCallOneFfn) {
   ASSERT_TRUE(expected.ok());
   std::atomic<int> wrong{0};
   const auto host = [&] {
-    const Workspace workspace(*ffn_.workspace_size(kRows));
+    const Workspace workspace(*ffn_.workspace_size(row_count));
     std::vector<float> y(y_.size());
     for (int round = 0; round < 50; ++round) {
       std::fill(y.begin(), y.end(), 0.0F);
-      if (!ffn_.forward(problem_.x.data(), kRows, y.data(), workspace).ok() || !tuner::equal_bits(y, *expected)) {
+      if (!ffn_.forward(problem_.x.data(), row_count, y.data(), workspace).ok() || !tuner::equal_bits(y, *expected)) {
         ++wrong;
       }
     }
@@ -214,7 +214,7 @@ TEST_F(Forward, WorksInAForkedChild) {
     GTEST_SKIP() << "threads of a forked child are beyond the emulator or sanitizer";
   }
   ThreadPool pool(3);
-  Plan plan = ffn_.plan(kRows, 3).plan;
+  Plan plan = ffn_.plan(row_count, 3).plan;
   plan.threads = 3;
   const Result<std::vector<float>> expected = tuner::solve(ffn_, problem_, &plan, &pool);
   ASSERT_TRUE(expected.ok());
@@ -239,7 +239,7 @@ TEST_F(Forward, WithActivationSharesTheWeights) {
   const Result<Ffn> other = ffn_.with_activation(Activation::gelu);
   ASSERT_TRUE(other.ok()) << other.status().message();
   EXPECT_EQ(other->kind(), geglu);
-  const Result<Ffn> packed = Ffn::pack(kShape, geglu, problem_.weights());
+  const Result<Ffn> packed = Ffn::pack(small_shape, geglu, problem_.weights());
   ASSERT_TRUE(packed.ok());
   const auto left = tuner::solve(*other, problem_);
   const auto right = tuner::solve(*packed, problem_);
@@ -247,7 +247,7 @@ TEST_F(Forward, WithActivationSharesTheWeights) {
   EXPECT_TRUE(tuner::equal_bits(*left, *right));
   EXPECT_EQ(ffn_.kind(), swiglu);
   // No plain kind has a sigmoid: silu → sigmoid would name nothing.
-  const Result<Ffn> plain = Ffn::pack(kShape, silu, {{}, problem_.weights().up, problem_.weights().down});
+  const Result<Ffn> plain = Ffn::pack(small_shape, silu, {{}, problem_.weights().up, problem_.weights().down});
   ASSERT_TRUE(plain.ok()) << plain.status().message();
   EXPECT_EQ(plain->with_activation(Activation::sigmoid).status().code(), Code::invalid_argument);
 }
@@ -265,19 +265,19 @@ TEST(Forwarding, AccumulatesOntoTheStoredY) {
 }
 
 TEST(Forwarding, UsesThePlanTableAndSaysSo) {
-  const tuner::Problem problem({swiglu, kShape, kRows, true, Order::in_out, false, false, 5});
+  const tuner::Problem problem({swiglu, small_shape, row_count, true, Order::in_out, false, false, 5});
   const Isa isa = runnable_isas().back();
-  Plan plan = analytical_plan(CacheSizes{}, isa, swiglu, kShape, kRows, 1);
+  Plan plan = analytical_plan(CacheSizes{}, isa, swiglu, small_shape, row_count, 1);
   plan.tiling.kc = 17;
-  const PlanRow row{isa, swiglu, kShape, m_bucket(kRows), 1, plan};
+  const PlanRow row{isa, swiglu, small_shape, m_bucket(row_count), 1, plan};
   PackOptions options = pack_options(isa);
   options.plans = {std::span(&row, 1)};
-  const Result<Ffn> ffn = Ffn::pack(kShape, swiglu, problem.weights(), options);
+  const Result<Ffn> ffn = Ffn::pack(small_shape, swiglu, problem.weights(), options);
   ASSERT_TRUE(ffn.ok()) << ffn.status().message();
-  EXPECT_EQ(ffn->plan(kRows, 1).origin, PlanOrigin::exact);
-  EXPECT_EQ(ffn->plan(kRows, 1).plan, plan);
-  EXPECT_EQ(ffn->plan(kRows, 1).row, &row);
-  const Result<Ffn> plain = Ffn::pack(kShape, swiglu, problem.weights(), pack_options(isa));
+  EXPECT_EQ(ffn->plan(row_count, 1).origin, PlanOrigin::exact);
+  EXPECT_EQ(ffn->plan(row_count, 1).plan, plan);
+  EXPECT_EQ(ffn->plan(row_count, 1).row, &row);
+  const Result<Ffn> plain = Ffn::pack(small_shape, swiglu, problem.weights(), pack_options(isa));
   ASSERT_TRUE(plain.ok()) << plain.status().message();
   const auto left = tuner::solve(*ffn, problem);
   const auto right = tuner::solve(*plain, problem);

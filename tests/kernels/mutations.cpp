@@ -28,13 +28,13 @@ enum class Bug { none, tail, bias, gate_swapped_with_up, stale_h, wrong_k_block_
 const KernelTable* original = nullptr;
 Bug bug = Bug::none;
 
-constexpr std::size_t kMostPanels = 4;
-constexpr std::size_t kMostRows = 16;
-constexpr std::size_t kMostWidth = 64;
+constexpr std::size_t most_panels = 4;
+constexpr std::size_t most_rows = 16;
+constexpr std::size_t most_width = 64;
 
 // a_step: floats from one k to the next.
 PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, std::size_t nr) {
-  static constexpr std::array<float, kMostWidth> zeros{};
+  static constexpr std::array<float, most_width> zeros{};
   PanelCall damaged = call;
   const bool continues = call.c_in_row_stride != 0;
   if (bug == Bug::tail) {
@@ -90,46 +90,46 @@ void damaged_epilogue(const EpilogueCall& call) {
 }
 
 template <std::size_t panel, bool packed, std::size_t... row>
-constexpr std::array<PanelKernel, kMostRows> damaged_rows(std::index_sequence<row...>) {
+constexpr std::array<PanelKernel, most_rows> damaged_rows(std::index_sequence<row...>) {
   return {damaged_panel<panel, row, packed>...};
 }
 
 template <bool packed, std::size_t... panel>
-constexpr std::array<std::array<PanelKernel, kMostRows>, kMostPanels> damaged_panels(std::index_sequence<panel...>) {
-  return {damaged_rows<panel, packed>(std::make_index_sequence<kMostRows>{})...};
+constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_panels(std::index_sequence<panel...>) {
+  return {damaged_rows<panel, packed>(std::make_index_sequence<most_rows>{})...};
 }
 
 template <std::size_t panel, std::size_t... row>
-constexpr std::array<PanelKernel, kMostRows> damaged_wide_rows(std::index_sequence<row...>) {
+constexpr std::array<PanelKernel, most_rows> damaged_wide_rows(std::index_sequence<row...>) {
   return {damaged_wide<panel, row>...};
 }
 
 template <std::size_t... panel>
-constexpr std::array<std::array<PanelKernel, kMostRows>, kMostPanels> damaged_wides(std::index_sequence<panel...>) {
-  return {damaged_wide_rows<panel>(std::make_index_sequence<kMostRows>{})...};
+constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_wides(std::index_sequence<panel...>) {
+  return {damaged_wide_rows<panel>(std::make_index_sequence<most_rows>{})...};
 }
 
-constexpr auto kPacked = damaged_panels<true>(std::make_index_sequence<kMostPanels>{});
-constexpr auto kInPlace = damaged_panels<false>(std::make_index_sequence<kMostPanels>{});
-constexpr auto kWide = damaged_wides(std::make_index_sequence<kMostPanels>{});
+constexpr auto damaged_packed = damaged_panels<true>(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_in_place = damaged_panels<false>(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_wide_kernels = damaged_wides(std::make_index_sequence<most_panels>{});
 
 // A table like `kernels`, all of whose entries go through the damage.
 struct DamagedTable {
   explicit DamagedTable(const KernelTable& kernels) : table(kernels) {
-    if (kernels.panel_count > kMostPanels) {
-      throw std::logic_error("more panel widths than the mutations wrap; raise kMostPanels");
+    if (kernels.panel_count > most_panels) {
+      throw std::logic_error("more panel widths than the mutations wrap; raise most_panels");
     }
     for (std::size_t i = 0; i < kernels.panel_count; ++i) {
       const PanelKernels& source = kernels.panels[i];
-      if (source.tile.max_mr > kMostRows || source.wide_rows > kMostRows || source.tile.nr > kMostWidth) {
-        throw std::logic_error("a larger register tile than the mutations wrap; raise kMostRows or kMostWidth");
+      if (source.tile.max_mr > most_rows || source.wide_rows > most_rows || source.tile.nr > most_width) {
+        throw std::logic_error("a larger register tile than the mutations wrap; raise most_rows or most_width");
       }
       PanelKernels& copy = panels.at(i);
       copy = source;
-      copy.packed = kPacked.at(i).data();
-      copy.in_place = kInPlace.at(i).data();
+      copy.packed = damaged_packed.at(i).data();
+      copy.in_place = damaged_in_place.at(i).data();
       for (std::size_t row = 0; row < source.wide_rows; ++row) {
-        wide.at(i).at(row) = {kWide.at(i).at(row), source.wide[row].panels};
+        wide.at(i).at(row) = {damaged_wide_kernels.at(i).at(row), source.wide[row].panels};
       }
       copy.wide = wide.at(i).data();
     }
@@ -144,8 +144,8 @@ struct DamagedTable {
   }
 
   KernelTable table;
-  std::array<PanelKernels, kMostPanels> panels{};
-  std::array<std::array<WideKernel, kMostRows>, kMostPanels> wide{};
+  std::array<PanelKernels, most_panels> panels{};
+  std::array<std::array<WideKernel, most_rows>, most_panels> wide{};
 };
 
 class Mutations : public PerKernel {

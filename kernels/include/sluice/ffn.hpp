@@ -36,9 +36,9 @@ struct Weights {
 };
 
 struct PackOptions {
-  PlanTable plans;         // tuned plans; must outlive the Ffn. Empty: analytical plans
-  std::optional<Isa> isa;  // nothing: SLUICE_ISA, else the best that runs here
-  std::uint32_t nr = 0;    // panel width; 0: what the plans, else the ISA, prefer
+  PlanTable plans{};         // tuned plans; must outlive the Ffn. Empty: analytical plans
+  std::optional<Isa> isa{};  // nothing: SLUICE_ISA, else the best that runs here
+  std::uint32_t nr = 0;      // panel width; 0: what the plans, else the ISA, prefer
   CacheSizes caches = CacheSizes::of_this_machine();
 };
 
