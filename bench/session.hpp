@@ -19,7 +19,7 @@ namespace sluice::bench {
 
 struct SessionOptions {
   Isa isa;
-  std::size_t samples = 12;   // calm ones to aim for, per cell
+  std::size_t samples = 24;   // calm ones to aim for, per cell
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
   bool cold = true;  // weights take turns through copies larger than the last-level cache

@@ -68,10 +68,11 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
   for (int round = 0; round < 10; ++round)
     for (std::size_t i = 0; i < variants.size(); ++i)
       speeds[i].push_back(read_speed(variants[i], probe_read_bytes / threads_));
+  double fastest = 0;
   for (std::size_t i = 0; i < variants.size(); ++i) {
     const double speed = quantile(speeds[i], 0.9);
-    if (speed > read_bandwidth_) {
-      read_bandwidth_ = speed;
+    if (speed > fastest) {
+      fastest = speed;
       best_read_ = variants[i];
     }
   }
@@ -160,7 +161,7 @@ double Clock::read_speed(ReadVariant variant, std::size_t bytes_per_thread) {
 }
 
 double Clock::probe(Roof roof) {
-  const double speed = roof == Roof::fma ? load_speed() : read_speed(best_read_, probe_read_bytes / 2 / threads_);
+  const double speed = roof == Roof::fma ? load_speed() : read_speed(best_read_, probe_read_bytes / threads_);
   (roof == Roof::fma ? fma_probes_ : read_probes_).push_back(speed);
   return speed;
 }
@@ -192,8 +193,8 @@ double Clock::fma_fraction(const Sample& sample, double flops) const {
 }
 
 double Clock::read_fraction(const Sample& sample, double bytes) const {
-  const double scale = sample.roof == Roof::read ? sample.probe() / level(Roof::read) : 1;
-  return bytes / (sample.ns * 1e-9) / (read_bandwidth_ * scale);
+  const double roof = sample.roof == Roof::read ? sample.probe() : read_bandwidth();
+  return bytes / (sample.ns * 1e-9) / roof;
 }
 
 }  // namespace sluice::tuner

@@ -57,13 +57,15 @@ class Clock {
 
   [[nodiscard]] Isa isa() const noexcept { return isa_; }
   [[nodiscard]] std::uint32_t threads() const noexcept { return threads_; }
-  [[nodiscard]] double fma_peak() const noexcept { return fma_peak_; }              // FLOP/s, all threads
-  [[nodiscard]] double read_bandwidth() const noexcept { return read_bandwidth_; }  // B/s, all threads
+  [[nodiscard]] double fma_peak() const noexcept { return fma_peak_; }  // FLOP/s, all threads
+  // B/s, all threads: the level of the streaming probes, which are of the fastest variant found. Not fixed at the
+  // start: memory is what neighbours take most of, and a run that begins beside a busy one would have too low a roof.
+  [[nodiscard]] double read_bandwidth() const { return level(Roof::read); }
   [[nodiscard]] std::size_t footprint() const noexcept { return buffer_.bytes(); }
 
   // The roof whose time for this work is longer.
-  [[nodiscard]] Roof binding_roof(double flops, double bytes) const noexcept {
-    return flops / fma_peak_ >= bytes / read_bandwidth_ ? Roof::fma : Roof::read;
+  [[nodiscard]] Roof binding_roof(double flops, double bytes) const {
+    return flops / fma_peak_ >= bytes / read_bandwidth() ? Roof::fma : Roof::read;
   }
 
   // Probe, work, probe.
@@ -96,7 +98,6 @@ class Clock {
   Executor& executor_;
   const StreamBuffer& buffer_;
   double fma_peak_ = 0;
-  double read_bandwidth_ = 0;
   ReadVariant best_read_;
   std::vector<std::unique_ptr<StreamBuffer>> tiles_;  // operands of the FMA-and-load probe, per thread
   std::size_t cursor_ = 0;                            // where the next streaming read begins

@@ -106,17 +106,18 @@ class Tuner {
     std::unique_ptr<Layer> best = pack(tiles.front().nr);
     for (std::size_t i = 1; i < tiles.size(); ++i) {
       std::unique_ptr<Layer> other = pack(tiles[i].nr);
-      // Each M counts by its FLOPs' share of the time, so that a small M does not decide for a large one: geometric
-      // mean over M, thread count by thread count.
+      // The geometric mean over M: no M decides alone.
       double log_ratio = 0;
+      int compared = 0;
       for (const Cell& cell : g.cells) {
         if (cell.threads != max_threads) continue;
         const Plan a = first_candidate(setting(cell, slice, other->nr()));
         const Plan b = first_candidate(setting(cell, slice, best->nr()));
-        const Ratio ratio = duel(cell, slice, {other.get(), a}, {best.get(), b}, 5, 0.6).ratio;
+        const Ratio ratio = duel(cell, slice, {other.get(), a}, {best.get(), b}, 12, 1.0).ratio;
         log_ratio += std::log(ratio.value);
+        ++compared;
       }
-      if (log_ratio < 0) best = std::move(other);
+      if (log_ratio < -0.01 * compared) best = std::move(other);  // a gain worth leaving the preferred width for
     }
     return best;
   }
