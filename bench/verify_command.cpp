@@ -65,7 +65,9 @@ nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
 
 }  // namespace
 
-int verify_command(int argc, char** argv) {
+int verify_command(int argc, char** argv) { return verify_with(argc, argv, &Ffn::pack); }
+
+int verify_with(int argc, char** argv, const PackFunction& pack) {
   CLI::App app(
       "Checks kernels on this machine: every result within the error bound around a double-precision oracle, and the "
       "same to the bit for every plan and instruction set. Without --model, --d-model, --d-ff or --m over remainders "
@@ -83,6 +85,7 @@ int verify_command(int argc, char** argv) {
   const std::vector<Isa> isas = selection.isa ? std::vector<Isa>{*selection.isa} : machine.isas;
   const bool selects_shapes = !raw.models.empty() || raw.d_model || raw.d_ff || !raw.m.empty();
   tuner::VerifyOptions options;
+  options.pack = pack;
   if (!raw.threads.empty()) {
     options.threads = *std::max_element(selection.threads.begin(), selection.threads.end());
   }

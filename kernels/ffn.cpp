@@ -196,8 +196,6 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
                            max_threads);
   }
 
-  const auto address = reinterpret_cast<std::uintptr_t>(workspace.data());
-  const std::uintptr_t aligned = (address + 63) / 64 * 64;
   const auto run_with = [&](std::uint32_t threads, bool& started) -> Status {
     plan.threads = threads;
     detail::ForwardCall call{};
@@ -220,7 +218,9 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
     call.ldy = ldy;
     call.m = m;
     call.accumulate = options.accumulate;
-    call.memory = reinterpret_cast<float*>(aligned);
+    void* memory = workspace.data();
+    std::size_t room = workspace.size();
+    call.memory = static_cast<float*>(std::align(detail::cache_line, 0, memory, room));  // bytes leave room for it
     call.barrier = &barrier;
     if (threads == 1) {
       detail::forward_part(call, 0);

@@ -8,7 +8,7 @@ namespace sluice {
 
 struct FfnAccess {
   // Ffn::pack with a given table instead of the dispatched one; the table must outlive the Ffn.
-  static Result<Ffn> pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& weights,
+  static Result<Ffn> pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
                                const PackOptions& options);
 };
 

@@ -109,6 +109,6 @@ extern const KernelTable avx512_kernels;
 // The table of an ISA, null when this build does not hold it.
 const KernelTable* kernel_table(Isa isa) noexcept;
 // The microkernels for a panel width, null when the table has none.
-const PanelKernels* panel_kernels(const KernelTable& table, std::uint32_t nr) noexcept;
+const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr) noexcept;
 
 }  // namespace sluice::detail

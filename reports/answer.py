@@ -7,7 +7,7 @@ JSON summary. Pure functions over comparisons and cells; page.py and __main__.py
 from dataclasses import dataclass
 from statistics import median
 
-from comparison import BASELINE, IDEAL
+from comparison import BASELINE, IDEAL, pooled
 from results import GATED_KINDS
 
 KIND_NAMES = {
@@ -190,6 +190,22 @@ def answers(workloads, cells, comparisons):
     return found
 
 
+def pooled_sentence(kind, comparisons):
+    """What the kind costs over all cells: one figure for each comparison, with its interval."""
+    of_kind = [comparison for comparison in comparisons if comparison.gated.kind == kind]
+    parts = []
+    for what, words in (("budget", "{toll} % against ReLU at equal budget (interval {tolls} %)"),
+                        ("width", "{ratio:.3f} times ReLU's time at equal width (interval {ratios}, ideal 1.5)")):
+        estimate = pooled([comparison.estimate for comparison in of_kind if comparison.what == what])
+        if estimate.ratio is not None:
+            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)), tolls=toll_interval(estimate),
+                                      ratio=estimate.ratio, ratios=ratio_interval(estimate)))
+    if not parts:
+        return ""
+    return (f"On this machine {kind_name(kind)} costs {' and '.join(parts)}, over all shapes, thread counts and M, each "
+            "cell weighted by its precision. ")
+
+
 def overview(cells, comparisons):
     """The sentence above all others: verdict counts of the headline kind, and the roof over its cells."""
     gated = [cell for cell in cells if cell.gated]
@@ -201,7 +217,8 @@ def overview(cells, comparisons):
         counts = {verdict: sum(toll.verdict == verdict for toll in tolls)
                   for verdict in ("tied", "slower", "faster", "inconclusive")}
         cells_of = f"{len(tolls)} measured cell" + ("s" if len(tolls) != 1 else "")
-        text = (f"Over every shape, ISA, thread count and M, {kind_name(kind)} at equal budget is tied with ReLU in "
+        text = pooled_sentence(kind, comparisons)
+        text += (f"Cell by cell, at equal budget it is tied with ReLU in "
                 f"{counts['tied']} of {cells_of}, slower in {counts['slower']}, faster in "
                 f"{counts['faster']}, inconclusive in {counts['inconclusive']}.")
     else:

@@ -7,6 +7,16 @@
 namespace sluice::tests {
 namespace {
 
+// May the plan be crowned?
+bool verify_plan(const Ffn& ffn, const Weights& weights, const Plan& plan, std::size_t m,
+                 Executor* executor = nullptr) {
+  tuner::Random random(m);
+  std::vector<float> x(m * ffn.shape().d_model);
+  for (float& value : x) value = random.value(1.0F);
+  tuner::PlanVerification verification(ffn, weights, x, m);
+  return verification.verify(plan, executor).ok();
+}
+
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 // xoshiro256** with its state from splitmix64, computed by the authors' definitions in another language.
@@ -75,12 +85,12 @@ TEST_P(PlanVerifications, AcceptAPlanThatKeepsTheBits) {
   for (int trial = 0; trial < 5; ++trial) {
     const Plan plan = tuner::random_plan(random, GetParam(), swiglu, ffn->nr(), 2);
     EXPECT_TRUE(verification.verify(plan, &pool).ok());
-    EXPECT_TRUE(tuner::verify_plan(*ffn, problem.weights(), plan, 29, &pool));
+    EXPECT_TRUE(verify_plan(*ffn, problem.weights(), plan, 29, &pool));
   }
   Plan invalid = ffn->plan(29, 1).plan;
   invalid.tiling.mr = 0;
   EXPECT_FALSE(verification.verify(invalid, &pool).ok());
-  EXPECT_FALSE(tuner::verify_plan(*ffn, problem.weights(), invalid, 29, &pool));
+  EXPECT_FALSE(verify_plan(*ffn, problem.weights(), invalid, 29, &pool));
 }
 
 // Weights that are not those of the FFN: as if every kernel were wrong.
@@ -94,7 +104,7 @@ TEST_P(PlanVerifications, RefuseAnFfnThatTheOracleContradicts) {
   EXPECT_FALSE(verification.status().ok());
   EXPECT_GT(verification.worst_error_over_bound(), 1.0);
   EXPECT_FALSE(verification.verify(ffn->plan(29, 1).plan).ok());
-  EXPECT_FALSE(tuner::verify_plan(*ffn, swapped, ffn->plan(29, 1).plan, 29));
+  EXPECT_FALSE(verify_plan(*ffn, swapped, ffn->plan(29, 1).plan, 29));
 }
 
 INSTANTIATE_TEST_SUITE_P(Isas, PlanVerifications, every_isa(), isa_name);

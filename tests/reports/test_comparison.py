@@ -4,7 +4,7 @@ import math
 import unittest
 
 import fixtures  # noqa: F401  (puts reports/ on the path)
-from comparison import Estimate, compare, comparison_kind, judge, paired_ratio, t_quantile, workloads
+from comparison import Estimate, compare, comparison_kind, judge, paired_ratio, pooled, t_quantile, workloads
 from results import Cell
 
 
@@ -44,6 +44,20 @@ class PairedRatio(unittest.TestCase):
         one = paired_ratio({1: 3.0}, {1: 2.0})
         self.assertEqual((one.pairs, one.half_width), (1, None))
         self.assertAlmostEqual(one.ratio, 1.5)
+
+    def test_a_burst_in_one_of_ten_rounds_is_left_out(self):
+        ones = {number: 100.0 for number in range(20)}
+        estimate = paired_ratio({**ones, 3: 300.0, 11: 200.0}, ones)
+        self.assertAlmostEqual(estimate.ratio, 1)
+        self.assertEqual(estimate.pairs, 20)
+
+    def test_pooling_weighs_by_precision(self):
+        sharp = Estimate(9, 1.0, 0.99, 1.01, 0.01)
+        blunt = Estimate(9, 2.0, 1.8, 2.2, 0.1)
+        both = pooled([sharp, blunt, Estimate(0)])
+        self.assertAlmostEqual(both.ratio, 2 ** (1 / 101))
+        self.assertLess(both.half_width, 0.01)
+        self.assertIsNone(pooled([]).ratio)
 
     def test_quantiles(self):
         for freedom, quantile in ((1, 12.7062), (10, 2.2281), (30, 2.0423), (31, 2.03951), (40, 2.02108),
