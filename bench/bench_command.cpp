@@ -116,6 +116,7 @@ int bench_command(int argc, char** argv) {
   texts.insert(texts.end(), flags.begin(), flags.end());
   texts.emplace_back("--benchmark_min_time=0");
   std::vector<char*> benchmark_words;
+  benchmark_words.reserve(texts.size());
   for (std::string& text : texts) benchmark_words.push_back(text.data());
   int benchmark_count = static_cast<int>(benchmark_words.size());
   benchmark::Initialize(&benchmark_count, benchmark_words.data());

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 std::vector<double> times(const std::vector<tuner::Sample>& samples) {
   std::vector<double> ns;
+  ns.reserve(samples.size());
   for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
   return ns;
 }
@@ -26,6 +27,7 @@ std::vector<double> times(const std::vector<tuner::Sample>& samples) {
 template <class Value>
 double median_of(const std::vector<tuner::Sample>& samples, Value value) {
   std::vector<double> values;
+  values.reserve(samples.size());
   for (const tuner::Sample& sample : samples) values.push_back(value(sample));
   return tuner::median(std::move(values));
 }

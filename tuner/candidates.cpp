@@ -124,8 +124,9 @@ Tiling clip(const Setting& setting, Tiling tiling) {
 
 }  // namespace
 
-Plan first_candidate(const Setting& p) {
-  return analytical_plan(p.caches, p.isa, p.kind, p.shape, p.m, p.max_threads, p.nr);
+Plan first_candidate(const Setting& setting) {
+  return analytical_plan(setting.caches, setting.isa, setting.kind, setting.shape, setting.m, setting.max_threads,
+                         setting.nr);
 }
 
 const std::vector<Axis>& axes() {

@@ -64,7 +64,7 @@ std::vector<float> random_rows(Random& random, std::size_t rows, std::size_t col
 
 }  // namespace
 
-Random::Random(std::uint64_t seed) noexcept : state_{} {
+Random::Random(std::uint64_t seed) noexcept {
   for (std::uint64_t& word : state_) {
     seed += 0x9e3779b97f4a7c15U;
     std::uint64_t mixed = seed;

@@ -26,7 +26,7 @@ class Random {
   float value(float scale) noexcept;
 
  private:
-  std::array<std::uint64_t, 4> state_;
+  std::array<std::uint64_t, 4> state_{};
 };
 
 // One problem to solve; everything in it follows from these fields.

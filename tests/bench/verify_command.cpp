@@ -31,6 +31,7 @@ int run(int (*verb)(int, char**), std::vector<std::string> words, std::string& o
   const std::array verbs{tuner::Verb{"verify", "", verb}};
   words.insert(words.begin(), {"sluice-bench", "verify"});
   std::vector<char*> arguments;
+  arguments.reserve(words.size());
   for (std::string& word : words) arguments.push_back(word.data());
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
