@@ -155,6 +155,12 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     // 91.5, 90.3 % at d_model 768, M = 64, and 91.6, 90.6, 92.5, 89.9, 91.5, 91.5 % at 2048, M = 256.
     const std::size_t l2_floats = caches.l2 / sizeof(float);
     tiling.kc = std::min(384U, round_down(l2_floats / 16 / tile.nr, 16));
+    // Short tiles read B so often that its slice belongs into L1 with a tile of A.
+    constexpr std::uint32_t short_tile = 8;
+    if (tile.max_mr < short_tile) {
+      const std::size_t l1_floats = caches.l1d * 7 / 10 / sizeof(float);
+      tiling.kc = std::min(tiling.kc, std::max(192U, round_down(l1_floats / (tile.nr + tile.max_mr), 16)));
+    }
     // An M-block's slice of A stays within 0.4 of L2, its partial sums within a quarter.
     const std::size_t block_rows = std::clamp<std::size_t>(l2_floats * 2 / 5 / tiling.kc, tile.max_mr, 256);
     tiling.mc = static_cast<std::uint32_t>(std::min(rows, block_rows));
