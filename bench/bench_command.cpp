@@ -62,6 +62,23 @@ std::vector<bool> match(const Session& session, std::string filter) {
   return wanted;
 }
 
+// A measurement that neighbours disturbed throughout says little: whoever acts on exit codes must not take it for one.
+void expect_calm(const Session& session, std::size_t per_cell) {
+  const std::vector<const Measurement*> measured = session.measured();
+  const auto calm = [](std::size_t least) { return [least](const Measurement* m) { return m->calm.size() >= least; }; };
+  if (std::none_of(measured.begin(), measured.end(), calm(1)))
+    throw Failure(exit_code::unsupported,
+                  "inconclusive: neighbours disturbed every sample of the run; stop other "
+                  "work on this machine, or raise --samples and --budget");
+  const auto short_of = std::find_if_not(measured.begin(), measured.end(), calm(per_cell));
+  if (short_of != measured.end())
+    throw Failure(
+        exit_code::unsupported,
+        fmt::format("inconclusive: {} has {} undisturbed samples of the {} that --require-calm asks for; raise "
+                    "--samples and --budget, or stop other work on this machine",
+                    (*short_of)->name, (*short_of)->calm.size(), per_cell));
+}
+
 }  // namespace
 
 int bench_command(int argc, char** argv) {
@@ -80,6 +97,11 @@ int bench_command(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--budget", options.budget_seconds, "Seconds to spend on all cells, about; 0: as long as it takes")
       ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  std::size_t require_calm = 0;
+  app.add_option("--require-calm", require_calm,
+                 "Undisturbed samples that every cell must have, or the run ends with exit code 4. The results are "
+                 "written all the same. 0: it is enough that one sample of the run was undisturbed")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of the order of samples")->capture_default_str();
   bool hot = false;
@@ -157,6 +179,7 @@ int bench_command(int argc, char** argv) {
   if (selection.json && !selection.out) tuner::write_stdout(reporter.text());
   if (reporter.errors() != 0)
     throw Failure(exit_code::unsupported, fmt::format("{} of {} cells could not be measured", reporter.errors(), ran));
+  expect_calm(session, require_calm);
   return exit_code::ok;
 }
 

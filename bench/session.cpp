@@ -139,6 +139,13 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
       (clock.contended(sample) ? open[i]->contended : open[i]->calm).push_back(sample);
 }
 
+std::vector<const Measurement*> Session::measured() const {
+  std::vector<const Measurement*> found;
+  for (const Measurement& measurement : measurements_)
+    if (!measurement.counted().empty()) found.push_back(&measurement);
+  return found;
+}
+
 double Session::contended_share() const {
   std::size_t contended = 0;
   std::size_t all = 0;

@@ -55,6 +55,8 @@ class Session {
   // is done. Stops early when interrupted().
   const Measurement& measure(std::size_t index);
 
+  // Those with samples.
+  [[nodiscard]] std::vector<const Measurement*> measured() const;
   [[nodiscard]] double contended_share() const;
 
  private:

@@ -95,7 +95,15 @@ found=$(state "$results" "${bench[@]}")
 if [ "$found" = same ] && [ "$results" -nt "$profile" ] && [ "$fresh" = false ]; then
   echo "$results is of this machine and profile; kept (--fresh measures again)" >&2
 else
-  "$sluice" "${bench[@]}"
+  [ ! -e "$results" ] || mv "$results" "$results.old"
+  status=0
+  "$sluice" "${bench[@]}" || status=$?
+  # A disturbed measurement (exit code 4) is reported all the same: the report marks what is inconclusive.
+  if [ "$status" -ne 0 ] && ! { [ "$status" -eq 4 ] && [ -e "$results" ]; }; then
+    [ ! -e "$results.old" ] || mv "$results.old" "$results"
+    exit "$status"
+  fi
+  rm -f "$results.old"
 fi
 
 step 'Report and export'
