@@ -81,8 +81,8 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   if (const Status status = check_matrix("down", shape.d_ff, shape.d_model, weights.down); !status.ok()) return status;
 
   std::uint32_t nr = options.nr;
-  if (nr == 0)  // the width that the tuned plans of this shape use; else the ISA's first
-    nr = choose_plan(options.plans, options.caches, kernels.isa, kind, shape, 256, available_threads()).plan.tiling.nr;
+  if (nr == 0) nr = tuned_nr(options.plans, kernels.isa, kind, shape);
+  if (nr == 0) nr = kernels.panels[0].tile.nr;
   const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr);
   if (panels == nullptr)
     return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", nr,

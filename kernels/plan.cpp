@@ -30,6 +30,11 @@ Status check_extent(const char* field, std::uint32_t value) noexcept {
   return {};
 }
 
+// Whether a row tells anything about this kind and shape on this ISA.
+bool applies(const PlanRow& row, Isa isa, Kind kind, Shape shape) noexcept {
+  return row.isa == isa && row.kind.gated == kind.gated && row.shape == shape && validate(row.plan, isa).ok();
+}
+
 }  // namespace
 
 std::string_view name(Schedule schedule) noexcept {
@@ -182,6 +187,13 @@ std::uint32_t m_bucket(std::size_t m) noexcept {
   return std::bit_ceil(static_cast<std::uint32_t>(std::clamp<std::size_t>(m, 1, max_extent)));
 }
 
+std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept {
+  const PlanRow* tallest = nullptr;
+  for (const PlanRow& row : table.rows)
+    if (applies(row, isa, kind, shape) && (tallest == nullptr || row.m > tallest->m)) tallest = &row;
+  return tallest == nullptr ? 0 : tallest->plan.tiling.nr;
+}
+
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr) noexcept {
   const std::uint32_t threads = std::max(1U, max_threads);
@@ -190,8 +202,8 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
   // Lower is nearer: first the thread limit, then the bucket (the next higher, else the highest), then the activation.
   std::array<std::uint64_t, 3> best_distance{};
   for (const PlanRow& row : table.rows) {
-    if (row.isa != isa || row.kind.gated != kind.gated || !(row.shape == shape) || row.plan.threads > threads) continue;
-    if ((nr != 0 && row.plan.tiling.nr != nr) || !validate(row.plan, isa).ok()) continue;
+    if (row.plan.threads > threads || (nr != 0 && row.plan.tiling.nr != nr) || !applies(row, isa, kind, shape))
+      continue;
     const std::uint32_t row_bucket = m_bucket(row.m);
     // A plan for one row tile would read all weights again for each further tile: too small is far.
     const std::uint64_t bucket_distance = row_bucket >= bucket ? row_bucket - bucket : std::uint64_t{1} << 32U;
@@ -205,8 +217,11 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
   }
   // Small-M rows say nothing about many rows: from one bucket on to a larger one only plans of full tiles carry over.
   if (best != nullptr && m_bucket(best->m) < bucket && best->m < 64) best = nullptr;
-  if (best == nullptr)
-    return {analytical_plan(caches, isa, kind, shape, m, threads, nr), PlanOrigin::analytical, nullptr};
+  if (best == nullptr) {
+    // Beside plans for other M: of their width, since one packed layout serves every M.
+    const std::uint32_t width = nr != 0 ? nr : tuned_nr(table, isa, kind, shape);
+    return {analytical_plan(caches, isa, kind, shape, m, threads, width), PlanOrigin::analytical, nullptr};
+  }
   const bool exact = best->kind == kind && m_bucket(best->m) == bucket && best->max_threads == threads;
   return {best->plan, exact ? PlanOrigin::exact : PlanOrigin::borrowed, best};
 }

@@ -192,5 +192,23 @@ TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr + 1).origin, PlanOrigin::analytical);
 }
 
+TEST_P(Plans, AnyTunedRowSetsTheWidthOfItsShape) {
+  constexpr Shape shape{64, 96};
+  const RegisterTile tile = register_tiles(GetParam()).back();
+  const PlanRow rows[] = {
+      {GetParam(), swiglu, shape, 1, 1, analytical_plan(CacheSizes{}, GetParam(), swiglu, shape, 1, 1, tile.nr)}};
+  EXPECT_EQ(tuned_nr({rows}, GetParam(), swiglu, shape), tile.nr);
+  EXPECT_EQ(tuned_nr({rows}, GetParam(), relu, shape), 0U);
+  // A row for one row of x says nothing about 256 but the width of the weights that both share.
+  for (const std::size_t m : {1U, 256U})
+    EXPECT_EQ(choose_plan({rows}, CacheSizes{}, GetParam(), swiglu, shape, m, 1).plan.tiling.nr, tile.nr) << m;
+
+  const std::vector<float> weights(shape.d_model * shape.d_ff);
+  const Weights w{.gate = {weights.data()}, .up = {weights.data()}, .down = {weights.data()}};
+  const auto ffn = Ffn::pack(shape, swiglu, w, {.plans = {rows}, .isa = GetParam()});
+  ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+  EXPECT_EQ(ffn->plan(1, 1).origin, PlanOrigin::exact);
+}
+
 }  // namespace
 }  // namespace sluice::tests

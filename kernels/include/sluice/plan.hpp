@@ -102,6 +102,10 @@ struct PlanChoice {
 // The smallest power of two ≥ m.
 std::uint32_t m_bucket(std::size_t m) noexcept;
 
+// The panel width that the table's rows for a shape and width of gate use (that of the largest M, should they differ);
+// 0 when there are none.
+std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept;
+
 // The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: what the table
 // does not hold, or holds invalid, is planned analytically.
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
