@@ -30,17 +30,20 @@ struct Avx2 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(value), 23));
   }
 
-  [[gnu::always_inline]] static inline void transpose_4x4(const float* source, std::ptrdiff_t source_stride,
-                                                          float* target, std::ptrdiff_t target_stride) {
-    __m128 r0 = _mm_loadu_ps(source);
-    __m128 r1 = _mm_loadu_ps(source + source_stride);
-    __m128 r2 = _mm_loadu_ps(source + 2 * source_stride);
-    __m128 r3 = _mm_loadu_ps(source + 3 * source_stride);
-    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-    _mm_storeu_ps(target, r0);
-    _mm_storeu_ps(target + target_stride, r1);
-    _mm_storeu_ps(target + 2 * target_stride, r2);
-    _mm_storeu_ps(target + 3 * target_stride, r3);
+  // Column j of the four rows becomes four floats at target + j·stride.
+  [[gnu::always_inline]] static inline void store_columns(const Batch (&rows)[4], float* target,
+                                                          std::ptrdiff_t stride) {
+    const __m256 low01 = _mm256_unpacklo_ps(rows[0], rows[1]);
+    const __m256 high01 = _mm256_unpackhi_ps(rows[0], rows[1]);
+    const __m256 low23 = _mm256_unpacklo_ps(rows[2], rows[3]);
+    const __m256 high23 = _mm256_unpackhi_ps(rows[2], rows[3]);
+    const __m256 columns[4] = {_mm256_shuffle_ps(low01, low23, 0x44), _mm256_shuffle_ps(low01, low23, 0xee),
+                               _mm256_shuffle_ps(high01, high23, 0x44), _mm256_shuffle_ps(high01, high23, 0xee)};
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      _mm_storeu_ps(target + j * stride, _mm256_castps256_ps128(columns[j]));
+      _mm_storeu_ps(target + (j + 4) * stride, _mm256_extractf128_ps(columns[j], 1));
+    }
   }
 };
 

@@ -31,17 +31,22 @@ struct Avx512 {
     return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));
   }
 
-  [[gnu::always_inline]] static inline void transpose_4x4(const float* source, std::ptrdiff_t source_stride,
-                                                          float* target, std::ptrdiff_t target_stride) {
-    __m128 r0 = _mm_loadu_ps(source);
-    __m128 r1 = _mm_loadu_ps(source + source_stride);
-    __m128 r2 = _mm_loadu_ps(source + 2 * source_stride);
-    __m128 r3 = _mm_loadu_ps(source + 3 * source_stride);
-    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-    _mm_storeu_ps(target, r0);
-    _mm_storeu_ps(target + target_stride, r1);
-    _mm_storeu_ps(target + 2 * target_stride, r2);
-    _mm_storeu_ps(target + 3 * target_stride, r3);
+  // Column j of the four rows becomes four floats at target + j·stride.
+  [[gnu::always_inline]] static inline void store_columns(const Batch (&rows)[4], float* target,
+                                                          std::ptrdiff_t stride) {
+    const __m512 low01 = _mm512_unpacklo_ps(rows[0], rows[1]);
+    const __m512 high01 = _mm512_unpackhi_ps(rows[0], rows[1]);
+    const __m512 low23 = _mm512_unpacklo_ps(rows[2], rows[3]);
+    const __m512 high23 = _mm512_unpackhi_ps(rows[2], rows[3]);
+    const __m512 columns[4] = {_mm512_shuffle_ps(low01, low23, 0x44), _mm512_shuffle_ps(low01, low23, 0xee),
+                               _mm512_shuffle_ps(high01, high23, 0x44), _mm512_shuffle_ps(high01, high23, 0xee)};
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      _mm_storeu_ps(target + j * stride, _mm512_castps512_ps128(columns[j]));
+      _mm_storeu_ps(target + (j + 4) * stride, _mm512_extractf32x4_ps(columns[j], 1));
+      _mm_storeu_ps(target + (j + 8) * stride, _mm512_extractf32x4_ps(columns[j], 2));
+      _mm_storeu_ps(target + (j + 12) * stride, _mm512_extractf32x4_ps(columns[j], 3));
+    }
   }
 };
 

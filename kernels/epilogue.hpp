@@ -11,26 +11,33 @@
 namespace sluice::detail {
 namespace {
 
-// rows × columns, row-major → [column][row], dense. Blocks of 4 × 4; a remainder is covered by a block that overlaps
-// its neighbour and stores the same values again, so nothing beyond the operands is touched.
+// rows × columns, row-major → [column][row], dense. Blocks of four rows and as many columns as a vector has lanes; a
+// remainder is covered by a block that overlaps its neighbour and stores the same values again, so nothing beyond the
+// operands is touched.
 template <class Simd>
 [[gnu::always_inline]] inline void transpose(const float* source, std::ptrdiff_t source_stride, std::ptrdiff_t rows,
                                              std::ptrdiff_t columns, float* target) {
+  using V = typename Simd::Batch;
+  constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
   if (rows == 1) {
     std::memcpy(target, source, static_cast<std::size_t>(columns) * sizeof(float));
     return;
   }
-  if (rows < 4 || columns < 4) {
+  if (rows < 4 || columns < lanes) {
     for (std::ptrdiff_t column = 0; column < columns; ++column)
       for (std::ptrdiff_t row = 0; row < rows; ++row)
         target[column * rows + row] = source[row * source_stride + column];
     return;
   }
-  for (std::ptrdiff_t column = 0; column < columns; column += 4) {
-    if (column > columns - 4) column = columns - 4;
+  for (std::ptrdiff_t column = 0; column < columns; column += lanes) {
+    if (column > columns - lanes) column = columns - lanes;
     for (std::ptrdiff_t row = 0; row < rows; row += 4) {
       if (row > rows - 4) row = rows - 4;
-      Simd::transpose_4x4(source + row * source_stride + column, source_stride, target + column * rows + row, rows);
+      const float* block = source + row * source_stride + column;
+      V four[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) four[i] = V::load_unaligned(block + i * source_stride);
+      Simd::store_columns(four, target + column * rows + row, rows);
     }
   }
 }

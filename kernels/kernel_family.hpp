@@ -29,7 +29,7 @@ struct PanelFamily {
   // rows need the loads of several in flight (three rows: one stream 79 %, two 98 %).
   static constexpr int wide_panels(int mr) {
     const int fit = accumulators / (mr * vectors);
-    const int most = mr == 1 ? 1 : mr < 4 ? 2 : 3;
+    const int most = mr == 1 ? 1 : 2;
     return fit < most ? fit : most;
   }
   static constexpr int wide_rows = accumulators / (2 * vectors);

@@ -21,14 +21,15 @@ struct Neon {
     return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(value), 23));
   }
 
-  [[gnu::always_inline]] static inline void transpose_4x4(const float* source, std::ptrdiff_t source_stride,
-                                                          float* target, std::ptrdiff_t target_stride) {
-    const float32x4x2_t low = vtrnq_f32(vld1q_f32(source), vld1q_f32(source + source_stride));
-    const float32x4x2_t high = vtrnq_f32(vld1q_f32(source + 2 * source_stride), vld1q_f32(source + 3 * source_stride));
+  // Column j of the four rows becomes four floats at target + j·stride.
+  [[gnu::always_inline]] static inline void store_columns(const Batch (&rows)[4], float* target,
+                                                          std::ptrdiff_t stride) {
+    const float32x4x2_t low = vtrnq_f32(rows[0], rows[1]);
+    const float32x4x2_t high = vtrnq_f32(rows[2], rows[3]);
     vst1q_f32(target, vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0])));
-    vst1q_f32(target + target_stride, vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1])));
-    vst1q_f32(target + 2 * target_stride, vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0])));
-    vst1q_f32(target + 3 * target_stride, vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1])));
+    vst1q_f32(target + stride, vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1])));
+    vst1q_f32(target + 2 * stride, vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0])));
+    vst1q_f32(target + 3 * stride, vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1])));
   }
 };
 

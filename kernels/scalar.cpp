@@ -80,11 +80,10 @@ struct Scalar {
     return map([&](std::size_t i) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value.lane[i]) << 23U); });
   }
 
-  static void transpose_4x4(const float* source, std::ptrdiff_t source_stride, float* target,
-                            std::ptrdiff_t target_stride) {
-    for (std::ptrdiff_t row = 0; row < 4; ++row)
-      for (std::ptrdiff_t column = 0; column < 4; ++column)
-        target[column * target_stride + row] = source[row * source_stride + column];
+  // Column j of the four rows becomes four floats at target + j·stride.
+  static void store_columns(const Batch (&rows)[4], float* target, std::ptrdiff_t stride) {
+    for (std::ptrdiff_t j = 0; j < 4; ++j)
+      for (std::ptrdiff_t row = 0; row < 4; ++row) target[j * stride + row] = rows[row].lane[j];
   }
 };
 
