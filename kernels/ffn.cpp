@@ -10,6 +10,7 @@
 #include "kernels/forward.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/packed_weights.hpp"
+#include "kernels/share.hpp"
 #include "kernels/workspace.hpp"
 
 namespace sluice {
@@ -58,6 +59,39 @@ struct Ffn::Packed {
   detail::PackedStage up;
   detail::PackedStage down;
 };
+
+namespace {
+
+// Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the
+// NUMA node that touches it first.
+void pack_stages(const Ffn::Packed& packed, bool gated, const Weights& weights, Executor* executor) {
+  struct Context {
+    const Ffn::Packed& packed;
+    bool gated;
+    const Weights& weights;
+    std::uint32_t threads;
+  };
+  Executor& threads_of = executor != nullptr ? *executor : ThreadPool::process_wide();
+  // Below a few MiB waking the threads takes longer than packing.
+  constexpr std::size_t worth_a_thread = std::size_t{2} << 20U;
+  const std::size_t most = std::max<std::size_t>(1, packed.bytes / worth_a_thread);
+  Context context{packed, gated, weights,
+                  static_cast<std::uint32_t>(std::min<std::size_t>(threads_of.max_threads(), most))};
+  const auto pack = [](void* opaque, std::uint32_t index) {
+    const auto& [of, is_gated, given, threads] = *static_cast<const Context*>(opaque);
+    const std::uint32_t nr = of.panels->tile.nr;
+    const detail::Range up = detail::share(of.up.panels, index, threads);
+    detail::pack_panels(of.up, nr, is_gated ? given.gate : given.up, is_gated ? given.gate_bias : given.up_bias,
+                        is_gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
+    const detail::Range down = detail::share(of.down.panels, index, threads);
+    detail::pack_panels(of.down, nr, given.down, given.down_bias, nullptr, nullptr, down.begin, down.end);
+  };
+  if (threads_of.run(context.threads, pack, &context)) return;
+  context.threads = 1;
+  pack(&context, 0);
+}
+
+}  // namespace
 
 Ffn::Ffn(std::shared_ptr<const Packed> packed, Kind kind) noexcept : packed_(std::move(packed)), kind_(kind) {}
 
@@ -109,9 +143,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   down.weights = up.weights + up.panels * up.depth * nr;
   up.bias = down.weights + down.panels * down.depth * nr;
   down.bias = up.bias + up.panels * nr;
-  detail::pack_panels(up, nr, kind.gated ? weights.gate : weights.up, kind.gated ? weights.gate_bias : weights.up_bias,
-                      kind.gated ? &weights.up : nullptr, weights.up_bias, 0, up.panels);
-  detail::pack_panels(down, nr, weights.down, weights.down_bias, nullptr, nullptr, 0, down.panels);
+  pack_stages(*packed, kind.gated, weights, options.executor);
   return Ffn(std::move(packed), kind);
 }
 

@@ -4,23 +4,11 @@
 #include <algorithm>
 
 #include "kernels/float_mode.hpp"
+#include "kernels/share.hpp"
 #include "kernels/stage.hpp"
 
 namespace sluice::detail {
 namespace {
-
-struct Range {
-  std::size_t begin;
-  std::size_t end;
-};
-
-// Part `index` of `parts` contiguous, balanced parts of `count`.
-Range share(std::size_t count, std::size_t index, std::size_t parts) noexcept {
-  const std::size_t base = count / parts;
-  const std::size_t longer = count % parts;
-  const std::size_t begin = index * base + std::min(index, longer);
-  return {begin, begin + base + (index < longer ? 1 : 0)};
-}
 
 class TeamMember {
  public:

@@ -53,6 +53,44 @@ TEST(Pack, ReportsWhatItHolds) {
   }
 }
 
+// Notes how many parts a call has; gives them to a pool, or refuses.
+class NotingExecutor final : public Executor {
+ public:
+  explicit NotingExecutor(bool refuses) : refuses_(refuses) {}
+  [[nodiscard]] std::uint32_t max_threads() const noexcept override { return 3; }
+  bool run(std::uint32_t threads, void (*task)(void*, std::uint32_t), void* context) noexcept override {
+    parts = threads;
+    return !refuses_ && pool_.run(threads, task, context);
+  }
+  std::uint32_t parts = 0;
+
+ private:
+  bool refuses_;
+  ThreadPool pool_{3};
+};
+
+TEST(Pack, SharesTheWorkWithTheExecutorAndDoesWithoutIt) {
+  constexpr Shape shape{512, 1100};  // 6.8 MB: worth three threads
+  std::vector<float> values(shape.d_model * shape.d_ff + 1);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 251) / 251.0F - 0.5F;
+  const Weights weights{{values.data()}, {values.data() + 1, Order::out_in}, {values.data()}};
+  const std::vector<float> x(shape.d_model, 0.5F);
+  std::vector<std::vector<float>> answers;
+  for (const bool refuses : {false, true}) {
+    NotingExecutor executor(refuses);
+    PackOptions options;
+    options.executor = &executor;
+    const Result<Ffn> ffn = Ffn::pack(shape, swiglu, weights, options);
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    EXPECT_EQ(executor.parts, 3U);
+    Workspace workspace(*ffn->workspace_size(1));
+    answers.emplace_back(shape.d_model);
+    ASSERT_TRUE(ffn->forward(x.data(), 1, answers.back().data(), workspace).ok());
+  }
+  EXPECT_EQ(answers[0], answers[1]);
+  EXPECT_NE(answers[0], std::vector<float>(shape.d_model));
+}
+
 // y = silu(gate·x)·(up·x)·down with values that no swap of matrices leaves as they are.
 TEST(Mapping, GateIsInsideTheActivationAndUpIsTheOther) {
   const float x = 1, gate = 2, up = 3, down = 5, gate_bias = 0.5F, up_bias = -1, down_bias = 0.25F;

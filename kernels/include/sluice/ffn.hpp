@@ -40,6 +40,9 @@ struct PackOptions {
   std::optional<Isa> isa{};  // nothing: SLUICE_ISA, else the best that runs here
   std::uint32_t nr = 0;      // panel width; 0: what the plans, else the ISA, prefer
   CacheSizes caches = CacheSizes::of_this_machine();
+  // Its threads pack, each what it reads in calls split over all of them (NUMA first touch). Null: the process-wide
+  // pool.
+  Executor* executor = nullptr;
 };
 
 // Scratch memory of forward; one per concurrent call. Grow-only by replacing it.
