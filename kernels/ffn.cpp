@@ -257,6 +257,10 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
   return status;
 }
 
+std::span<const float> FfnAccess::packed_memory(const Ffn& ffn) noexcept {
+  return {ffn.packed_->memory.get(), ffn.packed_->bytes / sizeof(float)};
+}
+
 Shape Ffn::shape() const noexcept { return packed_->shape; }
 Kind Ffn::kind() const noexcept { return kind_; }
 Isa Ffn::isa() const noexcept { return packed_->kernels->isa; }
