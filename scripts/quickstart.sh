@@ -111,7 +111,8 @@ step 'Report and export'
 python3 -c '
 import json, sys
 with open(sys.argv[1], encoding="utf-8") as file:
-    cells = [cell for cell in json.load(file)["benchmarks"] if "flops" in cell and cell["kind"] == "swiglu"]
+    cells = [cell for cell in json.load(file)["benchmarks"] if "flops" in cell and cell.get("kind") == "swiglu"
+             and "peer" not in cell]
 print("\nswiglu       M  threads        ms   GFLOP/s  of the roof that binds")
 for cell in sorted(cells, key=lambda cell: (cell["models"], cell["d_model"], cell["threads"], cell["m"])):
     print("{:<10} {:>3} {:>8} {:>9.3f} {:>9.1f}  {:>5.1f} % of {}".format(
