@@ -131,6 +131,7 @@ int micro_run(const RunContext& run, const tuner::Selection& selection, const Se
                        options.samples);
   const auto& all = session.measurements();
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const MicroMeasurement& measurement : all) names.push_back(measurement.micro.name);
   match(names, benchmark::GetBenchmarkFilter());
   tuner::Progress progress("bench");
@@ -215,6 +216,7 @@ int bench_command(int argc, char** argv) {
   tuner::Clocks clocks(options.isa, machine, max_threads);
   Session session(cells, rows, machine, clocks, options);
   std::vector<std::string> names;
+  names.reserve(cells.size());
   for (const Measurement& measurement : session.measurements()) names.push_back(measurement.name);
   const std::vector<bool> wanted = match(names, benchmark::GetBenchmarkFilter());
   session.keep_only(wanted);

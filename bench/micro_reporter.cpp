@@ -43,6 +43,7 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
   if (micro.flops > 0) {
     const tuner::Clock& clock = clocks[micro.threads];
     std::vector<double> fractions;
+    fractions.reserve(counted.size());
     for (const tuner::Sample& sample : counted)
       fractions.push_back(clock.fma_fraction(sample, micro.flops * static_cast<double>(measurement.runs)));
     json["flops"] = micro.flops / (ns * 1e-9);
