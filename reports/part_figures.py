@@ -39,7 +39,9 @@ def phase_figure(workload, isa, kind, cells):
     axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the time of all threads")
-    legend_above(axes, 4)
+    # Over the labels of the bars too: the axes alone are too narrow for seven names.
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.5, 1.0), ncol=4, borderaxespad=0.2, columnspacing=1.0,
+                handlelength=1.0)
     place = f"{workload.label}, {kind_name(kind)}, {isa_name(isa)}"
     return finish(
         drawing, file_name("phases", workload.shape, isa), f"Where the time goes: {place}",
