@@ -8,6 +8,7 @@
 #include <regex>
 #include <string_view>
 
+#include "bench/micro_reporter.hpp"
 #include "bench/reporter.hpp"
 #include "bench/session.hpp"
 #include "tuner/command_line.hpp"
@@ -42,7 +43,26 @@ std::vector<std::string> take_benchmark_flags(std::vector<char*>& words) {
   return flags;
 }
 
-std::vector<bool> match(const Session& session, std::string filter) {
+bool lists_tests(const std::vector<std::string>& flags) {
+  return std::any_of(flags.begin(), flags.end(), [](const std::string& f) {
+    return f.rfind("--benchmark_list_tests", 0) == 0 && f != "--benchmark_list_tests=false";
+  });
+}
+
+// Google Benchmark wants argc and argv; a minimum time of 0 makes it call each benchmark once, since repetition is
+// the session's work, and adds nothing to the names.
+void initialize(const std::vector<std::string>& flags) {
+  std::vector<std::string> texts{"sluice-bench"};
+  texts.insert(texts.end(), flags.begin(), flags.end());
+  texts.emplace_back("--benchmark_min_time=0");
+  std::vector<char*> words;
+  words.reserve(texts.size());
+  for (std::string& text : texts) words.push_back(text.data());
+  int count = static_cast<int>(words.size());
+  benchmark::Initialize(&count, words.data());
+}
+
+std::vector<bool> match(const std::vector<std::string>& names, std::string filter) {
   std::vector<bool> wanted;
   // A leading minus excludes, as in Google Benchmark.
   const bool exclude = !filter.empty() && filter.front() == '-';
@@ -50,8 +70,8 @@ std::vector<bool> match(const Session& session, std::string filter) {
   if (filter == "all") filter = ".";
   try {
     const std::regex expression(filter, std::regex::extended);
-    for (const Measurement& m : session.measurements())
-      wanted.push_back(filter.empty() || std::regex_search(m.name, expression) != exclude);
+    for (const std::string& name : names)
+      wanted.push_back(filter.empty() || std::regex_search(name, expression) != exclude);
   } catch (const std::regex_error&) {
     throw Failure(exit_code::usage, fmt::format("--benchmark_filter={}: no regular expression", filter));
   }
@@ -77,6 +97,57 @@ void expect_calm(const Session& session, std::size_t per_cell) {
         fmt::format("inconclusive: {} has {} undisturbed samples of the {} that --require-calm asks for; raise "
                     "--samples and --budget, or stop other work on this machine",
                     (*short_of)->name, (*short_of)->calm.size(), per_cell));
+}
+
+// What a run leaves: the file or standard output, and its end.
+void deliver(const tuner::Selection& selection, const std::string& text, std::size_t reported, std::size_t ran,
+             std::size_t errors) {
+  if (selection.out) tuner::write_file_atomically(*selection.out, text);
+  if (tuner::interrupted())
+    throw Failure(exit_code::interrupted,
+                  selection.out
+                      ? fmt::format("interrupted; {} of {} cells are in {}", reported, ran, selection.out->string())
+                      : fmt::format("interrupted after {} of {} cells", reported, ran));
+  if (selection.json && !selection.out) tuner::write_stdout(text);
+  if (errors != 0)
+    throw Failure(exit_code::unsupported, fmt::format("{} of {} cells could not be measured", errors, ran));
+}
+
+// Micro benchmarks have no shape: an option that gives one is a misunderstanding.
+void refuse_with_micro(const CLI::App& app) {
+  for (const char* option : {"--model", "--d-model", "--d-ff", "--kind", "--m", "--equal", "--hot", "--phases",
+                             "--profile", "--require-calm"})
+    if (app.count(option) != 0)
+      throw Failure(exit_code::usage, fmt::format("--micro together with {}: micro benchmarks measure the parts of a "
+                                                  "forward, which have no cell; leave one out",
+                                                  option));
+}
+
+int micro_run(const RunContext& run, const tuner::Selection& selection, const SessionOptions& options,
+              const std::vector<std::string>& flags) {
+  const std::uint32_t max_threads = *std::max_element(selection.threads.begin(), selection.threads.end());
+  tuner::Clocks clocks(options.isa, run.machine, max_threads);
+  MicroSession session(micros(options.isa, run.machine.cache_sizes(), selection.threads, clocks.executor()), clocks,
+                       options.samples);
+  const auto& all = session.measurements();
+  std::vector<std::string> names;
+  names.reserve(all.size());
+  for (const MicroMeasurement& measurement : all) names.push_back(measurement.micro.name);
+  match(names, benchmark::GetBenchmarkFilter());
+  tuner::Progress progress("bench");
+  double finished = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    benchmark::RegisterBenchmark(names[i].c_str(), [&, i](benchmark::State& state) {
+      progress.show(finished / static_cast<double>(all.size()), names[i]);
+      for ([[maybe_unused]] auto iteration : state) session.measure(i);
+      if (!all[i].error.empty()) state.SkipWithError(all[i].error.c_str());
+      finished += 1;
+    });
+  }
+  MicroReporter reporter(session, clocks, run, options.isa, !selection.json);
+  const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
+  if (!lists_tests(flags)) deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
+  return exit_code::ok;
 }
 
 }  // namespace
@@ -106,6 +177,10 @@ int bench_command(int argc, char** argv) {
   app.add_option("--seed", options.seed, "Seed of the order of samples")->capture_default_str();
   bool hot = false;
   app.add_flag("--hot", hot, "Let the weights stay in the cache; by default they are cold");
+  app.add_flag("--phases", options.phases, "Show where the time of each cell goes, by some further calls");
+  bool micro = false;
+  app.add_flag("--micro", micro,
+               "Measure the parts of a forward instead: microkernels, packing, epilogues, barrier, call");
   bool no_profile = false;
   app.add_flag("--no-profile", no_profile, "Use no profile: the analytical default plans");
   app.footer(tuner::selector_help("sluice bench --model tinyllama --kind swiglu,relu --m 1,256 --threads 1,all") +
@@ -114,6 +189,8 @@ int bench_command(int argc, char** argv) {
   const std::vector<std::string> flags = take_benchmark_flags(words);
   if (const auto code = tuner::parse(app, static_cast<int>(words.size()), words.data())) return *code;
 
+  if (micro) refuse_with_micro(app);
+
   const tuner::Machine machine = tuner::probe_machine();
   const tuner::Selection selection = tuner::resolve(raw, machine);
   options.isa = selection.isa.value_or(machine.isas.back());
@@ -121,6 +198,9 @@ int bench_command(int argc, char** argv) {
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false};
+  initialize(flags);
+  tuner::catch_interruption();
+  if (micro) return micro_run(run, selection, options, flags);
   tuner::UsableRows rows;
   if (!no_profile) {
     if (const auto profile = tuner::find_profile(selection.profile, selection.profile_given)) {
@@ -132,22 +212,13 @@ int bench_command(int argc, char** argv) {
     }
   }
 
-  // Google Benchmark wants argc and argv; a minimum time of 0 makes it call each benchmark once, since repetition is
-  // the session's work, and adds nothing to the names.
-  std::vector<std::string> texts{"sluice-bench"};
-  texts.insert(texts.end(), flags.begin(), flags.end());
-  texts.emplace_back("--benchmark_min_time=0");
-  std::vector<char*> benchmark_words;
-  benchmark_words.reserve(texts.size());
-  for (std::string& text : texts) benchmark_words.push_back(text.data());
-  int benchmark_count = static_cast<int>(benchmark_words.size());
-  benchmark::Initialize(&benchmark_count, benchmark_words.data());
-
-  tuner::catch_interruption();
   const std::uint32_t max_threads = *std::max_element(selection.threads.begin(), selection.threads.end());
   tuner::Clocks clocks(options.isa, machine, max_threads);
   Session session(cells, rows, machine, clocks, options);
-  const std::vector<bool> wanted = match(session, benchmark::GetBenchmarkFilter());
+  std::vector<std::string> names;
+  names.reserve(cells.size());
+  for (const Measurement& measurement : session.measurements()) names.push_back(measurement.name);
+  const std::vector<bool> wanted = match(names, benchmark::GetBenchmarkFilter());
   session.keep_only(wanted);
 
   const auto total = static_cast<double>(std::count(wanted.begin(), wanted.end(), true));
@@ -165,20 +236,8 @@ int bench_command(int argc, char** argv) {
   const bool table = !selection.json;
   Reporter reporter(session, clocks, run, table);
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
-  if (std::any_of(flags.begin(), flags.end(), [](const std::string& f) {
-        return f.rfind("--benchmark_list_tests", 0) == 0 && f != "--benchmark_list_tests=false";
-      }))
-    return exit_code::ok;
-
-  if (selection.out) tuner::write_file_atomically(*selection.out, reporter.text());
-  if (tuner::interrupted())
-    throw Failure(exit_code::interrupted,
-                  selection.out ? fmt::format("interrupted; {} of {} cells are in {}", reporter.reported(), ran,
-                                              selection.out->string())
-                                : fmt::format("interrupted after {} of {} cells", reporter.reported(), ran));
-  if (selection.json && !selection.out) tuner::write_stdout(reporter.text());
-  if (reporter.errors() != 0)
-    throw Failure(exit_code::unsupported, fmt::format("{} of {} cells could not be measured", reporter.errors(), ran));
+  if (lists_tests(flags)) return exit_code::ok;
+  deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
   expect_calm(session, require_calm);
   return exit_code::ok;
 }

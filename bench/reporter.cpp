@@ -52,7 +52,7 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
   const double ns = tuner::median(times(counted));
   const double fma = median_of(counted, [&](const auto& s) { return clock->fma_fraction(s, work); });
   const double read = median_of(counted, [&](const auto& s) { return clock->read_fraction(s, traffic); });
-  const bool compute = clock->binding_roof(work, traffic) == tuner::Roof::fma;
+  const bool compute = clock->binding_roof(work, traffic, counted.front().footprint) == tuner::Roof::fma;
   std::vector<std::uint32_t> rounds;
   for (const tuner::Sample& sample : measurement.calm) rounds.push_back(sample.round);
   json["iterations"] = counted.size();
@@ -69,38 +69,52 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
   json["sample_rounds"] = rounds;
   json["contended_samples_ns"] = times(measurement.contended);
   if (measurement.calm.empty()) json["contended"] = true;
+  if (measurement.phases)
+    for (std::size_t i = 0; i < phase_names.size(); ++i) json["phases"][phase_names[i]] = (*measurement.phases)[i];
   json["plan"] = tuner::to_json(measurement.plan);
   json["plan_origin"] = name(measurement.origin);
   return json;
 }
 
+std::string phases_line(const PhaseShares& shares) {
+  std::string line = "   ";
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    line += fmt::format(" {} {:.1f} %{}", phase_names[i], 100 * shares[i], i + 1 < shares.size() ? "," : "\n");
+  return line;
+}
+
 }  // namespace
 
-Reporter::Reporter(const Session& session, tuner::Clocks& clocks, RunContext run, bool table)
-    : session_(session), clocks_(clocks), run_(std::move(run)), table_(table) {}
-
-bool Reporter::ReportContext(const Context& context) {
+Json context_of(const benchmark::BenchmarkReporter::Context& context, const RunContext& run) {
+  using Executable = benchmark::BenchmarkReporter::Context;
   const benchmark::CPUInfo& cpu = context.cpu_info;
   Json caches = Json::array();
   for (const auto& cache : cpu.caches)
     caches.push_back(
         {{"type", cache.type}, {"level", cache.level}, {"size", cache.size}, {"num_sharing", cache.num_sharing}});
-  context_ = {{"date", fmt::format("{:%FT%T%z}", fmt::localtime(std::time(nullptr)))},
-              {"host_name", context.sys_info.name},
-              {"executable", Context::executable_name == nullptr ? "" : Context::executable_name},
-              {"num_cpus", cpu.num_cpus},
-              {"mhz_per_cpu", static_cast<std::int64_t>(cpu.cycles_per_second / 1e6)},
-              {"cpu_scaling_enabled", cpu.scaling == benchmark::CPUInfo::ENABLED},
-              {"caches", caches},
-              {"load_avg", cpu.load_avg},
+  return {{"date", fmt::format("{:%FT%T%z}", fmt::localtime(std::time(nullptr)))},
+          {"host_name", context.sys_info.name},
+          {"executable", Executable::executable_name == nullptr ? "" : Executable::executable_name},
+          {"num_cpus", cpu.num_cpus},
+          {"mhz_per_cpu", static_cast<std::int64_t>(cpu.cycles_per_second / 1e6)},
+          {"cpu_scaling_enabled", cpu.scaling == benchmark::CPUInfo::ENABLED},
+          {"caches", caches},
+          {"load_avg", cpu.load_avg},
 #ifdef NDEBUG
-              {"library_build_type", "release"},
+          {"library_build_type", "release"},
 #else
-              {"library_build_type", "debug"},
+          {"library_build_type", "debug"},
 #endif
-              {"sluice_version", tuner::version},
-              {"command", run_.command},
-              {"machine", tuner::to_json(run_.machine)}};
+          {"sluice_version", tuner::version},
+          {"command", run.command},
+          {"machine", tuner::to_json(run.machine)}};
+}
+
+Reporter::Reporter(const Session& session, tuner::Clocks& clocks, RunContext run, bool table)
+    : session_(session), clocks_(clocks), run_(std::move(run)), table_(table) {}
+
+bool Reporter::ReportContext(const Context& context) {
+  context_ = context_of(context, run_);
   if (table_)
     tuner::write_stdout(fmt::format("{:<44} {:>11} {:>9} {:>8}  {:<10} {}\n", "cell", "median", "GFLOP/s", "of roof",
                                     "plan", "contended"));
@@ -125,6 +139,7 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
                                       json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
                                       json["roof_fraction"].get<double>() * 100, name(found->origin),
                                       found->contended.size(), samples));
+      if (found->phases) tuner::write_stdout(phases_line(*found->phases));
     }
     benchmarks_.push_back(json);
   }

@@ -22,6 +22,9 @@ struct RunContext {
   bool profile_matches = false;
 };
 
+// Google Benchmark's own context, and ours: who measured what, where.
+nlohmann::ordered_json context_of(const benchmark::BenchmarkReporter::Context& context, const RunContext& run);
+
 // Google Benchmark hands over each run as it ends; the figures come from the session.
 class Reporter final : public benchmark::BenchmarkReporter {
  public:

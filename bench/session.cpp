@@ -125,8 +125,7 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
     for (const std::size_t i : order) {
       const tuner::Cell& cell = open[i]->cell;
       tuner::Layer& weights = layer(cell);
-      const tuner::Roof roof =
-          clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m));
+      const tuner::Roof roof = make_ready(clock, *open[i]);
       tuner::Sample sample = clock.measure(
           roof, [&] { weights.forward(cell.kind.activation, cell.m, open[i]->plan, clocks_.executor()); });
       sample.round = round;
@@ -137,6 +136,26 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
   for (std::size_t i = 0; i < open.size(); ++i)
     for (const tuner::Sample& sample : samples[i])
       (clock.contended(sample) ? open[i]->contended : open[i]->calm).push_back(sample);
+  if (!options_.phases) return;
+  constexpr std::size_t forwards = 10;
+  for (Measurement* member : open) {
+    if (tuner::interrupted()) return;
+    tuner::Layer& weights = layer(member->cell);
+    member->phases = measure_phases(clock, make_ready(clock, *member), forwards, [&](detail::Phases& phases) {
+      weights.forward(member->cell.kind.activation, member->cell.m, member->plan, clocks_.executor(), &phases);
+    });
+  }
+}
+
+tuner::Roof Session::make_ready(tuner::Clock& clock, const Measurement& measurement) {
+  const tuner::Cell& cell = measurement.cell;
+  if (!options_.cold) {
+    // The probe then reads what stays in the cache, and the cells of the group do not find it full of each other.
+    tuner::Layer& weights = layer(cell);
+    clock.read_from(weights.packed_memory());
+    weights.forward(cell.kind.activation, cell.m, measurement.plan, clocks_.executor());
+  }
+  return clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m));
 }
 
 std::vector<const Measurement*> Session::measured() const {

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "bench/phases.hpp"
 #include "tuner/cell.hpp"
 #include "tuner/layer.hpp"
 #include "tuner/profile.hpp"
@@ -22,7 +24,8 @@ struct SessionOptions {
   std::size_t samples = 24;   // calm ones to aim for, per cell
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
-  bool cold = true;  // weights take turns through copies larger than the last-level cache
+  bool cold = true;     // weights take turns through copies larger than the last-level cache
+  bool phases = false;  // measure where the time goes, after the samples
 };
 
 // What became of one cell.
@@ -32,6 +35,7 @@ struct Measurement {
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
   std::vector<tuner::Sample> calm, contended;
+  std::optional<PhaseShares> phases;
   bool done = false;
   std::string error;  // not empty: it could not be measured
 
@@ -62,6 +66,8 @@ class Session {
  private:
   [[nodiscard]] tuner::Layer& layer(const tuner::Cell& cell);
   void measure_group(const std::vector<Measurement*>& group);
+  // The roof that the samples of a cell are to be taken under; when they are to be hot, its weights are now.
+  tuner::Roof make_ready(tuner::Clock& clock, const Measurement& measurement);
   [[nodiscard]] double seconds_for(const std::vector<Measurement*>& group) const;
 
   SessionOptions options_;

@@ -199,10 +199,19 @@ PlanChoice Ffn::plan(std::size_t m, std::uint32_t max_threads) const noexcept {
 
 Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& workspace,
                     const ForwardOptions& options) const noexcept {
+  return FfnAccess::forward(*this, x, m, y, workspace, options, nullptr);
+}
+
+Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
+                          const ForwardOptions& options, detail::Phases* phases) noexcept {
+  const std::uint64_t begin = phases == nullptr ? 0 : detail::ticks();
+  const Ffn::Packed& packed = *ffn.packed_;
+  const Kind kind = ffn.kind_;
+  const std::uint32_t nr = ffn.nr();
   if (m == 0) return {};
   if (x == nullptr || y == nullptr)
     return Status::error(Code::invalid_argument, "%s is null; expected %zu rows", x == nullptr ? "x" : "y", m);
-  const std::size_t d_model = packed_->shape.d_model;
+  const std::size_t d_model = packed.shape.d_model;
   const std::size_t ldx = options.ldx == 0 ? d_model : options.ldx;
   const std::size_t ldy = options.ldy == 0 ? d_model : options.ldy;
   if (ldy < d_model)
@@ -217,12 +226,12 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
   if (executor == nullptr && max_threads != 1) executor = &ThreadPool::process_wide();
   if (executor != nullptr)
     max_threads = max_threads == 0 ? executor->max_threads() : std::min(max_threads, executor->max_threads());
-  Plan plan = options.plan != nullptr ? *options.plan : this->plan(m, max_threads).plan;
+  Plan plan = options.plan != nullptr ? *options.plan : ffn.plan(m, max_threads).plan;
   if (options.plan != nullptr) {
-    if (const Status status = validate(plan, isa()); !status.ok()) return status;
-    if (plan.tiling.nr != nr())
+    if (const Status status = validate(plan, ffn.isa()); !status.ok()) return status;
+    if (plan.tiling.nr != nr)
       return Status::error(Code::invalid_argument, "the plan has nr = %u, but the weights are packed with nr = %u",
-                           plan.tiling.nr, nr());
+                           plan.tiling.nr, nr);
     if (plan.threads > max_threads)
       return Status::error(Code::invalid_argument, "the plan has %u threads, but at most %u are allowed", plan.threads,
                            max_threads);
@@ -231,18 +240,18 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
   const auto run_with = [&](std::uint32_t threads, bool& started) -> Status {
     plan.threads = threads;
     detail::ForwardCall call{};
-    if (!detail::block(plan, packed_->shape, kind_.gated, m, call.blocking))
-      return too_large(packed_->shape, "the workspace");
+    if (!detail::block(plan, packed.shape, kind.gated, m, call.blocking))
+      return too_large(packed.shape, "the workspace");
     if (workspace.data() == nullptr || workspace.size() < call.blocking.bytes)
       return Status::error(Code::invalid_argument, "the workspace has %zu bytes; expected at least %zu",
                            workspace.size(), call.blocking.bytes);
-    const auto activation = static_cast<std::size_t>(kind_.activation);
+    const auto activation = static_cast<std::size_t>(kind.activation);
     detail::Barrier barrier(threads);
-    call.kernels = packed_->kernels;
-    call.panels = packed_->panels;
-    call.epilogue = kind_.gated ? packed_->kernels->gated[activation] : packed_->kernels->plain[activation];
-    call.up = &packed_->up;
-    call.down = &packed_->down;
+    call.kernels = packed.kernels;
+    call.panels = packed.panels;
+    call.epilogue = kind.gated ? packed.kernels->gated[activation] : packed.kernels->plain[activation];
+    call.up = &packed.up;
+    call.down = &packed.down;
     call.tiling = plan.tiling;
     call.x = x;
     call.ldx = ldx;
@@ -254,6 +263,11 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
     std::size_t room = workspace.size();
     call.memory = static_cast<float*>(std::align(detail::cache_line, 0, memory, room));  // bytes leave room for it
     call.barrier = &barrier;
+    call.phases = phases;
+    if (phases != nullptr) {
+      phases->used = threads;
+      std::fill_n(phases->threads.begin(), threads, detail::ThreadPhases{});
+    }
     if (threads == 1) {
       detail::forward_part(call, 0);
       started = true;
@@ -268,9 +282,15 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
     return {};
   };
   bool started = false;
-  const Status status = run_with(plan.threads, started);
-  if (!status.ok() || started) return status;
-  return run_with(1, started);  // the executor has no threads to give now; the answer is the same
+  Status status = run_with(plan.threads, started);
+  // The executor has no threads to give now; the answer is the same.
+  if (status.ok() && !started) status = run_with(1, started);
+  if (phases != nullptr) phases->total = detail::ticks() - begin;
+  return status;
+}
+
+std::span<const float> FfnAccess::packed_memory(const Ffn& ffn) noexcept {
+  return {ffn.packed_->memory.get(), ffn.packed_->bytes / sizeof(float)};
 }
 
 Shape Ffn::shape() const noexcept { return packed_->shape; }

@@ -1,7 +1,10 @@
 // Owns: what tests and measurements need beneath the public class. Internal.
 #pragma once
 
+#include <span>
+
 #include "kernels/kernel_table.hpp"
+#include "kernels/phases.hpp"
 #include "sluice/ffn.hpp"
 
 namespace sluice {
@@ -10,6 +13,11 @@ struct FfnAccess {
   // Ffn::pack with a given table instead of the dispatched one; the table must outlive the Ffn.
   static Result<Ffn> pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
                                const PackOptions& options);
+  // All packed weights and biases.
+  static std::span<const float> packed_memory(const Ffn& ffn) noexcept;
+  // Ffn::forward that also tells where the time goes; `phases` may be null.
+  static Status forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
+                        const ForwardOptions& options, detail::Phases* phases) noexcept;
 };
 
 }  // namespace sluice

@@ -17,7 +17,8 @@ class TeamMember {
         blocking_(call.blocking),
         member_(member),
         memory_(call.memory + team * call.blocking.team_stride),
-        c_(memory_ + call.blocking.c + member * call.blocking.c_stride) {}
+        c_(memory_ + call.blocking.c + member * call.blocking.c_stride),
+        clock_(call.phases == nullptr ? nullptr : &call.phases->threads[team * call.blocking.team_threads + member]) {}
 
   void run(Range rows) noexcept {
     const std::size_t count = rows.end - rows.begin;
@@ -36,6 +37,7 @@ class TeamMember {
     RowView x_view{x, std::max<std::size_t>(1, call_.ldx)};
     if (call_.tiling.pack_x) {
       pack_x(x, tiles);
+      clock_.end(Phase::pack);
       wait();
       x_view = {memory_ + blocking_.x, 0};
     }
@@ -86,6 +88,7 @@ class TeamMember {
     const StageCall stage = stage_call(*call_.up, tiles, x, 0, call_.up->depth);
     const std::size_t nr = call_.panels->tile.nr;
     run_stage(stage, f_panels.begin + mine.begin, f_panels.begin + mine.end, [&](std::size_t p, const float* c) {
+      clock_.end(Phase::up);
       const std::size_t column = (p - f_panels.begin) * call_.up->panel_width;
       EpilogueCall epilogue{.c = c,
                             .nr = nr,
@@ -101,7 +104,9 @@ class TeamMember {
       epilogue.mr = tiles.height;
       epilogue.tiles = tiles.count - tiles.tall;
       call_.epilogue(epilogue);
+      clock_.end(Phase::gate);
     });
+    clock_.end(Phase::up);
   }
 
   void down_stage(const RowTiles& tiles, RowView h, std::size_t first_k, std::size_t depth, std::size_t first_row,
@@ -114,15 +119,23 @@ class TeamMember {
     stage.start_from_bias = f == 0 && !call_.accumulate;
     const bool last = f + 1 == blocking_.f_blocks;
     const auto finish = [&](std::size_t p, const float* c) {
-      if (last) unpack(p, c, tiles, first_row);
+      if (!last) return;
+      clock_.end(Phase::down);
+      unpack(p, c, tiles, first_row);
+      clock_.end(Phase::unpack);
     };
-    if (!call_.accumulate) return run_stage(stage, mine.begin, mine.end, finish);
+    const auto run = [&](std::size_t begin, std::size_t end) {
+      run_stage(stage, begin, end, finish);
+      clock_.end(Phase::down);
+    };
+    if (!call_.accumulate) return run(mine.begin, mine.end);
     // The stored y and the bias start the chains; one block of panels at a time where c holds no more.
     for (std::size_t begin = mine.begin; begin < mine.end;) {
       const std::size_t end = stage.c_per_block ? std::min(mine.end, begin + stage.block_panels) : mine.end;
       if (f == 0)
         for (std::size_t p = begin; p < end; ++p) load_y(p, stage.c + (p - begin) * tiles.rows * nr, tiles, first_row);
-      run_stage(stage, begin, end, finish);
+      clock_.end(Phase::unpack);
+      run(begin, end);
       begin = end;
     }
   }
@@ -144,8 +157,10 @@ class TeamMember {
       std::copy_n(c + row * nr, width, call_.y + (first_row + row) * call_.ldy + p * nr);
   }
 
-  void wait() const noexcept {
-    if (blocking_.team_threads > 1) call_.barrier->wait();
+  void wait() noexcept {
+    if (blocking_.team_threads == 1) return;
+    call_.barrier->wait();
+    clock_.end(Phase::wait);
   }
 
   const ForwardCall& call_;
@@ -153,6 +168,7 @@ class TeamMember {
   const std::size_t member_;
   float* const memory_;
   float* const c_;
+  PhaseClock clock_;
   std::size_t h_turn_ = 0;
 };
 

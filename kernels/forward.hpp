@@ -6,6 +6,7 @@
 
 #include "kernels/kernel_table.hpp"
 #include "kernels/packed_weights.hpp"
+#include "kernels/phases.hpp"
 #include "kernels/spin.hpp"
 #include "kernels/workspace.hpp"
 #include "sluice/ffn.hpp"
@@ -28,6 +29,7 @@ struct ForwardCall {
   bool accumulate;
   float* memory;     // 64-byte aligned workspace
   Barrier* barrier;  // of the one team, under split_columns
+  Phases* phases;    // null: nobody asks where the time goes
 };
 
 // The part of thread `index`; all parts run at the same time.

@@ -11,6 +11,8 @@ import jinja2
 
 import answer
 import figures
+import part_figures
+import peers
 import quality_figures
 import tables
 from comparison import IDEAL, TIED_HALF_WIDTH
@@ -37,12 +39,16 @@ def build(profile, results, workloads, comparisons, notes, doubts):
     fma_roofs = results.fma_roofs or profile.fma_roofs
     read_roofs = results.read_roofs or profile.read_roofs
     machine = results.machine or profile.machine
+    pairs = peers.beside(cells, results.peers)
+    best_peers = peers.best(pairs)
     groups = {
         "cost": [figure for workload in workloads
                  for figure in figures.cost_figures(workload, cells, comparisons)
                  + figures.speed_figures(workload, cells)],
         "roof": [figure for workload in workloads for figure in figures.roof_figures(workload, cells)],
         "roofline": figures.roofline_figures(cells, fma_roofs, read_roofs),
+        "phases": [figure for workload in workloads for figure in part_figures.phase_figures(workload, cells)],
+        "peers": [figure for workload in workloads for figure in part_figures.peer_figures(workload, pairs)],
         "tuned": quality_figures.tuned_figures(profile.plans),
         "scaling": [figure for workload in workloads for figure in quality_figures.scaling_figures(workload, cells)],
         "noise": quality_figures.noise_figures(cells, comparisons),
@@ -61,7 +67,14 @@ def build(profile, results, workloads, comparisons, notes, doubts):
         "tied_percent": f"{100 * TIED_HALF_WIDTH:g} %",
         "budget": tables.comparison_table("budget", comparisons, cells),
         "width": tables.comparison_table("width", comparisons, cells),
+        "summary_phases": tables.phase_table(
+            [cell for cell in cells if cell.key in {comparison.gated.key for comparison in headline}]),
         "summary_tables": [tables.comparison_table(what, headline, cells) for what in IDEAL],
+        "phases": tables.phase_table(cells), "microkernels": tables.micro_table(results.micros),
+        "parts": tables.part_table(results.micros),
+        "peers": tables.peer_table(best_peers, cells), "peer_means": tables.mean_table(peers.means(best_peers)),
+        "peer_sentence": peers.sentence(pairs) if pairs else "",
+        "failed_peers": [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed_peers],
         "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),
         "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells),
         "machine": tables.facts(machine),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 SCHEMA_VERSION = 1
 PLAIN_KINDS = ("relu", "gelu", "gelu_tanh", "silu")
 GATED_KINDS = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
+PHASES = ("pack", "up", "gate", "down", "unpack", "wait", "call")
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -42,6 +43,10 @@ class Cell:
     contended_samples: int = 0
     contended: bool = False         # every sample was contended
     plan_origin: str | None = None
+    phases: dict | None = field(default=None, hash=False)   # phase -> share of the time of all threads
+    peer: str | None = None         # the library that was measured; None: Sluice
+    peer_version: str | None = None
+    peer_variant: str | None = None
     error: str | None = None
 
     @property
@@ -63,14 +68,33 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Micro:
+    """One micro benchmark: a part of a forward alone."""
+
+    name: str
+    group: str
+    isa: str
+    threads: int
+    tile: str | None                # of a microkernel, "13x32"
+    operands: str | None            # the cache level they were in, "L1" or "L2"
+    time_ns: float = 0.0
+    fma_fraction: float | None = None
+    bytes_per_second: float | None = None
+    ns_per_element: float | None = None
+
+
+@dataclass(frozen=True)
 class Results:
     context: dict
     machine: dict
     fma_roofs: dict     # (isa, threads) -> FLOP/s
-    read_roofs: dict    # threads -> bytes/s
+    read_roofs: dict    # threads -> bytes/s, of the largest memory read
     cells: list         # measured, of a known kind
     failed: list        # cells with an error
     skipped: list       # sentences about entries that are not cells
+    peers: list         # cells of other libraries
+    failed_peers: list  # those with an error
+    micros: list
 
 
 @dataclass(frozen=True)
@@ -107,11 +131,12 @@ def load_results(path):
     for version in (document.get("schema_version"), context.get("schema_version")):
         check_version(path, version, required=False)
     fma_roofs, read_roofs = reader.roofs(context.get("roofs"))
-    cells, failed, skipped = {}, [], []
+    found = Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs, [], [], [], [], [],
+                    [])
+    names = set()
     for index, entry in enumerate(reader.listed(document, "benchmarks", "", required=True)):
-        reader.read_entry(entry, f"benchmarks[{index}]", cells, failed, skipped)
-    return Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs,
-                   list(cells.values()), failed, skipped)
+        reader.read_entry(entry, f"benchmarks[{index}]", found, names)
+    return found
 
 
 def read_json(path, maker):
@@ -203,7 +228,7 @@ class Reader:
             return {}, {}
         if not isinstance(value, dict):
             self.fail("roofs", value, "an object")
-        fma, read = {}, {}
+        fma, read, footprints = {}, {}, {}
         for index, entry in enumerate(self.listed(value, "fma", "roofs.")):
             place = f"roofs.fma[{index}]"
             if not isinstance(entry, dict):
@@ -214,8 +239,12 @@ class Reader:
             place = f"roofs.read[{index}]"
             if not isinstance(entry, dict):
                 self.fail(place, entry, "an object")
-            read[self.count(entry, "threads", place)] = self.positive(
-                entry.get("bytes_per_second"), place + ".bytes_per_second")
+            threads = self.count(entry, "threads", place)
+            rate = self.positive(entry.get("bytes_per_second"), place + ".bytes_per_second")
+            # Hot cells have a roof for each footprint; the largest one is memory's.
+            footprint = self.count(entry, "footprint_bytes", place) if "footprint_bytes" in entry else 1
+            if footprint >= footprints.get(threads, 0):
+                footprints[threads], read[threads] = footprint, rate
         return fma, read
 
     def check_plan(self, plan, place):
@@ -231,23 +260,61 @@ class Reader:
             if measured:
                 self.positive(measured.get(key), f"{place}.measured.{key}")
 
-    def read_entry(self, entry, place, cells, failed, skipped):
+    def read_entry(self, entry, place, found, names):
+        """Puts the entry where it belongs in `found`; `names` holds the keys so far."""
         if not isinstance(entry, dict):
             self.fail(place, entry, "an object")
         name = self.text(entry, "name", place)
+        if entry.get("micro") is not None:
+            if not entry.get("error"):
+                found.micros.append(self.read_micro(entry, name, place))
+            return
         if entry.get("run_type", "iteration") != "iteration" or not name.startswith("ffn/"):
-            skipped.append(f"{name} is not a measurement of Sluice's own FFN and is left out")
+            found.skipped.append(f"{name} is not a measurement of Sluice's own FFN and is left out")
             return
         if entry.get("kind") not in PLAIN_KINDS + GATED_KINDS:
-            skipped.append(f"{name} has the kind {shown(entry.get('kind'))}, which this report does not know")
+            found.skipped.append(f"{name} has the kind {shown(entry.get('kind'))}, which this report does not know")
             return
         cell = self.read_cell(entry, name, place)
+        good, bad = (found.peers, found.failed_peers) if cell.peer else (found.cells, found.failed)
         if cell.error:
-            failed.append(cell)
+            bad.append(cell)
             return
-        if cell.key in cells:
-            skipped.append(f"{name} appears more than once; the last entry counts")
-        cells[cell.key] = cell
+        if (cell.peer, cell.key) in names:
+            found.skipped.append(f"{name} appears more than once; the last entry counts")
+            good[:] = [other for other in good if (other.peer, other.key) != (cell.peer, cell.key)]
+        names.add((cell.peer, cell.key))
+        good.append(cell)
+
+    def read_micro(self, entry, name, place):
+        unit = self.unit(entry, place)
+        words = {key: None if entry.get(key) is None else self.text(entry, key, place) for key in ("tile", "operands")}
+        return Micro(
+            name=name, group=self.text(entry, "micro", place), isa=self.text(entry, "isa", place, "any"),
+            threads=self.count(entry, "threads", place), **words,
+            time_ns=self.positive(entry.get("real_time"), place + ".real_time") * unit,
+            **{key: self.fraction(entry, key, place) for key in ("fma_fraction", "bytes_per_second", "ns_per_element")})
+
+    def unit(self, entry, place):
+        unit = entry.get("time_unit", "ns")
+        if unit not in NANOSECONDS:
+            self.fail(place + ".time_unit", unit, "ns, us, ms or s")
+        return NANOSECONDS[unit]
+
+    def phases(self, entry, place):
+        """{phase: share}, or None where nobody asked."""
+        shares = entry.get("phases")
+        if shares is None:
+            return None
+        if not isinstance(shares, dict):
+            self.fail(place + ".phases", shares, "an object")
+        for name in PHASES:
+            share = shares.get(name)
+            if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1.0001:
+                self.fail(f"{place}.phases.{name}", share, "a share of 0 to 1")
+        if abs(sum(shares[name] for name in PHASES) - 1) > 0.01:
+            self.fail(place + ".phases", sum(shares[name] for name in PHASES), "shares whose sum is 1")
+        return {name: float(shares[name]) for name in PHASES}
 
     def read_cell(self, entry, name, place):
         models = self.listed(entry, "models", place + ".")
@@ -257,23 +324,24 @@ class Reader:
             name=name, kind=entry["kind"], isa=self.text(entry, "isa", place),
             weights=self.text(entry, "weights", place, "f32"), d_model=self.count(entry, "d_model", place),
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
-            threads=self.count(entry, "threads", place), models=tuple(models))
+            threads=self.count(entry, "threads", place), models=tuple(models),
+            **{key: None if entry.get(key) is None else self.text(entry, key, place)
+               for key in ("peer", "peer_version", "peer_variant")})
         if entry.get("error") or entry.get("error_occurred"):
             reason = entry.get("error") or entry.get("error_message") or "no reason given"
             return Cell(**identity, error=str(reason))
-        unit = entry.get("time_unit", "ns")
-        if unit not in NANOSECONDS:
-            self.fail(place + ".time_unit", unit, "ns, us, ms or s")
+        unit = self.unit(entry, place)
         if entry.get("roof") not in (None, "fma", "read"):
             self.fail(place + ".roof", entry["roof"], "\"fma\" or \"read\"")
         return Cell(
-            **identity, time_ns=self.positive(entry.get("real_time"), place + ".real_time") * NANOSECONDS[unit],
+            **identity, time_ns=self.positive(entry.get("real_time"), place + ".real_time") * unit,
             flops=self.positive(entry.get("flops"), place + ".flops"),
             bytes_per_second=self.positive(entry.get("bytes_per_second"), place + ".bytes_per_second"),
             roof_fraction=self.fraction(entry, "roof_fraction", place), roof=entry.get("roof"),
             samples=self.samples(entry, place),
             contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
-            contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"))
+            contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"),
+            phases=self.phases(entry, place))
 
     def samples(self, entry, place):
         times = self.listed(entry, "samples_ns", place + ".")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from answer import (ROOF_NAMES, isa_name, kind_name, percent, ratio_interval, signed, threads_name, toll_interval)
 from comparison import IDEAL, order
+from part_figures import PHASE_NAMES
 from quality_figures import plan_label, plan_order, scaling_rows
 
 
@@ -130,6 +131,61 @@ def scaling_table(cells):
     return Table("table-scaling", "Thread scaling", PLACE + ["speed-up over 1 thread", "efficiency"], [
         place(cell) + [number(speedup, 2), entry(percent(speedup / cell.threads, 0), speedup / cell.threads)]
         for cell, speedup in scaling_rows(cells)])
+
+
+def phase_table(cells):
+    known = [cell for cell in sorted(cells, key=order) if cell.phases]
+    return Table("table-phases", "Where the time goes", PLACE + list(PHASE_NAMES.values()), [
+        place(cell) + [entry(percent(cell.phases[phase]), cell.phases[phase]) for phase in PHASE_NAMES]
+        for cell in known])
+
+
+def peer_table(chosen, cells):
+    """The best peer of each cell."""
+    anchor = anchors(cells)
+    rows = []
+    for pair in chosen:
+        estimate, known = pair.estimate, pair.estimate.half_width is not None
+        library = " ".join(word for word in (pair.peer.peer, pair.peer.peer_version) if word)
+        rows.append(place(pair.own) + [
+            entry(library), entry(pair.peer.peer_variant or "–"), number(estimate.ratio, 3),
+            entry(ratio_interval(estimate) if known else "–", estimate.low if known else -1),
+            entry(pair.verdict, tone=pair.verdict), entry(estimate.pairs, estimate.pairs),
+            number(pair.own.flops / 1e9, 1), number(pair.peer.flops / 1e9, 1),
+            entry("Sluice", pair.own.name, link=anchor[pair.own.key])])
+    return Table("table-peers", "The best peer of each cell", PLACE + [
+        "best peer", "variant", "time ÷ Sluice's", "95 % interval", "Sluice is", "pairs", "GFLOP/s", "peer GFLOP/s",
+        "from"], rows)
+
+
+def mean_table(means):
+    rows = [[entry("all" if mean.m is None else mean.m, mean.m or 1e18), number(mean.ratio, 3), number(mean.least, 3)]
+            + [entry(count, count) for count in mean.verdicts.values()] for mean in means]
+    return Table("table-peer-means", "By M", ["M", "geometric mean of time ÷ Sluice's", "least"]
+                 + (list(means[0].verdicts) if means else []), rows)
+
+
+KERNEL_FORMS = {"microkernel": "packed", "in_place": "in place", "wide": "wide"}
+
+
+def micro_table(micros):
+    """The share of the FMA peak that each microkernel reaches with its operands in L1 and in L2."""
+    kernels = {}
+    for micro in micros:
+        if micro.group in KERNEL_FORMS and micro.tile:
+            kernels.setdefault((micro.isa, micro.group, micro.tile), {})[micro.operands] = micro.fma_fraction
+    return Table("table-microkernels", "Microkernels", ["ISA", "A", "tile", "L1, % of FMA peak", "L2, % of FMA peak"], [
+        [entry(isa_name(isa)), entry(KERNEL_FORMS[group]), entry(tile)]
+        + [entry(percent(levels.get(level)), levels.get(level) or -1) for level in ("L1", "L2")]
+        for (isa, group, tile), levels in kernels.items()])
+
+
+def part_table(micros):
+    """The micro benchmarks that are no microkernel."""
+    return Table("table-parts", "Other parts", ["part", "ns", "GB/s", "ns per element"], [
+        [entry(micro.name.removeprefix("micro/")), number(micro.time_ns, 1),
+         number(micro.bytes_per_second and micro.bytes_per_second / 1e9, 1), number(micro.ns_per_element, 3)]
+        for micro in micros if micro.group not in KERNEL_FORMS])
 
 
 def roof_table(fma_roofs, read_roofs):

@@ -42,8 +42,8 @@ results=out/results.json
 cells=(--model tinyllama,t5-base --equal width,budget --m 1,8,64,256 --threads 1,all)
 # One kind of each width of gate is tuned; the others differ in the activation alone and borrow its plans.
 tune=(tune "${cells[@]}" --kind swiglu,relu --budget 120 --profile "$profile")
-bench=(bench "${cells[@]}" --kind relu,glu,bilinear,reglu,geglu,swiglu --budget 120 --profile "$profile"
-       --out "$results")
+bench=(bench "${cells[@]}" --kind relu,glu,bilinear,reglu,geglu,swiglu --budget 120 --phases
+       --profile "$profile" --out "$results")
 
 # state FILE COMMAND...: what FILE is to this run: missing; foreign (damaged, or of another machine); stale (of this
 # machine, but made by another command or version); same.
@@ -111,7 +111,8 @@ step 'Report and export'
 python3 -c '
 import json, sys
 with open(sys.argv[1], encoding="utf-8") as file:
-    cells = [cell for cell in json.load(file)["benchmarks"] if "flops" in cell and cell["kind"] == "swiglu"]
+    cells = [cell for cell in json.load(file)["benchmarks"] if "flops" in cell and cell.get("kind") == "swiglu"
+             and "peer" not in cell]
 print("\nswiglu       M  threads        ms   GFLOP/s  of the roof that binds")
 for cell in sorted(cells, key=lambda cell: (cell["models"], cell["d_model"], cell["threads"], cell["m"])):
     print("{:<10} {:>3} {:>8} {:>9.3f} {:>9.1f}  {:>5.1f} % of {}".format(

@@ -34,6 +34,7 @@ constexpr std::size_t probe_k = 128;
 constexpr std::size_t probe_tiles = 4;
 constexpr double probe_flops = 2e7;  // per thread: some 200 µs, in which a cold start drowns
 constexpr std::size_t probe_read_bytes = std::size_t{8} << 20U;  // per call, all threads together
+constexpr std::size_t read_unit = 4096 * 4;                      // what the widest variant reads at a time
 
 }  // namespace
 
@@ -46,7 +47,12 @@ StreamBuffer::StreamBuffer(std::size_t bytes) : bytes_((bytes + 4095) / 4096 * 4
 void StreamBuffer::Free::operator()(float* memory) const noexcept { std::free(memory); }
 
 Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuffer& buffer)
-    : isa_(isa), threads_(threads), executor_(executor), buffer_(buffer) {
+    : isa_(isa),
+      threads_(threads),
+      executor_(executor),
+      buffer_(buffer),
+      read_memory_(buffer.data()),
+      footprint_(buffer.bytes()) {
   const detail::KernelTable& kernels = *detail::kernel_table(isa);
   const RegisterTile tile = kernels.panels[0].tile;
   for (std::uint32_t i = 0; i < threads; ++i)
@@ -63,7 +69,28 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
   // The highest of many short runs: contention only ever slows a loop of FMAs down.
   for (int i = 0; i < 100; ++i) fastest_fma_ = std::max(fastest_fma_, fma_speed(iterations));
 
-  // The best variant by its upper quantile: a single lucky read is no roof.
+  find_read_variant();
+  for (int i = 0; i < 20; ++i) {
+    probe(Roof::fma);
+    probe(Roof::read);
+  }
+}
+
+void Clock::read_from(std::span<const float> memory) {
+  const bool fits = memory.size_bytes() >= read_unit * threads_;
+  const float* data = fits ? memory.data() : buffer_.data();
+  const std::size_t bytes = fits ? memory.size_bytes() : buffer_.bytes();
+  if (data == read_memory_ && bytes == footprint_) return;
+  read_memory_ = data;
+  footprint_ = bytes;
+  cursor_ = 0;
+  if (reads_.contains(bytes)) return;
+  find_read_variant();
+  for (int i = 0; i < 20; ++i) probe(Roof::read);
+}
+
+// The best variant by its upper quantile: a single lucky read is no roof.
+void Clock::find_read_variant() {
   std::vector<ReadVariant> variants;
   for (const std::size_t streams : {1U, 2U, 4U})
     for (const std::size_t ahead : {0U, 512U, 1024U, 2048U, 4096U}) variants.push_back({ahead, streams});
@@ -76,12 +103,8 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
     const double speed = quantile(speeds[i], 0.9);
     if (speed > fastest) {
       fastest = speed;
-      best_read_ = variants[i];
+      reads_[footprint_].best = variants[i];
     }
-  }
-  for (int i = 0; i < 20; ++i) {
-    probe(Roof::fma);
-    probe(Roof::read);
   }
 }
 
@@ -150,28 +173,32 @@ double Clock::load_speed() {
 }
 
 double Clock::read_speed(ReadVariant variant, std::size_t bytes_per_thread) {
-  const std::size_t unit = 4096 * 4;
-  const std::size_t bytes = std::max(unit, bytes_per_thread / unit * unit);
+  const std::size_t asked = std::max(read_unit, bytes_per_thread / read_unit * read_unit);
+  // A small footprint is read several times over.
+  const std::size_t bytes = std::min(asked, footprint_ / threads_ / read_unit * read_unit);
+  const std::size_t passes = asked / bytes;
   const std::size_t needed = bytes * threads_;
-  if (cursor_ + needed > buffer_.bytes()) cursor_ = 0;
-  const float* data = buffer_.data() + cursor_ / sizeof(float);
+  if (cursor_ + needed > footprint_) cursor_ = 0;
+  const float* data = read_memory_ + cursor_ / sizeof(float);
   cursor_ += needed;
   const detail::Probes& probes = detail::kernel_table(isa_)->probes;
   const double time = run([&](std::uint32_t thread) {
-    keep(probes.read(data + thread * (bytes / sizeof(float)), bytes, variant.ahead, variant.streams));
+    for (std::size_t pass = 0; pass < passes; ++pass)
+      keep(probes.read(data + thread * (bytes / sizeof(float)), bytes, variant.ahead, variant.streams));
   });
-  return static_cast<double>(needed) / time;
+  return static_cast<double>(needed * passes) / time;
 }
 
 double Clock::probe(Roof roof) {
-  const double speed = roof == Roof::fma ? load_speed() : read_speed(best_read_, probe_read_bytes / threads_);
-  (roof == Roof::fma ? fma_probes_ : read_probes_).push_back(speed);
-  return speed;
+  if (roof == Roof::fma) return fma_probes_.emplace_back(load_speed());
+  ReadLevel& reads = reads_[footprint_];
+  return reads.probes.emplace_back(read_speed(reads.best, probe_read_bytes / threads_));
 }
 
 Sample Clock::measure(Roof roof, const std::function<void()>& work) {
   Sample sample;
   sample.roof = roof;
+  sample.footprint = footprint_;
   sample.before = probe(roof);
   const auto begin = SteadyClock::now();
   work();
@@ -184,13 +211,25 @@ Sample Clock::measure(Roof roof, const std::function<void()>& work) {
 
 double Clock::fma_peak() const { return std::max(fastest_fma_, level(Roof::fma)); }
 
-double Clock::level(Roof roof) const { return quantile(roof == Roof::fma ? fma_probes_ : read_probes_, 0.9); }
+double Clock::read_bandwidth(std::size_t footprint) const { return quantile(reads_.at(footprint).probes, 0.9); }
 
-bool Clock::contended(const Sample& sample) const {
-  return sample.slower_probe() < level(sample.roof) * (sample.roof == Roof::fma ? calm_fma : calm_read);
+std::vector<std::size_t> Clock::footprints() const {
+  std::vector<std::size_t> all;
+  for (const auto& [footprint, reads] : reads_) all.push_back(footprint);
+  return all;
 }
 
-double Clock::calm_ns(const Sample& sample) const { return sample.ns * sample.probe() / level(sample.roof); }
+double Clock::level(Roof roof) const { return roof == Roof::fma ? quantile(fma_probes_, 0.9) : read_bandwidth(); }
+
+double Clock::level_of(const Sample& sample) const {
+  return sample.roof == Roof::fma ? level(Roof::fma) : read_bandwidth(sample.footprint);
+}
+
+bool Clock::contended(const Sample& sample) const {
+  return sample.slower_probe() < level_of(sample) * (sample.roof == Roof::fma ? calm_fma : calm_read);
+}
+
+double Clock::calm_ns(const Sample& sample) const { return sample.ns * sample.probe() / level_of(sample); }
 
 double Clock::fma_fraction(const Sample& sample, double flops) const {
   const double scale = sample.roof == Roof::fma ? sample.probe() / level(Roof::fma) : 1;
@@ -198,7 +237,7 @@ double Clock::fma_fraction(const Sample& sample, double flops) const {
 }
 
 double Clock::read_fraction(const Sample& sample, double bytes) const {
-  const double roof = sample.roof == Roof::read ? sample.probe() : read_bandwidth();
+  const double roof = sample.roof == Roof::read ? sample.probe() : read_bandwidth(sample.footprint);
   return bytes / (sample.ns * 1e-9) / roof;
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -26,7 +27,8 @@ struct Sample {
   Roof roof = Roof::fma;
   double before = 0;  // speed of the probe: FLOP/s or B/s
   double after = 0;
-  std::uint32_t round = 0;  // set by who interleaves
+  std::size_t footprint = 0;  // bytes that the streaming probes went through
+  std::uint32_t round = 0;    // set by who interleaves
 
   [[nodiscard]] double probe() const noexcept { return (before + after) / 2; }
   [[nodiscard]] double slower_probe() const noexcept { return before < after ? before : after; }
@@ -62,18 +64,27 @@ class Clock {
   [[nodiscard]] double fma_peak() const;
   // B/s, all threads: the level of the streaming probes, which are of the fastest variant found. Not fixed at the
   // start: memory is what neighbours take most of, and a run that begins beside a busy one would have too low a roof.
-  [[nodiscard]] double read_bandwidth() const { return level(Roof::read); }
-  [[nodiscard]] std::size_t footprint() const noexcept { return buffer_.bytes(); }
+  [[nodiscard]] double read_bandwidth() const { return read_bandwidth(footprint_); }
+  [[nodiscard]] double read_bandwidth(std::size_t footprint) const;
+  [[nodiscard]] std::size_t footprint() const noexcept { return footprint_; }
+  // Those that were read, the smallest first.
+  [[nodiscard]] std::vector<std::size_t> footprints() const;
+
+  // Streaming reads, and so the read roof, go through this memory from now on: weights that stay in a cache have the
+  // bandwidth of that cache for a roof, and reading anything else would drive them out. 64-byte aligned, and to outlive
+  // its use. Too small for the threads to share, or empty: the buffer again. A new footprint costs some 0.1 s.
+  void read_from(std::span<const float> memory);
 
   // The roof whose time for this work is longer.
-  [[nodiscard]] Roof binding_roof(double flops, double bytes) const {
-    return flops / fma_peak() >= bytes / read_bandwidth() ? Roof::fma : Roof::read;
+  [[nodiscard]] Roof binding_roof(double flops, double bytes) const { return binding_roof(flops, bytes, footprint_); }
+  [[nodiscard]] Roof binding_roof(double flops, double bytes, std::size_t footprint) const {
+    return flops / fma_peak() >= bytes / read_bandwidth(footprint) ? Roof::fma : Roof::read;
   }
 
   // Probe, work, probe.
   Sample measure(Roof roof, const std::function<void()>& work);
 
-  // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far.
+  // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far, of reads at the present footprint.
   [[nodiscard]] double level(Roof roof) const;
   [[nodiscard]] bool contended(const Sample& sample) const;
   // The sample's time as it would be with both probes at the level.
@@ -87,7 +98,14 @@ class Clock {
     std::size_t ahead = 0;
     std::size_t streams = 1;
   };
+  struct ReadLevel {
+    ReadVariant best;
+    std::vector<double> probes;
+  };
 
+  // What the probes around a sample would reach on a calm machine.
+  [[nodiscard]] double level_of(const Sample& sample) const;
+  void find_read_variant();
   double probe(Roof roof);
   double fma_speed(std::size_t iterations);
   double load_speed();
@@ -100,10 +118,12 @@ class Clock {
   Executor& executor_;
   const StreamBuffer& buffer_;
   double fastest_fma_ = 0;
-  ReadVariant best_read_;
   std::vector<std::unique_ptr<StreamBuffer>> tiles_;  // operands of the FMA-and-load probe, per thread
-  std::size_t cursor_ = 0;                            // where the next streaming read begins
-  std::vector<double> fma_probes_, read_probes_;
+  const float* read_memory_;
+  std::size_t footprint_;
+  std::size_t cursor_ = 0;  // where the next streaming read begins
+  std::vector<double> fma_probes_;
+  std::map<std::size_t, ReadLevel> reads_;  // by footprint
 };
 
 }  // namespace sluice::tuner

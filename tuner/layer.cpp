@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/ffn_access.hpp"
 #include "tuner/failure.hpp"
 
 namespace sluice::tuner {
@@ -74,10 +75,14 @@ void Layer::prepare(std::size_t m, const Plan& plan) {
   std::fill_n(static_cast<unsigned char*>(workspace_->data()), *size, static_cast<unsigned char>(0));
 }
 
-void Layer::forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor) {
+void Layer::forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
+                    detail::Phases* phases) {
   const Ffn& ffn = copy(turn_++ % copies_.size(), activation);
-  require(ffn.forward(x_.data(), m, y_.data(), *workspace_, {.executor = &executor, .plan = &plan}));
+  const ForwardOptions options{.executor = &executor, .plan = &plan};
+  require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options, phases));
 }
+
+std::span<const float> Layer::packed_memory() const { return FfnAccess::packed_memory(copies_.front().front()); }
 
 void Layer::release_unpacked() {
   for (std::vector<float>* matrix : {&gate_, &up_, &down_}) std::vector<float>().swap(*matrix);

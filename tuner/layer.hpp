@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "kernels/phases.hpp"
 #include "sluice/sluice.hpp"
 #include "tuner/verification.hpp"
 
@@ -19,8 +21,10 @@ class Layer {
   Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
         PlanTable plans = {});
 
-  // One forward of m ≤ max_m rows on the copy whose turn it is. Throws Failure on a status that is not ok.
-  void forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor);
+  // One forward of m ≤ max_m rows on the copy whose turn it is. Throws Failure on a status that is not ok. `phases`: to
+  // be told where the time went.
+  void forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
+               detail::Phases* phases = nullptr);
   // Makes the workspace large enough and packs nothing: so that the first timed forward allocates nothing.
   void prepare(std::size_t m, const Plan& plan);
 
@@ -33,6 +37,8 @@ class Layer {
   [[nodiscard]] bool gated() const { return gated_; }
   [[nodiscard]] std::uint32_t nr() const { return copies_.front().front().nr(); }
   [[nodiscard]] std::size_t copies() const { return copies_.size(); }
+  // What the first copy packed.
+  [[nodiscard]] std::span<const float> packed_memory() const;
 
  private:
   [[nodiscard]] Ffn& copy(std::size_t index, Activation activation);

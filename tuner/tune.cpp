@@ -272,7 +272,8 @@ Roofs Clocks::roofs() const {
   Roofs roofs;
   for (const auto& [threads, clock] : clocks_) {
     roofs.fma.push_back({isa_, threads, clock->fma_peak()});
-    roofs.read.push_back({threads, clock->read_bandwidth(), clock->footprint()});
+    for (const std::size_t footprint : clock->footprints())
+      roofs.read.push_back({threads, clock->read_bandwidth(footprint), footprint});
   }
   return roofs;
 }

@@ -146,6 +146,50 @@ class BenchTest(MeasureTest):
         self.expect_failure(command.USAGE, "bench", *SMALL, "--benchmark_filter=nothing", says=["nothing"])
         self.expect_failure(command.USAGE, "bench", *SMALL, "--benchmark_filter=(", says=["("])
 
+    def test_phases_are_shares_of_the_time(self):
+        arguments = ["bench", *SMALL, "--kind", "swiglu", "--samples", "2", "--phases", "--no-profile"]
+        for entry in json.loads(self.measure(*arguments, "--json"))["benchmarks"]:
+            self.assertEqual(list(entry["phases"]), ["pack", "up", "gate", "down", "unpack", "wait", "call"])
+            self.assertAlmostEqual(sum(entry["phases"].values()), 1, places=9)
+            self.assertGreater(entry["phases"]["up"], 0)
+            self.assertEqual(entry["phases"]["wait"], 0)  # one thread
+        self.assertRegex(self.measure(*arguments), r"\n +pack [0-9.]+ %, up [0-9.]+ %, .*call [0-9.]+ %\n")
+        without = self.measure("bench", *SMALL, "--kind", "swiglu", "--samples", "2", "--no-profile", "--json")
+        self.assertNotIn("phases", json.loads(without)["benchmarks"][0])
+
+    def test_hot_weights_have_a_roof_of_their_own(self):
+        shape = ["--d-model", "96", "--d-ff", "160", "--m", "1", "--threads", "1", "--no-profile"]
+        text = self.measure("bench", *shape, "--kind", "swiglu", "--samples", "2", "--hot", "--json")
+        context = json.loads(text)["context"]
+        self.assertFalse(context["measurement"]["cold"])
+        hot, cold = (roof["footprint_bytes"] for roof in context["roofs"]["read"])
+        self.assertGreaterEqual(hot, 3 * 96 * 160 * 4)  # the weights, and what pads them
+        self.assertLess(hot, 6 * 96 * 160 * 4)
+        self.assertGreater(cold, 2**26)
+
+    def test_micro_benchmarks(self):
+        isa = json.loads(self.succeed("info", "--json"))["machine"]["isas"][-1]
+        names = self.measure("bench", "--micro", "--threads", "1", "--benchmark_list_tests").split()
+        self.assertEqual(len(names), len(set(names)))
+        self.assertIn(f"micro/epilogue/{isa}/swiglu", names)
+        self.assertFalse([name for name in names if "barrier" in name])
+        text = self.measure("bench", "--micro", "--samples", "2", "--json",
+                            "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768|microkernel.*/1x[0-9]+/L1)$")
+        results = json.loads(text)
+        self.assertTrue(finite(results))
+        self.assertTrue(results["context"]["roofs"]["fma"])
+        groups = {entry["micro"]: entry for entry in results["benchmarks"]}
+        self.assertEqual(set(groups), {"microkernel", "pack_x", "epilogue"})
+        self.assertGreater(groups["microkernel"]["fma_fraction"], 0)
+        for group in ("pack_x", "epilogue"):
+            self.assertGreater(groups[group]["ns_per_element"], 0)
+            self.assertGreater(groups[group]["bytes_per_second"], 0)
+        self.assertIn("ns per element", self.measure("bench", "--micro", "--samples", "1",
+                                                     "--benchmark_filter=epilogue.*/swiglu$"))
+        for arguments in (["--kind", "relu"], ["--m", "8"], ["--model", "gpt2"], ["--d-model", "8", "--d-ff", "8"],
+                          ["--phases"], ["--hot"]):
+            self.expect_failure(command.USAGE, "bench", "--micro", *arguments, says=["--micro", arguments[0]])
+
     def test_forced_isa(self):
         isas = json.loads(self.succeed("info", "--json"))["machine"]["isas"]
         for isa in isas:

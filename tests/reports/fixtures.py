@@ -77,6 +77,30 @@ def group(d_model, d_ff, m, isa, threads, kinds, models, toll=0.003, **options):
                       for index, kind in enumerate(kinds)]
 
 
+def phases(gate=0.01, wait=0.0):
+    """Shares of the time; what is left after gate and wait goes to the two products, two to one."""
+    rest = 1 - gate - wait - 0.04
+    return {"pack": 0.02, "up": rest * 2 / 3, "gate": gate, "down": rest / 3, "unpack": 0.01, "wait": wait,
+            "call": 0.01}
+
+
+def peer(own, library, factor, noise=0.003, **change):
+    """The entry of another library for the cell `own`: in each of its rounds `factor` times as slow."""
+    chance = random.Random(f"{library}/{own['name']}")
+    samples = [time * factor * chance.lognormvariate(0, noise) for time in own["samples_ns"]]
+    entry = {key: value for key, value in own.items() if key not in ("plan", "plan_origin")}
+    return entry | {
+        "name": f"{own['name']}/peer:{library}", "run_name": f"{own['name']}/peer:{library}", "peer": library,
+        "peer_version": "1.2", "peer_variant": "two calls", "samples_ns": samples,
+        "real_time": own["real_time"] * factor, "flops": own["flops"] / factor} | change
+
+
+def micro(group, place, **values):
+    name = f"micro/{group}/{place}"
+    return {"name": name, "run_name": name, "run_type": "iteration", "threads": 1, "micro": group, "isa": "avx512",
+            "real_time": 1000.0, "cpu_time": 1000.0, "time_unit": "ns"} | values
+
+
 def results(benchmarks, **context):
     return {"context": {
         "date": "2026-11-21T21:36:25Z", "host_name": "test", "num_cpus": 2, "library_build_type": "release",

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 
 #include "tuner/clock.hpp"
 #include "tuner/failure.hpp"
@@ -86,6 +87,34 @@ TEST(Clock, MeasuresBothRoofsAndScalesBySandwich) {
   const Roofs roofs = clocks.roofs();
   EXPECT_EQ(roofs.fma.size(), 2U);
   EXPECT_EQ(roofs.read.size(), 2U);
+}
+
+TEST(Clock, HasAReadRoofForEachFootprint) {
+  Machine machine;
+  machine.l3 = std::size_t{1} << 20U;
+  Clocks clocks(runnable_isas().back(), machine, 1);
+  Clock& clock = clocks[1];
+  const std::size_t cold = clock.footprint();
+  const Sample before = clock.measure(Roof::read, [] {});
+  const StreamBuffer small(std::size_t{64} << 10U);
+  const std::span<const float> memory{small.data(), small.bytes() / sizeof(float)};
+  clock.read_from(memory);
+  EXPECT_EQ(clock.footprint(), small.bytes());
+  const Sample hot = clock.measure(Roof::read, [] {});
+  EXPECT_EQ(hot.footprint, small.bytes());
+  // A sample keeps the level of the footprint that it was taken at.
+  EXPECT_EQ(before.footprint, cold);
+  const Sample at_level{.ns = 1e9, .roof = Roof::fma, .footprint = cold};
+  clock.measure(Roof::read, [] {});
+  EXPECT_NEAR(clock.read_fraction(at_level, clock.read_bandwidth(cold)), 1, 1e-9);
+  EXPECT_EQ(clock.footprints(), (std::vector<std::size_t>{small.bytes(), cold}));
+  const Roofs roofs = clocks.roofs();
+  ASSERT_EQ(roofs.read.size(), 2U);
+  EXPECT_EQ(roofs.read[0].footprint_bytes, small.bytes());
+  EXPECT_EQ(roofs.read[0].bytes_per_second, clock.read_bandwidth());
+  // Too little to share: the large buffer again.
+  clock.read_from(memory.first(16));
+  EXPECT_EQ(clock.footprint(), cold);
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+// Owns: the list of micro benchmarks: the parts of a forward, each alone on operands of a known place in the cache.
+// Does not own: measuring them (micro_session.hpp), their form in results (micro_reporter.hpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sluice/sluice.hpp"
+
+namespace sluice::bench {
+
+struct Micro {
+  std::string name;   // "micro/microkernel/avx512/13x32/L1"
+  std::string group;  // "microkernel", "in_place", "wide", "pack_x", "epilogue", "forward_empty", "barrier", "call"
+  std::string tile;   // "13x32"; empty where there is no register tile
+  std::string level;  // the cache level of the operands, "L1" or "L2"; empty where it means nothing
+  std::uint32_t threads = 1;
+  // Of one run; 0 where it means nothing.
+  double flops = 0;
+  double bytes = 0;
+  double elements = 0;  // of the result
+  // Makes the operands; what it returns runs that many times.
+  std::function<std::function<void(std::size_t)>()> prepare;
+};
+
+// Those of one ISA, in the order of the kernel table; the barrier and the call for each thread count above 1, the rest
+// when 1 is among them. `executor` must outlive them.
+std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<std::uint32_t>& threads,
+                          Executor& executor);
+
+}  // namespace sluice::bench

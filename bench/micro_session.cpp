@@ -1,0 +1,40 @@
+#include "bench/micro_session.hpp"
+
+#include <utility>
+
+#include "tuner/failure.hpp"
+#include "tuner/interruption.hpp"
+
+namespace sluice::bench {
+
+MicroSession::MicroSession(std::vector<Micro> list, tuner::Clocks& clocks, std::size_t samples)
+    : clocks_(clocks), samples_(samples) {
+  for (Micro& micro : list) measurements_.emplace_back().micro = std::move(micro);
+}
+
+const MicroMeasurement& MicroSession::measure(std::size_t index) {
+  MicroMeasurement& mine = measurements_[index];
+  if (tuner::interrupted()) return mine;
+  try {
+    tuner::Clock& clock = clocks_[mine.micro.threads];
+    const std::function<void(std::size_t)> run = mine.micro.prepare();
+    // Long enough that the clock's own cost drowns, short enough to fit between two disturbances.
+    constexpr double sample_ns = 2e5;
+    constexpr std::size_t most_runs = std::size_t{1} << 24U;
+    run(1);
+    while (clock.measure(tuner::Roof::fma, [&] { run(mine.runs); }).ns < sample_ns && mine.runs < most_runs)
+      mine.runs *= 2;
+    std::vector<tuner::Sample> all;
+    std::size_t calm = 0;
+    while (calm < samples_ && all.size() < 3 * samples_ && !tuner::interrupted()) {
+      all.push_back(clock.measure(tuner::Roof::fma, [&] { run(mine.runs); }));
+      calm += clock.contended(all.back()) ? 0 : 1;
+    }
+    for (const tuner::Sample& sample : all) (clock.contended(sample) ? mine.contended : mine.calm).push_back(sample);
+  } catch (const tuner::Failure& failure) {
+    mine.error = failure.message;
+  }
+  return mine;
+}
+
+}  // namespace sluice::bench

@@ -1,0 +1,37 @@
+// Owns: measuring micro benchmarks: how often one is repeated in a sample, and the samples.
+// Does not own: the list (micro.hpp), the clock (tuner/clock.hpp).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "bench/micro.hpp"
+#include "tuner/tune.hpp"
+
+namespace sluice::bench {
+
+struct MicroMeasurement {
+  Micro micro;
+  std::size_t runs = 1;                        // in each sample
+  std::vector<tuner::Sample> calm, contended;  // of `runs` runs
+  std::string error;                           // not empty: it could not be measured
+
+  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
+};
+
+class MicroSession {
+ public:
+  MicroSession(std::vector<Micro> list, tuner::Clocks& clocks, std::size_t samples);
+
+  [[nodiscard]] const std::vector<MicroMeasurement>& measurements() const { return measurements_; }
+  // Aims for `samples` undisturbed samples. Stops early when interrupted().
+  const MicroMeasurement& measure(std::size_t index);
+
+ private:
+  std::vector<MicroMeasurement> measurements_;
+  tuner::Clocks& clocks_;
+  std::size_t samples_;
+};
+
+}  // namespace sluice::bench
