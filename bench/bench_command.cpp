@@ -8,6 +8,7 @@
 #include <regex>
 #include <string_view>
 
+#include "bench/peer_comparison.hpp"
 #include "bench/reporter.hpp"
 #include "bench/session.hpp"
 #include "tuner/command_line.hpp"
@@ -16,6 +17,7 @@
 #include "tuner/interruption.hpp"
 #include "tuner/program.hpp"
 #include "tuner/progress.hpp"
+#include "tuner/spelling.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -62,6 +64,27 @@ std::vector<bool> match(const Session& session, std::string filter) {
   return wanted;
 }
 
+// The peers that were asked for; all that are here when none is named.
+std::vector<PeerProgram> choose_peers(const std::vector<std::string>& names) {
+  const std::vector<PeerProgram> here = find_peers(peers_directory());
+  if (here.empty())
+    throw Failure(exit_code::usage, fmt::format("--peers: no peer is in {}; run scripts/peers.sh, which installs and "
+                                                "builds them",
+                                                peers_directory().string()));
+  // What CLI11 makes of the bare option.
+  if (names.empty() || names == std::vector<std::string>{""}) return here;
+  std::vector<std::string_view> known;
+  for (const PeerProgram& peer : here) known.push_back(peer.name);
+  std::vector<PeerProgram> chosen;
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(here, name, &PeerProgram::name);
+    if (found == here.end())
+      throw Failure(exit_code::usage, fmt::format("--peers {}: unknown; {}", name, tuner::known_names(name, known)));
+    if (std::ranges::find(chosen, name, &PeerProgram::name) == chosen.end()) chosen.push_back(*found);
+  }
+  return chosen;
+}
+
 // A measurement that neighbours disturbed throughout says little: whoever acts on exit codes must not take it for one.
 void expect_calm(const Session& session, std::size_t per_cell) {
   const std::vector<const Measurement*> measured = session.measured();
@@ -104,6 +127,14 @@ int bench_command(int argc, char** argv) {
                  "written all the same. 0: it is enough that one sample of the run was undisturbed")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of the order of samples")->capture_default_str();
+  std::vector<std::string> peers;
+  CLI::Option* const with_peers =
+      app.add_option("--peers", peers,
+                     "Measure other libraries in turns with Sluice, each at its best: all that scripts/peers.sh built, "
+                     "or those named: --peers=NAME,NAME")
+          ->delimiter(',')
+          ->expected(0, 1)
+          ->type_name("LIST");
   bool hot = false;
   app.add_flag("--hot", hot, "Let the weights stay in the cache; by default they are cold");
   bool no_profile = false;
@@ -118,6 +149,7 @@ int bench_command(int argc, char** argv) {
   const tuner::Selection selection = tuner::resolve(raw, machine);
   options.isa = selection.isa.value_or(machine.isas.back());
   options.cold = !hot;
+  if (with_peers->count() > 0) options.peers = choose_peers(peers);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false};
@@ -177,6 +209,7 @@ int bench_command(int argc, char** argv) {
                                               selection.out->string())
                                 : fmt::format("interrupted after {} of {} cells", reporter.reported(), ran));
   if (selection.json && !selection.out) tuner::write_stdout(reporter.text());
+  if (table) tuner::write_stdout(comparison_table(session.measurements()));
   if (reporter.errors() != 0)
     throw Failure(exit_code::unsupported, fmt::format("{} of {} cells could not be measured", reporter.errors(), ran));
   expect_calm(session, require_calm);
