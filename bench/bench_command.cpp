@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "bench/micro_reporter.hpp"
+#include "bench/peer_comparison.hpp"
 #include "bench/reporter.hpp"
 #include "bench/session.hpp"
 #include "tuner/command_line.hpp"
@@ -17,6 +18,7 @@
 #include "tuner/interruption.hpp"
 #include "tuner/program.hpp"
 #include "tuner/progress.hpp"
+#include "tuner/spelling.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -80,6 +82,27 @@ std::vector<bool> match(const std::vector<std::string>& names, std::string filte
                                                 "the names",
                                                 filter));
   return wanted;
+}
+
+// The peers that were asked for; all that are here when none is named.
+std::vector<PeerProgram> choose_peers(const std::vector<std::string>& names) {
+  const std::vector<PeerProgram> here = find_peers(peers_directory());
+  if (here.empty())
+    throw Failure(exit_code::usage, fmt::format("--peers: no peer is in {}; run scripts/peers.sh, which installs and "
+                                                "builds them",
+                                                peers_directory().string()));
+  // What CLI11 makes of the bare option.
+  if (names.empty() || names == std::vector<std::string>{""}) return here;
+  std::vector<std::string_view> known;
+  for (const PeerProgram& peer : here) known.push_back(peer.name);
+  std::vector<PeerProgram> chosen;
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(here, name, &PeerProgram::name);
+    if (found == here.end())
+      throw Failure(exit_code::usage, fmt::format("--peers {}: unknown; {}", name, tuner::known_names(name, known)));
+    if (std::ranges::find(chosen, name, &PeerProgram::name) == chosen.end()) chosen.push_back(*found);
+  }
+  return chosen;
 }
 
 // A measurement that neighbours disturbed throughout says little: whoever acts on exit codes must not take it for one.
@@ -175,6 +198,14 @@ int bench_command(int argc, char** argv) {
                  "written all the same. 0: it is enough that one sample of the run was undisturbed")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of the order of samples")->capture_default_str();
+  std::vector<std::string> peers;
+  CLI::Option* const with_peers =
+      app.add_option("--peers", peers,
+                     "Measure other libraries in turns with Sluice, each at its best: all that scripts/peers.sh built, "
+                     "or those named: --peers=NAME,NAME")
+          ->delimiter(',')
+          ->expected(0, 1)
+          ->type_name("LIST");
   bool hot = false;
   app.add_flag("--hot", hot, "Let the weights stay in the cache; by default they are cold");
   app.add_flag("--phases", options.phases, "Show where the time of each cell goes, by some further calls");
@@ -195,6 +226,7 @@ int bench_command(int argc, char** argv) {
   const tuner::Selection selection = tuner::resolve(raw, machine);
   options.isa = selection.isa.value_or(machine.isas.back());
   options.cold = !hot;
+  if (with_peers->count() > 0) options.peers = choose_peers(peers);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false};
@@ -238,6 +270,7 @@ int bench_command(int argc, char** argv) {
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
   if (lists_tests(flags)) return exit_code::ok;
   deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
+  if (table) tuner::write_stdout(comparison_table(session.measurements()));
   expect_calm(session, require_calm);
   return exit_code::ok;
 }

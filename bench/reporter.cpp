@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include "bench/peer_comparison.hpp"
 #include "tuner/file.hpp"
 #include "tuner/profile_json.hpp"
 #include "tuner/statistics.hpp"
@@ -32,29 +35,34 @@ double median_of(const std::vector<tuner::Sample>& samples, Value value) {
   return tuner::median(std::move(values));
 }
 
-Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa) {
+// What names a cell, its own or a peer's entry.
+Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;
-  Json json = {
-      {"name", measurement.name}, {"run_name", measurement.name},  {"run_type", "iteration"}, {"repetitions", 1},
-      {"repetition_index", 0},    {"threads", cell.threads},       {"kind", name(cell.kind)}, {"isa", name(isa)},
-      {"weights", "f32"},         {"d_model", cell.shape.d_model}, {"d_ff", cell.shape.d_ff}, {"m", cell.m},
-      {"models", cell.models}};
-  if (!measurement.error.empty()) {
-    // Google Benchmark's own fields for a run that failed.
-    json["error_occurred"] = true;
-    json["error_message"] = measurement.error;
-    json["error"] = measurement.error;
-    return json;
-  }
-  const std::vector<tuner::Sample>& counted = measurement.counted();
+  return {{"name", name_of_entry}, {"run_name", name_of_entry},     {"run_type", "iteration"}, {"repetitions", 1},
+          {"repetition_index", 0}, {"threads", cell.threads},       {"kind", name(cell.kind)}, {"isa", name(isa)},
+          {"weights", "f32"},      {"d_model", cell.shape.d_model}, {"d_ff", cell.shape.d_ff}, {"m", cell.m},
+          {"models", cell.models}};
+}
+
+// Google Benchmark's own fields for a run that failed.
+void add_error(Json& json, const std::string& error) {
+  json["error_occurred"] = true;
+  json["error_message"] = error;
+  json["error"] = error;
+}
+
+// The figures of a cell's samples, or of a peer's in it.
+template <class Samples>
+void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, const tuner::Clock& clock) {
+  const std::vector<tuner::Sample>& counted = measured.counted();
   const double work = flops(cell.kind, cell.shape, cell.m);
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
   const double ns = tuner::median(times(counted));
-  const double fma = median_of(counted, [&](const auto& s) { return clock->fma_fraction(s, work); });
-  const double read = median_of(counted, [&](const auto& s) { return clock->read_fraction(s, traffic); });
-  const bool compute = clock->binding_roof(work, traffic, counted.front().footprint) == tuner::Roof::fma;
+  const double fma = median_of(counted, [&](const auto& s) { return clock.fma_fraction(s, work); });
+  const double read = median_of(counted, [&](const auto& s) { return clock.read_fraction(s, traffic); });
+  const bool compute = clock.binding_roof(work, traffic, counted.front().footprint) == tuner::Roof::fma;
   std::vector<std::uint32_t> rounds;
-  for (const tuner::Sample& sample : measurement.calm) rounds.push_back(sample.round);
+  for (const tuner::Sample& sample : measured.calm) rounds.push_back(sample.round);
   json["iterations"] = counted.size();
   json["real_time"] = ns;
   json["cpu_time"] = ns;
@@ -65,14 +73,28 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
   json["read_fraction"] = read;
   json["roof_fraction"] = compute ? fma : read;
   json["roof"] = compute ? "fma" : "read";
-  json["samples_ns"] = times(measurement.calm);
+  json["samples_ns"] = times(measured.calm);
   json["sample_rounds"] = rounds;
-  json["contended_samples_ns"] = times(measurement.contended);
-  if (measurement.calm.empty()) json["contended"] = true;
+  json["contended_samples_ns"] = times(measured.contended);
+  if (measured.calm.empty()) json["contended"] = true;
+}
+
+Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa) {
+  Json json = identity(measurement, measurement.name, isa);
+  if (!measurement.error.empty()) {
+    add_error(json, measurement.error);
+    return json;
+  }
+  add_figures(json, measurement.cell, measurement, *clock);
   if (measurement.phases)
     for (std::size_t i = 0; i < phase_names.size(); ++i) json["phases"][phase_names[i]] = (*measurement.phases)[i];
   json["plan"] = tuner::to_json(measurement.plan);
   json["plan_origin"] = name(measurement.origin);
+  if (measurement.peers.empty()) return json;
+  json["best_peer"] = nullptr;
+  if (const std::optional<BestPeer> best = best_peer(measurement))
+    json["best_peer"] = {{"peer", best->peer->peer}, {"ratio", best->ratio.value}, {"low", best->ratio.low},
+                         {"high", best->ratio.high}, {"pairs", best->ratio.pairs}, {"verdict", best->verdict}};
   return json;
 }
 
@@ -81,6 +103,13 @@ std::string phases_line(const PhaseShares& shares) {
   for (std::size_t i = 0; i < shares.size(); ++i)
     line += fmt::format(" {} {:.1f} %{}", phase_names[i], 100 * shares[i], i + 1 < shares.size() ? "," : "\n");
   return line;
+}
+
+void write_line(const std::string& entry, const Json& json, std::string_view last, std::size_t contended,
+                std::size_t samples) {
+  tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<10} {}/{}\n", entry,
+                                  json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
+                                  json["roof_fraction"].get<double>() * 100, last, contended, samples));
 }
 
 }  // namespace
@@ -134,12 +163,31 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
       ++errors_;
       if (table_) tuner::write_stdout(fmt::format("{:<44} {}\n", found->name, found->error));
     } else if (table_) {
-      const std::size_t samples = found->calm.size() + found->contended.size();
-      tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<10} {}/{}\n", found->name,
-                                      json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
-                                      json["roof_fraction"].get<double>() * 100, name(found->origin),
-                                      found->contended.size(), samples));
+      write_line(found->name, json, name(found->origin), found->contended.size(),
+                 found->calm.size() + found->contended.size());
       if (found->phases) tuner::write_stdout(phases_line(*found->phases));
+    }
+    benchmarks_.push_back(json);
+    report_peers(*found);
+  }
+}
+
+void Reporter::report_peers(const Measurement& measurement) {
+  for (const PeerMeasurement& peer : measurement.peers) {
+    // Interrupted before its first turn.
+    if (peer.error.empty() && peer.counted().empty()) continue;
+    Json json = identity(measurement, measurement.name + "/peer:" + peer.peer, session_.options().isa);
+    json["peer"] = peer.peer;
+    json["peer_version"] = peer.version;
+    json["peer_note"] = peer.note;
+    json["peer_variant"] = peer.variant;
+    if (!peer.error.empty()) {
+      add_error(json, peer.error);
+    } else {
+      add_figures(json, measurement.cell, peer, clocks_[measurement.cell.threads]);
+      if (table_)
+        write_line("  " + peer.peer + " " + peer.version, json, "", peer.contended.size(),
+                   peer.calm.size() + peer.contended.size());
     }
     benchmarks_.push_back(json);
   }
@@ -156,6 +204,9 @@ std::string Reporter::text() const {
                             {"cold", session_.options().cold},
                             {"seed", session_.options().seed},
                             {"contended_share", session_.contended_share()}};
+  Json peers = Json::array();
+  for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);
+  context["peers"] = peers;
   return tuner::dump({{"context", context}, {"benchmarks", benchmarks_}});
 }
 

@@ -40,6 +40,8 @@ class Reporter final : public benchmark::BenchmarkReporter {
   [[nodiscard]] std::size_t errors() const { return errors_; }
 
  private:
+  void report_peers(const Measurement& measurement);
+
   const Session& session_;
   tuner::Clocks& clocks_;
   RunContext run_;

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
+#include <span>
+#include <utility>
 
 #include "tuner/failure.hpp"
 #include "tuner/interruption.hpp"
@@ -16,6 +19,12 @@ using SteadyClock = std::chrono::steady_clock;
 // What a sample of the cell costs, in arbitrary units: time at the roof of an assumed 40 FLOPs per byte.
 double weight(const tuner::Cell& cell) {
   return std::max(flops(cell.kind, cell.shape, cell.m) / 4, bytes(cell.kind, cell.shape, cell.m) * 10) / cell.threads;
+}
+
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
 }
 
 bool same_group(const tuner::Cell& a, const tuner::Cell& b) {
@@ -46,15 +55,17 @@ Session::Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows&
 
 void Session::keep_only(const std::vector<bool>& wanted) { wanted_ = wanted; }
 
-tuner::Layer& Session::layer(const tuner::Cell& cell) {
-  const auto same = std::find_if(layers_.begin(), layers_.end(), [&](const auto& l) {
-    return l->shape() == cell.shape && l->gated() == cell.kind.gated;
+Session::Place& Session::place(const tuner::Cell& cell) {
+  const auto same = std::find_if(places_.begin(), places_.end(), [&](const Place& p) {
+    return p.layer->shape() == cell.shape && p.layer->gated() == cell.kind.gated;
   });
-  if (same != layers_.end()) return **same;
-  layers_.push_back(std::make_unique<tuner::Layer>(cell.shape, cell.kind.gated, options_.isa, 0, max_m_,
-                                                   options_.cold ? clocks_.cold_bytes() : 0, rows_.table()));
-  layers_.back()->release_unpacked();
-  return *layers_.back();
+  if (same != places_.end()) return *same;
+  Place& made = places_.emplace_back();
+  made.layer = std::make_unique<tuner::Layer>(cell.shape, cell.kind.gated, options_.isa, 0, max_m_,
+                                              options_.cold ? clocks_.cold_bytes() : 0, rows_.table());
+  if (!options_.peers.empty()) made.shared = std::make_unique<SharedLayer>(*made.layer);
+  made.layer->release_unpacked();
+  return made;
 }
 
 double Session::seconds_for(const std::vector<Measurement*>& group) const {
@@ -76,9 +87,9 @@ const Measurement& Session::measure(std::size_t index) {
     if (wanted_[i] && !measurements_[i].done && same_group(measurements_[i].cell, first.cell))
       group.push_back(&measurements_[i]);
   // Layers of other shapes make room first.
-  std::erase_if(layers_, [&](const auto& l) {
+  std::erase_if(places_, [&](const Place& p) {
     return std::none_of(group.begin(), group.end(), [&](const Measurement* member) {
-      return l->shape() == member->cell.shape && l->gated() == member->cell.kind.gated;
+      return p.layer->shape() == member->cell.shape && p.layer->gated() == member->cell.kind.gated;
     });
   });
   measure_group(group);
@@ -87,60 +98,55 @@ const Measurement& Session::measure(std::size_t index) {
 
 void Session::measure_group(const std::vector<Measurement*>& group) {
   const auto seconds = seconds_for(group);
-  std::vector<Measurement*> open;
+  std::vector<Turn> turns;
   for (Measurement* member : group) {
     member->done = true;
     const tuner::Cell& cell = member->cell;
     try {
-      tuner::Layer& weights = layer(cell);
+      tuner::Layer& weights = *place(cell).layer;
       const PlanChoice choice =
           choose_plan(rows_.table(), caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, weights.nr());
       member->plan = choice.plan;
       member->origin = rows_.origin(choice);
       weights.prepare(cell.m, member->plan);
       weights.forward(cell.kind.activation, cell.m, member->plan, clocks_.executor());  // first touch, uncounted
-      open.push_back(member);
+      turns.emplace_back().measurement = member;
+      if (!options_.peers.empty()) add_peers(*member, turns);
     } catch (const tuner::Failure& failure) {
       member->error = failure.message;
     }
   }
-  if (open.empty()) return;
+  if (turns.empty()) return;
 
   tuner::Clock& clock = clocks_[group.front()->cell.threads];
   const auto begin = SteadyClock::now();
-  std::vector<std::vector<tuner::Sample>> samples(open.size());
   constexpr std::size_t fewest_rounds = 3;
   for (std::uint32_t round = 0; round < 3 * options_.samples && !tuner::interrupted(); ++round) {
     if (round >= fewest_rounds) {
       if (std::chrono::duration<double>(SteadyClock::now() - begin).count() > seconds) break;
-      const bool enough = std::all_of(samples.begin(), samples.end(), [&](const auto& mine) {
-        const auto calm = std::count_if(mine.begin(), mine.end(), [&](const auto& s) { return !clock.contended(s); });
+      const bool enough = std::all_of(turns.begin(), turns.end(), [&](const Turn& turn) {
+        const auto calm = std::count_if(turn.samples.begin(), turn.samples.end(),
+                                        [&](const auto& sample) { return !clock.contended(sample); });
         return static_cast<std::size_t>(calm) >= options_.samples;
       });
       if (enough) break;
     }
-    std::vector<std::size_t> order(open.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::shuffle(order.begin(), order.end(), random_);
-    for (const std::size_t i : order) {
-      const tuner::Cell& cell = open[i]->cell;
-      tuner::Layer& weights = layer(cell);
-      const tuner::Roof roof = make_ready(clock, *open[i]);
-      tuner::Sample sample = clock.measure(
-          roof, [&] { weights.forward(cell.kind.activation, cell.m, open[i]->plan, clocks_.executor()); });
-      sample.round = round;
-      samples[i].push_back(sample);
-    }
+    std::shuffle(turns.begin(), turns.end(), random_);
+    for (Turn& turn : turns) take(turn, round, clock);
+    std::erase_if(turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
   }
   // The level is known best at the end: only now are the samples told apart.
-  for (std::size_t i = 0; i < open.size(); ++i)
-    for (const tuner::Sample& sample : samples[i])
-      (clock.contended(sample) ? open[i]->contended : open[i]->calm).push_back(sample);
+  for (const Turn& turn : turns) {
+    auto& calm = turn.peer == nullptr ? turn.measurement->calm : turn.peer->calm;
+    auto& contended = turn.peer == nullptr ? turn.measurement->contended : turn.peer->contended;
+    for (const tuner::Sample& sample : turn.samples) (clock.contended(sample) ? contended : calm).push_back(sample);
+  }
   if (!options_.phases) return;
   constexpr std::size_t forwards = 10;
-  for (Measurement* member : open) {
+  for (Measurement* member : group) {
+    if (!member->error.empty()) continue;
     if (tuner::interrupted()) return;
-    tuner::Layer& weights = layer(member->cell);
+    tuner::Layer& weights = *place(member->cell).layer;
     member->phases = measure_phases(clock, make_ready(clock, *member), forwards, [&](detail::Phases& phases) {
       weights.forward(member->cell.kind.activation, member->cell.m, member->plan, clocks_.executor(), &phases);
     });
@@ -151,11 +157,73 @@ tuner::Roof Session::make_ready(tuner::Clock& clock, const Measurement& measurem
   const tuner::Cell& cell = measurement.cell;
   if (!options_.cold) {
     // The probe then reads what stays in the cache, and the cells of the group do not find it full of each other.
-    tuner::Layer& weights = layer(cell);
+    tuner::Layer& weights = *place(cell).layer;
     clock.read_from(weights.packed_memory());
     weights.forward(cell.kind.activation, cell.m, measurement.plan, clocks_.executor());
   }
   return clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m));
+}
+
+void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
+  const tuner::Cell& cell = measurement.cell;
+  const Place& ours = place(cell);
+  const auto expected =
+      std::make_shared<ExpectedAnswer>(cell.shape, cell.kind, ours.shared->weights(), ours.shared->x(), cell.m,
+                                       std::span(ours.layer->y()).first(cell.m * cell.shape.d_model));
+  measurement.peers.reserve(options_.peers.size());  // turns point to them
+  for (const PeerProgram& program : options_.peers) {
+    if (tuner::interrupted()) return;
+    PeerMeasurement& peer = measurement.peers.emplace_back();
+    peer.peer = program.name;
+    try {
+      Turn turn{&measurement, &peer, expected, nullptr, {}};
+      turn.contender = std::make_unique<Contender>(program, cell, *ours.shared, ours.layer->copies(), *expected);
+      peer.version = turn.contender->version();
+      peer.note = turn.contender->note();
+      peer.variant = turn.contender->variant();
+      turns.push_back(std::move(turn));
+    } catch (const PeerError& error) {
+      fail(measurement, peer, error);
+    }
+  }
+}
+
+void Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
+  if (tuner::interrupted()) return;
+  const tuner::Cell& cell = turn.measurement->cell;
+  const tuner::Roof roof = make_ready(clock, *turn.measurement);
+  const auto forward = [&] {
+    place(cell).layer->forward(cell.kind.activation, cell.m, turn.measurement->plan, clocks_.executor());
+  };
+  tuner::Sample sample;
+  try {
+    if (turn.contender != nullptr) {
+      sample = clock.measure_reported(roof, [&] { return turn.contender->run(); });
+      turn.contender->check();
+    } else if (options_.peers.empty()) {
+      sample = clock.measure(roof, forward);
+    } else {
+      // As a peer's turn: the second of two forwards counts, with the threads awake and x in the cache.
+      sample = clock.measure_reported(roof, [&] {
+        forward();
+        const auto begin = SteadyClock::now();
+        forward();
+        return std::chrono::duration<double, std::nano>(SteadyClock::now() - begin).count();
+      });
+    }
+  } catch (const PeerError& error) {
+    turn.contender.reset();
+    fail(*turn.measurement, *turn.peer, error);
+    return;
+  }
+  sample.round = round;
+  turn.samples.push_back(sample);
+}
+
+void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {
+  if (tuner::interrupted()) return;  // it was ended, it did not fail
+  peer.error = one_line(error.message);
+  fmt::print(stderr, "sluice bench: warning: {} at {}: {}\n", peer.peer, measurement.name, peer.error);
 }
 
 std::vector<const Measurement*> Session::measured() const {

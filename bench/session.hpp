@@ -1,5 +1,6 @@
 // Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
-// Does not own: the clock (tuner/clock.hpp), the form of the results (reporter.hpp).
+// Does not own: the clock (tuner/clock.hpp), how a peer is asked (contender.hpp), the form of the results
+// (reporter.hpp).
 #pragma once
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/contender.hpp"
 #include "bench/phases.hpp"
 #include "tuner/cell.hpp"
 #include "tuner/layer.hpp"
@@ -24,8 +26,18 @@ struct SessionOptions {
   std::size_t samples = 24;   // calm ones to aim for, per cell
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
-  bool cold = true;     // weights take turns through copies larger than the last-level cache
-  bool phases = false;  // measure where the time goes, after the samples
+  bool cold = true;                     // weights take turns through copies larger than the last-level cache
+  bool phases = false;                  // measure where the time goes, after the samples
+  std::vector<PeerProgram> peers = {};  // they take part in every cell
+};
+
+// What became of one peer in one cell.
+struct PeerMeasurement {
+  std::string peer, version, note, variant;
+  std::vector<tuner::Sample> calm, contended;
+  std::string error;  // not empty: it could not take part, or gave a wrong answer
+
+  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
 };
 
 // What became of one cell.
@@ -36,6 +48,7 @@ struct Measurement {
   PlanOrigin origin = PlanOrigin::analytical;
   std::vector<tuner::Sample> calm, contended;
   std::optional<PhaseShares> phases;
+  std::vector<PeerMeasurement> peers;
   bool done = false;
   std::string error;  // not empty: it could not be measured
 
@@ -64,10 +77,28 @@ class Session {
   [[nodiscard]] double contended_share() const;
 
  private:
-  [[nodiscard]] tuner::Layer& layer(const tuner::Cell& cell);
+  // A layer, and its copy that the peers see.
+  struct Place {
+    std::unique_ptr<tuner::Layer> layer;
+    std::unique_ptr<SharedLayer> shared;  // null without peers
+  };
+  // Who takes turns: a cell itself, or a peer in it.
+  struct Turn {
+    Measurement* measurement = nullptr;
+    PeerMeasurement* peer = nullptr;  // null: the cell itself
+    std::shared_ptr<const ExpectedAnswer> expected;
+    std::unique_ptr<Contender> contender;  // null: the cell itself, or a peer that failed
+    std::vector<tuner::Sample> samples;
+  };
+
+  [[nodiscard]] Place& place(const tuner::Cell& cell);
   void measure_group(const std::vector<Measurement*>& group);
   // The roof that the samples of a cell are to be taken under; when they are to be hot, its weights are now.
   tuner::Roof make_ready(tuner::Clock& clock, const Measurement& measurement);
+  // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
+  void add_peers(Measurement& measurement, std::vector<Turn>& turns);
+  void take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
+  static void fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error);
   [[nodiscard]] double seconds_for(const std::vector<Measurement*>& group) const;
 
   SessionOptions options_;
@@ -77,7 +108,7 @@ class Session {
   std::mt19937_64 random_;
   std::vector<Measurement> measurements_;
   std::vector<bool> wanted_;
-  std::vector<std::unique_ptr<tuner::Layer>> layers_;  // of the shapes in use
+  std::vector<Place> places_;  // of the shapes in use
   std::size_t max_m_ = 1;
   std::chrono::steady_clock::time_point end_;
 };

@@ -83,6 +83,8 @@ class Clock {
 
   // Probe, work, probe.
   Sample measure(Roof roof, const std::function<void()>& work);
+  // The same for work that times itself, in ns: a part of it, or another process.
+  Sample measure_reported(Roof roof, const std::function<double()>& work);
 
   // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far, of reads at the present footprint.
   [[nodiscard]] double level(Roof roof) const;

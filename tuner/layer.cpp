@@ -39,14 +39,10 @@ Layer::Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max
   x_ = made_up(max_m * shape.d_model, 1.5f, 4);
   y_.resize(max_m * shape.d_model);
 
-  Weights weights;
-  if (gated) weights.gate.data = gate_.data();
-  weights.up.data = up_.data();
-  weights.down.data = down_.data();
   const Kind kind{gated ? Activation::silu : Activation::relu, gated};
   std::size_t packed = 0;
   do {
-    Result<Ffn> ffn = Ffn::pack(shape, kind, weights, {.plans = plans, .isa = isa, .nr = nr});
+    Result<Ffn> ffn = Ffn::pack(shape, kind, weights(), {.plans = plans, .isa = isa, .nr = nr});
     require(ffn.status());
     packed += ffn->packed_size();
     copies_.emplace_back().reserve(activation_count);  // references to variants stay valid
@@ -88,12 +84,17 @@ void Layer::release_unpacked() {
   for (std::vector<float>* matrix : {&gate_, &up_, &down_}) std::vector<float>().swap(*matrix);
 }
 
-PlanVerification Layer::verification(Activation activation, std::size_t m) {
+Weights Layer::weights() const {
   Weights weights;
   if (gated_) weights.gate.data = gate_.data();
   weights.up.data = up_.data();
   weights.down.data = down_.data();
-  return {copy(0, activation), weights, {x_.begin(), x_.begin() + static_cast<std::ptrdiff_t>(m * shape_.d_model)}, m};
+  return weights;
+}
+
+PlanVerification Layer::verification(Activation activation, std::size_t m) {
+  const auto rows = static_cast<std::ptrdiff_t>(m * shape_.d_model);
+  return {copy(0, activation), weights(), {x_.begin(), x_.begin() + rows}, m};
 }
 
 }  // namespace sluice::tuner

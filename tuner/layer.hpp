@@ -30,7 +30,12 @@ class Layer {
 
   [[nodiscard]] PlanVerification verification(Activation activation, std::size_t m);
 
-  // Frees the unpacked weights; no verification() afterwards.
+  // Views of the unpacked weights; x and the last forward's y, [max_m, d_model].
+  [[nodiscard]] Weights weights() const;
+  [[nodiscard]] const std::vector<float>& x() const { return x_; }
+  [[nodiscard]] const std::vector<float>& y() const { return y_; }
+
+  // Frees the unpacked weights; no verification() or weights() afterwards.
   void release_unpacked();
 
   [[nodiscard]] Shape shape() const { return shape_; }

@@ -1,0 +1,73 @@
+#include "bench/peer_comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace sluice::bench {
+namespace {
+
+std::string_view verdict_of(const tuner::Ratio& peer_over_own) {
+  switch (tuner::judge(peer_over_own)) {
+    case tuner::Verdict::faster:
+      return "behind";
+    case tuner::Verdict::slower:
+      return "ahead";
+    case tuner::Verdict::tied:
+      return "tied";
+    default:
+      return "inconclusive";
+  }
+}
+
+}  // namespace
+
+tuner::Ratio peer_ratio(const std::vector<tuner::Sample>& peer, const std::vector<tuner::Sample>& own) {
+  std::vector<double> theirs;
+  std::vector<double> ours;
+  for (const tuner::Sample& a : peer) {
+    for (const tuner::Sample& b : own) {
+      if (a.round != b.round) continue;
+      theirs.push_back(a.ns);
+      ours.push_back(b.ns);
+    }
+  }
+  return tuner::paired_ratio(theirs, ours);
+}
+
+std::optional<BestPeer> best_peer(const Measurement& measurement) {
+  std::optional<BestPeer> best;
+  for (const PeerMeasurement& peer : measurement.peers) {
+    if (!peer.error.empty()) continue;
+    const tuner::Ratio ratio = peer_ratio(peer.calm, measurement.calm);
+    if (ratio.pairs < 2 || (best && best->ratio.value <= ratio.value)) continue;
+    best = BestPeer{&peer, ratio, verdict_of(ratio)};
+  }
+  return best;
+}
+
+std::string comparison_table(const std::vector<Measurement>& measurements) {
+  std::string table;
+  double logs = 0;
+  std::size_t count = 0;
+  for (const Measurement& measurement : measurements) {
+    if (measurement.peers.empty() || measurement.counted().empty()) continue;
+    const std::optional<BestPeer> best = best_peer(measurement);
+    if (!best) {
+      table += fmt::format("{:<44} no peer shares two undisturbed rounds with it\n", measurement.name);
+      continue;
+    }
+    table += fmt::format("{:<44} {:<16} {:>6.3f}  {:>6.3f} … {:<6.3f} {:>5}  {}\n", measurement.name, best->peer->peer,
+                         best->ratio.value, best->ratio.low, best->ratio.high, best->ratio.pairs, best->verdict);
+    logs += std::log(best->ratio.value);
+    ++count;
+  }
+  if (table.empty()) return table;
+  if (count > 1)
+    table += fmt::format("geometric mean of {} cells: {:.3f}\n", count, std::exp(logs / static_cast<double>(count)));
+  return fmt::format("\n{:<44} {:<16} {:>6}  {:<15} {:>5}  {}\n", "cell", "best peer", "ratio", "95 % interval",
+                     "pairs", "Sluice is") +
+         table + "ratio: the best peer's time / Sluice's, of samples taken in turns\n";
+}
+
+}  // namespace sluice::bench

@@ -1,0 +1,140 @@
+"""Owns: a Python peer's process: its conversation with `sluice bench`, the choice of its best variant, its clock; what
+peers/worker.cpp, which documents the conversation, is to C++ peers. Does not own: the library (the peer's file), when it
+is its turn (bench/contender.hpp).
+
+A peer is a file that ends in one call: worker.serve(name, version, note, variants). variants(problem) yields pairs of a
+name and a function make(problem) -> forward, where forward(copy) computes problem.y from problem.x with that copy of the
+weights.
+"""
+
+import json
+import mmap
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy
+
+PLAIN_KINDS = {"relu": "relu", "gelu": "gelu", "gelu_tanh": "gelu_tanh", "silu": "silu"}
+GATED_KINDS = {"glu": "sigmoid", "bilinear": "identity", "reglu": "relu", "geglu": "gelu", "geglu_tanh": "gelu_tanh",
+               "swiglu": "silu"}
+
+
+@dataclass
+class Problem:
+    """The FFN to compute: the weights are [in, out], without biases; gate is None for a plain kind."""
+
+    activation: str
+    d_model: int
+    d_ff: int
+    m: int
+    threads: int
+    copies: int
+    gate: numpy.ndarray | None
+    up: numpy.ndarray
+    down: numpy.ndarray
+    x: numpy.ndarray
+    y: numpy.ndarray
+
+    @property
+    def gated(self):
+        return self.gate is not None
+
+    @property
+    def inner(self):
+        """The matrix inside the activation."""
+        return self.gate if self.gated else self.up
+
+
+def read_problem(question):
+    kind = question["kind"]
+    if kind not in {**PLAIN_KINDS, **GATED_KINDS}:
+        raise ValueError(f"{kind}: not a kind")
+    place = question["memory"]
+    with open(place["path"], "r+b") as stream:
+        memory = mmap.mmap(stream.fileno(), place["bytes"])
+    d_model, d_ff, m = question["d_model"], question["d_ff"], question["m"]
+
+    def array(name, rows, columns):
+        if place[name] is None:
+            return None
+        return numpy.frombuffer(memory, numpy.float32, rows * columns, place[name]).reshape(rows, columns)
+
+    return Problem({**PLAIN_KINDS, **GATED_KINDS}[kind], d_model, d_ff, m, question["threads"], question["copies"],
+                   array("gate", d_model, d_ff), array("up", d_model, d_ff), array("down", d_ff, d_model),
+                   array("x", m, d_model), array("y", m, d_model))
+
+
+def timed(forward, copy):
+    begin = time.perf_counter_ns()
+    forward(copy)
+    return time.perf_counter_ns() - begin
+
+
+def trial(forward, copies, best):
+    """As in worker.cpp: the fastest of five runs, and of more within a quarter of a second; of one when hopeless."""
+    fastest = float("inf")
+    end = time.monotonic() + 0.25
+    i = 0
+    while i <= 5 or (time.monotonic() < end and i <= 1000):
+        ns = timed(forward, i % copies)
+        if i > 0:
+            fastest = min(fastest, ns)
+        if i == 1 and ns > 5 * best:
+            break
+        i += 1
+    return fastest
+
+
+class Cell:
+    def __init__(self, problem, variants):
+        self.problem = problem  # libraries keep addresses of its arrays, not the arrays
+        self.turn = 0
+        self.forward = None
+        self.tried = {}
+        failure = "no variant"
+        for name, make in variants(problem):
+            try:
+                forward = make(problem)
+                ns = trial(forward, problem.copies, min(self.tried.values(), default=float("inf")))
+            except Exception as error:  # a variant that the library refuses is no candidate
+                failure = f"{name}: {error}"
+                continue
+            if ns < min(self.tried.values(), default=float("inf")):
+                self.forward, self.variant = forward, name
+            self.tried[name] = ns
+        if self.forward is None:
+            raise RuntimeError(failure)
+        self.next()
+
+    def next(self):
+        self.turn += 1
+        return timed(self.forward, self.turn % self.problem.copies)
+
+    def run(self):
+        self.next()  # a steady stream's: not counted
+        return self.next()
+
+
+def serve(name, version, note, variants):
+    # What libraries print must not mix with answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    cell = None
+    for line in sys.stdin:
+        try:
+            question = json.loads(line)
+            command = question["command"]
+            if command == "describe":
+                answer = {"name": name, "version": version, "note": note}
+            elif command == "prepare":
+                cell = Cell(read_problem(question), variants)
+                answer = {"variant": cell.variant, "tried": cell.tried}
+            elif command == "run" and cell is not None:
+                answer = {"ns": cell.run()}
+            else:
+                raise ValueError(f"{command}: not a command, or not prepared")
+        except Exception as error:  # the conversation goes on; the benchmark decides
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)

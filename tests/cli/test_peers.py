@@ -1,0 +1,97 @@
+"""`sluice bench --peers` with peers that are made up here: the entries of the results, failures, interruption."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+import command
+
+FAKE = pathlib.Path(__file__).parent.parent / "bench" / "fake_peer.py"
+CELL = ["--d-model", "24", "--d-ff", "40", "--m", "2", "--threads", "1", "--kind", "swiglu", "--no-profile"]
+
+
+class PeersTest(command.CommandTest):
+    def peers(self, *modes):
+        folder = self.directory / "peers"
+        folder.mkdir()
+        for mode in modes:
+            shutil.copy(FAKE, folder / mode)
+            (folder / mode).chmod(0o755)
+        return {"SLUICE_PEERS_PATH": str(folder)}
+
+    def bench(self, environment, *arguments):
+        result = self.run_sluice("bench", *CELL, "--samples", "2", *arguments, environment=environment)
+        if result.returncode != command.UNSUPPORTED or "inconclusive: neighbours" not in result.stderr:
+            self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    def test_a_peer_has_an_entry_beside_ours(self):
+        results = json.loads(self.bench(self.peers("right"), "--peers", "--json").stdout)
+        own, peer = results["benchmarks"]
+        self.assertEqual(peer["name"], own["name"] + "/peer:right")
+        self.assertEqual((peer["peer"], peer["peer_version"], peer["peer_variant"]), ("right", "1.0", "the only one"))
+        self.assertEqual(peer["real_time"], 5e4)
+        self.assertEqual({key: own[key] for key in ("kind", "d_model", "d_ff", "m", "threads", "isa")},
+                         {key: peer[key] for key in ("kind", "d_model", "d_ff", "m", "threads", "isa")})
+        self.assertNotIn("peer", own)
+        self.assertNotIn("plan", peer)
+        self.assertIn("best_peer", own)
+        self.assertEqual(results["context"]["peers"], ["right"])
+
+    def test_a_failing_peer_does_not_fail_the_run(self):
+        result = self.bench(self.peers("crashing", "right", "wrong"), "--peers", "--json")
+        entries = {entry.get("peer"): entry for entry in json.loads(result.stdout)["benchmarks"]}
+        self.assertIn("signal", entries["crashing"]["error"])
+        self.assertIn("wrong", entries["wrong"]["error"])
+        for name in ("crashing", "wrong"):
+            self.assertNotIn("real_time", entries[name])
+            self.assertIn(f"warning: {name} at ffn/swiglu/", result.stderr)
+        self.assertNotIn("error", entries["right"])
+        self.assertNotIn("error", entries[None])
+
+    def test_peers_are_chosen_by_name(self):
+        environment = self.peers("right", "wrong")
+        table = self.bench(environment, "--peers=right").stdout
+        self.assertIn("right 1.0", table)
+        self.assertNotIn("wrong", table)
+        self.assertNotIn("right", self.bench(environment).stdout)
+        self.expect_failure(command.USAGE, "bench", *CELL, "--peers=rigth", says=["--peers rigth", "did you mean right"],
+                            environment=environment)
+
+    def test_none_is_here(self):
+        self.expect_failure(command.USAGE, "bench", *CELL, "--peers", says=["--peers", "scripts/peers.sh"],
+                            environment={"SLUICE_PEERS_PATH": str(self.directory)})
+
+    def test_interruption_leaves_no_process(self):
+        environment = {**os.environ, **self.peers("hanging")}
+        process = subprocess.Popen([os.path.abspath(command.SLUICE), "bench", *CELL, "--peers", "--json"],
+                                   cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        program = str(self.directory / "peers" / "hanging")
+        deadline = time.monotonic() + 60
+        while not self.running(program) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertTrue(self.running(program))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(self.running(program), [])
+
+    @staticmethod
+    def running(program):
+        found = []
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                if program.encode() in path.read_bytes().split(b"\0"):
+                    found.append(path.parent.name)
+            except OSError:
+                pass  # it ended meanwhile
+        return found
+
+
+if __name__ == "__main__":
+    unittest.main()
