@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from comparison import BASELINE, IDEAL, pooled
-from results import GATED_KINDS
+from records import GATED_KINDS
 
 KIND_NAMES = {
     "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "silu": "SiLU", "swiglu": "SwiGLU", "geglu": "GEGLU",

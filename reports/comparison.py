@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, median, stdev
 
-from results import GATED_KINDS, Cell
+from records import GATED_KINDS, Cell
 
 BASELINE = "relu"
 TIED_HALF_WIDTH = 0.01      # of the log-ratio, that is 1 %

@@ -9,7 +9,7 @@ from answer import (ROOF_NAMES, headline_kind, isa_name, isa_rank, kind_name, pe
 from comparison import BASELINE, IDEAL, order
 from drawing import (DASHES, INK, MARKERS, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish,
                      legend_above, set_log_axis, set_m_axis)
-from results import GATED_KINDS
+from records import GATED_KINDS
 
 
 BASELINE_STYLES = {"budget": {"color": INK, "marker": ".", "linestyle": "-"},

@@ -8,7 +8,7 @@ from answer import headline_kind, isa_name, kind_name, percent, ratio_interval, 
 from comparison import order
 from drawing import INK, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish, legend_above, set_m_axis
 from figures import series_style
-from results import PHASES
+from records import PHASES
 
 PHASE_COLOURS = dict(zip(PHASES, (SERIES[5], SERIES[1], SERIES[0], SERIES[2], SERIES[4], SERIES[3], MUTED)))
 PHASE_NAMES = {"pack": "pack x", "up": "up GEMM", "gate": "gate", "down": "down GEMM", "unpack": "unpack y",

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from comparison import Estimate, judge, order, paired_ratio
-from results import Cell
+from records import Cell
 
 VERDICTS = {"slower": "ahead", "faster": "behind", "tied": "tied", "inconclusive": "inconclusive"}
 

@@ -1,6 +1,6 @@
 """Reads profile.json and results.json and checks them.
 
-Owns: the shape of the two files, turned into Profile, Results and Cell. Every later module may trust what this one
+Owns: the shape of the two files, turned into the records of records.py. Every later module may trust what this one
 returns. Does not own: what the numbers mean (comparison.py) or how they are shown (figures.py, page.py).
 
 Times are nanoseconds, rates are per second. A file that cannot be trusted raises InputError with one line that names
@@ -8,102 +8,15 @@ the value, what was expected and how to mend it.
 """
 
 import json
-from dataclasses import dataclass, field
+
+from records import GATED_KINDS, PHASES, PLAIN_KINDS, Cell, Micro, Profile, Results
 
 SCHEMA_VERSION = 1
-PLAIN_KINDS = ("relu", "gelu", "gelu_tanh", "silu")
-GATED_KINDS = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
-PHASES = ("pack", "up", "gate", "down", "unpack", "wait", "call")
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
 class InputError(Exception):
     """A file is missing, unreadable, truncated, of a newer schema, or holds a value of the wrong form."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One measured benchmark: a kind, a shape, an ISA and a thread count."""
-
-    name: str
-    kind: str
-    isa: str
-    weights: str
-    d_model: int
-    d_ff: int
-    m: int
-    threads: int
-    models: tuple
-    time_ns: float = 0.0            # median of one forward call; 0 when error is set
-    flops: float = 0.0              # FLOP/s
-    bytes_per_second: float = 0.0
-    roof_fraction: float | None = None
-    roof: str | None = None         # "fma" or "read": the roof that binds
-    samples: dict = field(default_factory=dict, hash=False)  # round -> ns, uncontended samples only
-    contended_samples: int = 0
-    contended: bool = False         # every sample was contended
-    plan_origin: str | None = None
-    phases: dict | None = field(default=None, hash=False)   # phase -> share of the time of all threads
-    peer: str | None = None         # the library that was measured; None: Sluice
-    peer_version: str | None = None
-    peer_variant: str | None = None
-    error: str | None = None
-
-    @property
-    def gated(self):
-        return self.kind in GATED_KINDS
-
-    @property
-    def key(self):
-        return (self.d_model, self.d_ff, self.weights, self.kind, self.isa, self.threads, self.m)
-
-    @property
-    def ns_per_token(self):
-        return self.time_ns / self.m
-
-    @property
-    def contended_share(self):
-        total = len(self.samples) + self.contended_samples
-        return self.contended_samples / total if total else None
-
-
-@dataclass(frozen=True)
-class Micro:
-    """One micro benchmark: a part of a forward alone."""
-
-    name: str
-    group: str
-    isa: str
-    threads: int
-    tile: str | None                # of a microkernel, "13x32"
-    operands: str | None            # the cache level they were in, "L1" or "L2"
-    time_ns: float = 0.0
-    fma_fraction: float | None = None
-    bytes_per_second: float | None = None
-    ns_per_element: float | None = None
-
-
-@dataclass(frozen=True)
-class Results:
-    context: dict
-    machine: dict
-    fma_roofs: dict     # (isa, threads) -> FLOP/s
-    read_roofs: dict    # threads -> bytes/s, of the largest memory read
-    cells: list         # measured, of a known kind
-    failed: list        # cells with an error
-    skipped: list       # sentences about entries that are not cells
-    peers: list         # cells of other libraries
-    failed_peers: list  # those with an error
-    micros: list
-
-
-@dataclass(frozen=True)
-class Profile:
-    document: dict
-    machine: dict
-    fma_roofs: dict
-    read_roofs: dict
-    plans: list         # dicts as in the file, checked
 
 
 def load_profile(path):

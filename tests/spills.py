@@ -1,12 +1,12 @@
 """Owns: the proof that no microkernel keeps a vector of its hot loop on the stack: a tile that outgrows the registers
 would lose a tenth of its speed without a word. Does not own: the kernels' numbers (tests/kernels).
 
-Usage: spills.py OBJDUMP OBJECT...                  objects as they were built
-       spills.py OBJDUMP --with CLANG DATABASE OBJECT...   the same sources, compiled anew by CLANG with the options
-                                                    that the compilation database records for each object
+Usage: spills.py OBJDUMP OBJECT...
+       spills.py OBJDUMP --with CLANG DATABASE OBJECT...
+The second form compiles the source of each object anew by CLANG, with the options that the compilation database has.
 
-A hot loop is an innermost loop that holds FMAs. A vector on the stack is a failure. Addresses and counters
-on the stack cost a load each, which a loop that waits for FMAs hides; `allowed_addresses` says how many may be there.
+A hot loop is an innermost loop that holds FMAs. A vector on the stack is a failure. Addresses and counters on the stack
+cost a load each, which a loop that waits for FMAs hides; `allowed_addresses` says how many may be there.
 """
 
 import json
@@ -88,8 +88,8 @@ def reachable(successors, start, without=None):
 
 
 def hot_loops(body):
-    """The innermost natural loops with FMAs, as sets of indices. Not ranges of addresses: compilers move the blocks of a
-    loop behind the function's end and its exit into the middle."""
+    """The innermost natural loops with FMAs, as sets of indices. Not ranges of addresses: compilers move the blocks of
+    a loop behind the function's end and its exit into the middle."""
     blocks, successors = flow(body)
     predecessors = [[] for _ in blocks]
     for block, following in enumerate(successors):
@@ -161,8 +161,8 @@ def check(title, found):
         if not loops:
             print(f"{kernel}: no hot loop was found, so nothing is proven")
         good = good and loops > 0 and len(spilled) <= known and addresses <= allowed
-    print(f"{title}: {len(found)} microkernels, {sum(not references for *_, references in found)} without a reference to "
-          "the stack in a hot loop")
+    clean = sum(not references for *_, references in found)
+    print(f"{title}: {len(found)} microkernels, {clean} without a reference to the stack in a hot loop")
     return good
 
 

@@ -5,7 +5,7 @@ import unittest
 
 import fixtures  # noqa: F401  (puts reports/ on the path)
 from comparison import Estimate, compare, comparison_kind, judge, paired_ratio, pooled, t_quantile, workloads
-from results import Cell
+from records import Cell
 
 
 def cell(kind="swiglu", d_ff=200, m=4, isa="avx2", threads=1, samples=None, weights="f32", d_model=100):

@@ -9,7 +9,8 @@ import fixtures
 import peers
 from comparison import compare, order
 from fixtures import Desk
-from results import PHASES, InputError, load_results
+from records import PHASES
+from results import InputError, load_results
 from tables import micro_table, peer_table, phase_table
 
 LIBRARIES = {"openblas": 1.4, "onednn": 1.1}
