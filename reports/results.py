@@ -185,8 +185,6 @@ class Reader:
         if entry.get("run_type", "iteration") != "iteration" or not name.startswith("ffn/"):
             found.skipped.append(f"{name} is not a measurement of Sluice's own FFN and is left out")
             return
-        if entry.get("peer") is not None:
-            return  # another library's time in one of our cells
         if entry.get("kind") not in PLAIN_KINDS + GATED_KINDS:
             found.skipped.append(f"{name} has the kind {shown(entry.get('kind'))}, which this report does not know")
             return
