@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 namespace sluice::bench {
 namespace {
@@ -18,6 +19,13 @@ std::string_view verdict_of(const tuner::Ratio& peer_over_own) {
     default:
       return "inconclusive";
   }
+}
+
+double median_ns(const std::vector<tuner::Sample>& samples) {
+  std::vector<double> ns;
+  ns.reserve(samples.size());
+  for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
+  return tuner::median(std::move(ns));
 }
 
 }  // namespace
@@ -37,10 +45,15 @@ tuner::Ratio peer_ratio(const std::vector<tuner::Sample>& peer, const std::vecto
 
 std::optional<BestPeer> best_peer(const Measurement& measurement) {
   std::optional<BestPeer> best;
+  double least = 0;
   for (const PeerMeasurement& peer : measurement.peers) {
     if (!peer.error.empty()) continue;
     const tuner::Ratio ratio = peer_ratio(peer.calm, measurement.calm);
-    if (ratio.pairs < 2 || (best && best->ratio.value <= ratio.value)) continue;
+    if (ratio.pairs < 2) continue;
+    // By the median of all its calm samples: the least of many ratios of few pairs would mostly be the noisiest.
+    const double median = median_ns(peer.calm);
+    if (best && least <= median) continue;
+    least = median;
     best = BestPeer{&peer, ratio, verdict_of(ratio)};
   }
   return best;

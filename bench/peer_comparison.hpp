@@ -23,7 +23,7 @@ struct BestPeer {
   std::string_view verdict;
 };
 
-// The peer with the smallest ratio; nothing when none shares two undisturbed rounds with Sluice.
+// The fastest peer by the median of its undisturbed samples; nothing when none shares two such rounds with Sluice.
 std::optional<BestPeer> best_peer(const Measurement& measurement);
 
 // A line for each cell that met peers, and the geometric mean; empty when none did.

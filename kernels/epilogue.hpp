@@ -31,6 +31,12 @@ template <class Simd>
   }
   for (std::ptrdiff_t column = 0; column < columns; column += lanes) {
     if (column > columns - lanes) column = columns - lanes;
+    if constexpr (requires { Simd::tall_rows; }) {
+      if (rows > Simd::tall_rows / 2 && rows <= Simd::tall_rows) {
+        Simd::transpose_tall(source + column, source_stride, rows, target + column * rows);
+        continue;
+      }
+    }
     for (std::ptrdiff_t row = 0; row < rows; row += 4) {
       if (row > rows - 4) row = rows - 4;
       const float* block = source + row * source_stride + column;

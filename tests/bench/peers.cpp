@@ -212,7 +212,7 @@ PeerMeasurement peer(const std::string& name, double scale, std::uint32_t first_
   return made;
 }
 
-TEST(PeerComparison, TheBestPeerHasTheSmallestRatio) {
+TEST(PeerComparison, TheBestPeerHasTheSmallestMedian) {
   Measurement cell = measurement();
   EXPECT_FALSE(best_peer(cell).has_value());
   cell.peers = {peer("slow", 2.0), peer("quick", 1.3), peer("broken", 0.1)};
