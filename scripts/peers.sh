@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
-wheels=(mkl mkl-devel mkl-include onednn onednn-devel openvino onnxruntime onnx numpy)
+# One line for each library, so that one that cannot be had leaves the others.
+wheels=('mkl mkl-devel mkl-include' 'onednn onednn-devel' 'openvino numpy' 'onnxruntime onnx numpy')
 # The last oneDNN whose wheel computes with OpenMP's threads; the newer one's are SYCL's. It goes to a folder of its own.
 onednn_gomp=(onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0)
 root=$PWD/build/peers
@@ -19,7 +20,7 @@ Installs the libraries Sluice is compared with, and builds them as peers in buil
   build/release/bin/sluice bench --peers
 
 Debian packages, as root or through sudo: those of \`scripts/dependencies.sh peers\`.
-Python wheels, into build/peers, about 4 GB: ${wheels[*]} ${onednn_gomp[*]}
+Python wheels, into build/peers, about 3 GB: ${wheels[*]} ${onednn_gomp[*]}
 
   --no-install  leave the system's packages alone; a peer whose library is not here is left out
   --no-python   no wheels: without MKL, the newer oneDNN, OpenVINO and ONNX Runtime
@@ -50,8 +51,11 @@ peers_python=
 if [ "$with_python" = true ]; then
   [ -x "$python" ] || /usr/bin/python3 -m venv "$root/python" ||
     fail 4 'no virtual environment could be made; install python3-venv, or use --no-python'
-  "$python" -m pip install --quiet --disable-pip-version-check "${wheels[@]}" ||
-    fail 4 'pip could not install the wheels; see its message above (no network?), or use --no-python'
+  for library in "${wheels[@]}"; do
+    # shellcheck disable=SC2086  # several wheels
+    "$python" -m pip install --quiet --disable-pip-version-check $library ||
+      echo "peers.sh: without ${library%% *}: pip could not install it; see its message above" >&2
+  done
   if [ ! -e "$root/onednn-gomp/lib/libdnnl.so" ]; then
     rm -rf "$root/onednn-gomp"
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --prefix "$root/onednn-gomp" \
