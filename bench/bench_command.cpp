@@ -204,7 +204,7 @@ int bench_command(int argc, char** argv) {
                      "Measure other libraries in turns with Sluice, each at its best: all that scripts/peers.sh built, "
                      "or those named: --peers=NAME,NAME")
           ->delimiter(',')
-          ->expected(0, 1)
+          ->expected(0, -1)
           ->type_name("LIST");
   bool hot = false;
   app.add_flag("--hot", hot, "Let the weights stay in the cache; by default they are cold");

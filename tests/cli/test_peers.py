@@ -60,6 +60,8 @@ class PeersTest(command.CommandTest):
         self.assertIn("right 1.0", table)
         self.assertNotIn("wrong", table)
         self.assertNotIn("right", self.bench(environment).stdout)
+        both = json.loads(self.bench(environment, "--peers=right,wrong", "--json").stdout)
+        self.assertEqual(both["context"]["peers"], ["right", "wrong"])
         self.expect_failure(command.USAGE, "bench", *CELL, "--peers=rigth", says=["--peers rigth", "did you mean right"],
                             environment=environment)
 
