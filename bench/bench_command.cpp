@@ -86,15 +86,15 @@ std::vector<bool> match(const std::vector<std::string>& names, std::string filte
 
 // The peers that were asked for; all that are here when none is named.
 std::vector<PeerProgram> choose_peers(const std::vector<std::string>& names) {
-  const std::vector<PeerProgram> here = find_peers(peers_directory());
+  std::vector<PeerProgram> here = find_peers(peers_directory());
   if (here.empty())
     throw Failure(exit_code::usage, fmt::format("--peers: no peer is in {}; run scripts/peers.sh, which installs and "
                                                 "builds them",
                                                 peers_directory().string()));
   // What CLI11 makes of the bare option.
   if (names.empty() || names == std::vector<std::string>{""}) return here;
-  std::vector<std::string_view> known;
-  for (const PeerProgram& peer : here) known.push_back(peer.name);
+  std::vector<std::string_view> known(here.size());
+  std::ranges::transform(here, known.begin(), &PeerProgram::name);
   std::vector<PeerProgram> chosen;
   for (const std::string& name : names) {
     const auto found = std::ranges::find(here, name, &PeerProgram::name);

@@ -18,8 +18,6 @@
 
 #include "tuner/interruption.hpp"
 
-extern char** environ;
-
 namespace sluice::bench {
 namespace {
 
@@ -27,18 +25,19 @@ using SteadyClock = std::chrono::steady_clock;
 
 // What a competent user sets: the thread count in every runtime's words, and threads that wait for the next call by
 // spinning. Nothing binds threads to cores: ours are not bound either.
+// The caller's own settings of these runtimes are left out, for they would be part of the result.
 std::vector<std::string> environment(std::uint32_t threads) {
   std::vector<std::string> variables;
-  constexpr std::string_view ours[] = {"OMP_", "GOMP_", "KMP_",    "OPENBLAS_", "GOTO_", "BLIS_",
-                                       "MKL_", "DNNL_", "ONEDNN_", "LIBXSMM_",  "TBB_",  "PYTHON"};
+  constexpr std::string_view runtimes[] = {"OMP_", "GOMP_", "KMP_",    "OPENBLAS_", "GOTO_", "BLIS_",
+                                           "MKL_", "DNNL_", "ONEDNN_", "LIBXSMM_",  "TBB_",  "PYTHON"};
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    if (std::none_of(std::begin(ours), std::end(ours),
+    if (std::none_of(std::begin(runtimes), std::end(runtimes),
                      [&](std::string_view prefix) { return text.starts_with(prefix); }))
       variables.emplace_back(text);
   }
-  for (const std::string_view name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "MKL_NUM_THREADS"})
-    variables.push_back(fmt::format("{}={}", name, threads));
+  for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "MKL_NUM_THREADS"})
+    variables.emplace_back(fmt::format("{}={}", name, threads));
   for (const char* setting : {"OMP_DYNAMIC=false", "MKL_DYNAMIC=false", "OMP_WAIT_POLICY=active",
                               "KMP_BLOCKTIME=infinite", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"})
     variables.emplace_back(setting);
@@ -47,6 +46,7 @@ std::vector<std::string> environment(std::uint32_t threads) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> all;
+  all.reserve(texts.size() + 1);
   for (std::string& text : texts) all.push_back(text.data());
   all.push_back(nullptr);
   return all;

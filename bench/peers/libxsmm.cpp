@@ -97,7 +97,8 @@ class XsmmComposition final : public Composition {
   }
 
   void forward(std::size_t index) override {
-    const auto [d_model, d_ff] = problem_.shape;
+    const std::size_t d_model = problem_.shape.d_model;  // no structured binding: OpenMP cannot share one
+    const std::size_t d_ff = problem_.shape.d_ff;
     const std::size_t m = problem_.m;
     const bool gated = problem_.kind.gated;
     const Copy& copy = copies_[index];

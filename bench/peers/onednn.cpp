@@ -94,7 +94,7 @@ class Product {
     c_ = memory(c, engine, nullptr);
   }
 
-  [[nodiscard]] memory pack(const float* weights, dnnl::engine engine, dnnl::stream stream) const {
+  [[nodiscard]] memory pack(const float* weights, const dnnl::engine& engine, dnnl::stream& stream) const {
     const auto i = [](std::size_t value) { return static_cast<memory::dim>(value); };
     // inner_product's weights are [out, in] by definition; ours are the same bytes seen with the axes exchanged.
     const memory::desc given = inner_product_

@@ -171,4 +171,11 @@ int converse() {
 }  // namespace
 }  // namespace sluice::peers
 
-int main() { return sluice::peers::converse(); }
+int main() {
+  try {
+    return sluice::peers::converse();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
