@@ -139,10 +139,10 @@ void deliver(const tuner::Selection& selection, const std::string& text, std::si
 // Micro benchmarks have no shape: an option that gives one is a misunderstanding.
 void refuse_with_micro(const CLI::App& app) {
   for (const char* option : {"--model", "--d-model", "--d-ff", "--kind", "--m", "--equal", "--hot", "--phases",
-                             "--profile", "--require-calm"})
+                             "--profile", "--require-calm", "--peers", "--budget", "--seed"})
     if (app.count(option) != 0)
       throw Failure(exit_code::usage, fmt::format("--micro together with {}: micro benchmarks measure the parts of a "
-                                                  "forward, which have no cell; leave one out",
+                                                  "forward, one after another and without cells; leave one out",
                                                   option));
 }
 
@@ -269,8 +269,8 @@ int bench_command(int argc, char** argv) {
   Reporter reporter(session, clocks, run, table);
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
   if (lists_tests(flags)) return exit_code::ok;
-  deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
   if (table) tuner::write_stdout(comparison_table(session.measurements()));
+  deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
   expect_calm(session, require_calm);
   return exit_code::ok;
 }

@@ -187,7 +187,7 @@ class BenchTest(MeasureTest):
         self.assertIn("ns per element", self.measure("bench", "--micro", "--samples", "1",
                                                      "--benchmark_filter=epilogue.*/swiglu$"))
         for arguments in (["--kind", "relu"], ["--m", "8"], ["--model", "gpt2"], ["--d-model", "8", "--d-ff", "8"],
-                          ["--phases"], ["--hot"]):
+                          ["--phases"], ["--hot"], ["--peers"], ["--budget", "1"], ["--seed", "1"]):
             self.expect_failure(command.USAGE, "bench", "--micro", *arguments, says=["--micro", arguments[0]])
 
     def test_forced_isa(self):
