@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <span>
@@ -10,6 +11,7 @@
 
 #include "tuner/failure.hpp"
 #include "tuner/interruption.hpp"
+#include "tuner/statistics.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -121,18 +123,25 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
   tuner::Clock& clock = clocks_[group.front()->cell.threads];
   const auto begin = SteadyClock::now();
   constexpr std::size_t fewest_rounds = 3;
+  std::uint32_t qualifying_rounds = 6;
   for (std::uint32_t round = 0; round < 3 * options_.samples && !tuner::interrupted(); ++round) {
     if (round >= fewest_rounds) {
       if (std::chrono::duration<double>(SteadyClock::now() - begin).count() > seconds) break;
       const bool enough = std::all_of(turns.begin(), turns.end(), [&](const Turn& turn) {
+        if (turn.resting) return true;
         const auto calm = std::count_if(turn.samples.begin(), turn.samples.end(),
                                         [&](const auto& sample) { return !clock.contended(sample); });
         return static_cast<std::size_t>(calm) >= options_.samples;
       });
       if (enough) break;
     }
+    if (round == qualifying_rounds) {
+      rest_slow_peers(turns, clock, round);
+      qualifying_rounds *= 2;
+    }
     std::shuffle(turns.begin(), turns.end(), random_);
-    for (Turn& turn : turns) take(turn, round, clock);
+    for (Turn& turn : turns)
+      if (!turn.resting) take(turn, round, clock);
     std::erase_if(turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
   }
   // The level is known best at the end: only now are the samples told apart.
@@ -149,6 +158,24 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
     tuner::Layer& weights = *place(member->cell).layer;
     member->phases = measure_phases(clock, make_ready(clock, *member), forwards, [&](detail::Phases& phases) {
       weights.forward(member->cell.kind.activation, member->cell.m, member->plan, clocks_.executor(), &phases);
+    });
+  }
+}
+
+// Whoever is this far behind will not turn out the best: three standard errors of a median whose samples scatter by a
+// tenth. Without it the others' turns, and Sluice's, come closer together.
+void Session::rest_slow_peers(std::vector<Turn>& turns, const tuner::Clock& clock, std::uint32_t rounds) {
+  const double hopeless = 1 + 0.37 / std::sqrt(static_cast<double>(rounds));
+  const auto calm_median = [&](const Turn& turn) {
+    std::vector<double> ns;
+    for (const tuner::Sample& sample : turn.samples) ns.push_back(clock.calm_ns(sample));
+    return tuner::median(std::move(ns));
+  };
+  for (Turn& turn : turns) {
+    if (turn.peer == nullptr) continue;
+    turn.resting = std::any_of(turns.begin(), turns.end(), [&](const Turn& other) {
+      return other.peer != nullptr && other.measurement == turn.measurement &&
+             calm_median(turn) > hopeless * calm_median(other);
     });
   }
 }

@@ -89,6 +89,7 @@ class Session {
     std::shared_ptr<const ExpectedAnswer> expected;
     std::unique_ptr<Contender> contender;  // null: the cell itself, or a peer that failed
     std::vector<tuner::Sample> samples;
+    bool resting = false;  // a peer clearly behind another: it takes no more turns
   };
 
   [[nodiscard]] Place& place(const tuner::Cell& cell);
@@ -98,6 +99,8 @@ class Session {
   // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
   void add_peers(Measurement& measurement, std::vector<Turn>& turns);
   void take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
+  // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.
+  static void rest_slow_peers(std::vector<Turn>& turns, const tuner::Clock& clock, std::uint32_t rounds);
   static void fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error);
   [[nodiscard]] double seconds_for(const std::vector<Measurement*>& group) const;
 

@@ -12,7 +12,8 @@ case $(uname -m) in
 esac
 lint_packages=(clang clang-format clang-tidy)
 # Of libraries with several variants the OpenMP ones: their thread count can be set, and the gate uses the same threads.
-peers_packages=(libopenblas-openmp-dev libblis-openmp-dev libeigen3-dev libxsmm-dev libdnnl-dev python3-venv)
+peers_packages=(libopenblas-openmp-dev libblis-openmp-dev libeigen3-dev libxsmm-dev libdnnl-dev python3-torch
+                python3-venv)
 
 usage() {
   cat <<END
