@@ -173,8 +173,9 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     tiling.prefetch = tile.nr * 64;
     tiling.pack_x = true;
   }
-  // A thread is worth its wake-up (some microseconds) from about a million FLOPs on, and needs a panel of its own.
-  const double work = flops(kind, shape, rows) / 1e6;
+  // A thread is worth its wake-up (some microseconds) from about a million FLOPs or half a MB of weights on (M = 1 at
+  // 256x512: two threads take 0.68 to 0.74 of one's time), and needs a panel of its own.
+  const double work = std::max(flops(kind, shape, rows) / 1e6, bytes(kind, shape, rows) / 5e5);
   const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + tile.nr - 1) / tile.nr;
   const double most =
       std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),

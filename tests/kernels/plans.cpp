@@ -76,6 +76,16 @@ TEST_P(Plans, TheAnalyticalPlanIsValidForAnyShapeCachesAndThreads) {
   }
 }
 
+TEST_P(Plans, TheAnalyticalPlanUsesThreadsWhereThereIsWorkOrWeightsToShare) {
+  const auto threads = [](Shape shape, std::size_t m) {
+    return analytical_plan(CacheSizes{}, GetParam(), swiglu, shape, m, 2).threads;
+  };
+  EXPECT_EQ(threads({64, 128}, 1), 1U);
+  EXPECT_EQ(threads({64, 128}, 64), 2U);
+  EXPECT_EQ(threads({256, 512}, 1), 2U);
+  EXPECT_EQ(threads({4096, 11008}, 1), 2U);
+}
+
 TEST_P(Plans, RandomPlansAreValid) {
   tuner::Random random(21);
   for (const RegisterTile& tile : register_tiles(GetParam())) {
