@@ -173,6 +173,27 @@ TEST_F(PlanChoices, BetweenBucketsTheNextHigherIsBorrowed) {
   EXPECT_EQ(choice.row, &rows[1]);
 }
 
+TEST_F(PlanChoices, APlanForOneRowTileServesItsOwnBucketOnly) {
+  const std::uint32_t tallest = register_tiles(isa).front().max_mr;
+  const PlanRow rows[] = {row(swiglu, tallest, 1, 11), row(swiglu, 32, 1, 12)};
+  EXPECT_EQ(choose(rows, swiglu, tallest, 1).row, &rows[0]);
+  EXPECT_EQ(choose(rows, swiglu, 1, 1).row, nullptr);
+  EXPECT_EQ(choose(rows, swiglu, std::size_t{tallest} * 2, 1).row, &rows[1]);
+  // Nor do a few full tiles speak for many.
+  EXPECT_EQ(choose(rows, swiglu, 256, 1).row, nullptr);
+}
+
+TEST_F(PlanChoices, ABorrowedPlanThatUsedAllItsThreadsGetsMore) {
+  PlanRow one = row(swiglu, 256, 1, 11);
+  const PlanChoice choice = choose(std::span(&one, 1), swiglu, 256, 2);
+  EXPECT_EQ(choice.origin, PlanOrigin::borrowed);
+  EXPECT_EQ(choice.plan.tiling, one.plan.tiling);
+  EXPECT_EQ(choice.plan.threads, 2U);
+  // It was allowed two and took one: more threads would not help it.
+  one.max_threads = 2;
+  EXPECT_EQ(choose(std::span(&one, 1), swiglu, 256, 4).plan.threads, 1U);
+}
+
 TEST_F(PlanChoices, AnotherActivationOfTheSameWidthIsBorrowed) {
   const PlanRow rows[] = {row(geglu, 256, 1, 11)};
   const PlanChoice choice = choose(rows, swiglu, 256, 1);
