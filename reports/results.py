@@ -38,7 +38,7 @@ def load_profile(path):
 def load_results(path):
     document = read_json(path, "sluice bench --out FILE")
     if document.get("schema") == "sluice-profile":
-        raise InputError(f"{path} holds a profile, expected benchmark results; swap --profile and --results")
+        raise InputError(f"{path} holds a profile, expected results of sluice bench; was it swapped with them?")
     reader = Reader(path)
     context = reader.mapping(document, "context", "")
     for version in (document.get("schema_version"), context.get("schema_version")):
@@ -254,7 +254,7 @@ class Reader:
             samples=self.samples(entry, place),
             contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
             contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"),
-            phases=self.phases(entry, place))
+            plan=entry.get("plan"), phases=self.phases(entry, place))
 
     def samples(self, entry, place):
         times = self.listed(entry, "samples_ns", place + ".")
