@@ -17,7 +17,7 @@ from run_words import machine_name, method, overview, percent_text, ratio_text
 PROGRAM = "sluice compare"
 FAILURES = ("regression", "inconclusive")
 USAGE_LINE = ("sluice compare A.json B.json [--normalise none|roof] [--ignore isa,threads] "
-              "[--fail-on regression,inconclusive] [--min-effect 2%] [--out DIR] [--json]")
+              "[--fail-on regression,inconclusive] [--min-effect 2%%] [--out DIR] [--json]")
 
 DESCRIPTION = """\
 Compare two results of `sluice bench`, cell by cell: two commits, two machines, two instruction sets.

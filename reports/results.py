@@ -38,7 +38,7 @@ def load_profile(path):
 def load_results(path):
     document = read_json(path, "sluice bench --out FILE")
     if document.get("schema") == "sluice-profile":
-        raise InputError(f"{path} holds a profile, expected results of sluice bench; was it swapped with them?")
+        raise InputError(f"{path} holds a profile, expected results of sluice bench; give the other file (were the two swapped?)")
     reader = Reader(path)
     context = reader.mapping(document, "context", "")
     for version in (document.get("schema_version"), context.get("schema_version")):
