@@ -151,7 +151,7 @@ def notes(before, after, pairs, normalise):
     for name, words in (("cold", "with the caches {}"), ("clock", "with the clock {}")):
         values = [measurement(run).get(name) for run in (before, after)]
         if None not in values and values[0] != values[1]:
-            shown = [{True: "cold", False: "hot"}.get(value, value) for value in values]
+            shown = [("hot", "cold")[value] if isinstance(value, bool) else shorten(value) for value in values]
             found.append(f"A was measured {words.format(shown[0])}, B {words.format(shown[1])}; this is no like for "
                          "like.")
     replanned = sum(pair.before.plan != pair.after.plan for pair in pairs)
@@ -172,6 +172,11 @@ def notes(before, after, pairs, normalise):
         found.append("The two runs have no cell in common: shape, kind, ISA, threads and M must agree"
                      " (--ignore isa,threads leaves these out).")
     return found
+
+
+def shorten(value):
+    text = str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def measurement(run):
