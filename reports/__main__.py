@@ -10,6 +10,7 @@ import os
 import sys
 
 import compare_command
+import fleet_command
 from answer import answers, doubts, missing_parts, overview, summary
 from command import OK, Arguments, complain, path_text, prepare, run, write_files
 from comparison import compare, workloads
@@ -37,13 +38,16 @@ schema or unwritable, 130 interrupted"""
 
 def parse(words):
     parser = Arguments(prog=PROGRAM,
-                       usage="sluice report [--profile FILE] [--results FILE] [--out DIR] [--json]",
+                       usage="sluice report [--profile FILE] [--results FILE | --fleet DIR...] [--out DIR] [--json]",
                        description=DESCRIPTION, epilog=EXAMPLE, allow_abbrev=False,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="out/profile.json", metavar="FILE", type=path_text,
                         help="tuned profile (default: %(default)s)")
     parser.add_argument("--results", default="out/results.json", metavar="FILE", type=path_text,
                         help="benchmark results (default: %(default)s)")
+    parser.add_argument("--fleet", nargs="+", metavar="DIR", type=path_text,
+                        help="several machines on one page: folders that hold results.json and perhaps profile.json; "
+                        "writes index.html, fleet.md and plots")
     parser.add_argument("--out", default="out/report", metavar="DIR", type=path_text,
                         help="directory of the report, made when missing (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print every ratio and the list of files as JSON")
@@ -62,6 +66,8 @@ def short_summary(cells, comparisons, found, index):
 
 
 def report(options):
+    if options.fleet:
+        return fleet_command.report_fleet(options, PROGRAM)
     profile = load_profile(options.profile)
     results = load_results(options.results)
     prepare(options.out)
