@@ -32,6 +32,8 @@ example:
   sluice bench --model tinyllama --kind relu,swiglu --profile out/profile.json --out out/results.json
   sluice report --profile out/profile.json --results out/results.json --out out/report
 
+  sluice report --fleet desk/ server/ --out out/fleet
+
 exit codes: 0 written, 2 wrong usage, 4 a Python module is missing, 5 a file is missing, unreadable, of a newer
 schema or unwritable, 130 interrupted"""
 

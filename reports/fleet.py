@@ -118,5 +118,12 @@ def summarise(member, kind, places=None):
                    (min(shares), median(shares), max(shares)) if shares else (), overall)
 
 
+def summaries(members, kind):
+    """(every machine over its own cells, all over the cells they share: empty without such)"""
+    shared = common_places(members, kind)
+    return ([summarise(member, kind) for member in members],
+            [summarise(member, kind, shared) for member in members] if shared else [])
+
+
 def comparison_at(member, cell, what):
     return next((one for one in member.comparisons if one.what == what and one.gated.key == cell.key), None)

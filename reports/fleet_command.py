@@ -7,7 +7,7 @@ import json
 import os
 
 from command import OK, complain, prepare, write_files
-from fleet import fleet_kind, load_fleet, summarise
+from fleet import fleet_kind, load_fleet, summaries
 
 
 def report_fleet(options, program):
@@ -20,22 +20,25 @@ def report_fleet(options, program):
     for problem in problems:
         complain(program, f"warning: {problem}")
     paths = [os.path.join(options.out, name) for name in files]
-    summaries = [summarise(member, fleet_kind(members)) for member in members]
+    every, same = summaries(members, fleet_kind(members))
     if options.json:
-        print(json.dumps(document(summaries, problems, paths), indent=2, allow_nan=False))
+        print(json.dumps(document(every, same, problems, paths), indent=2, allow_nan=False))
     else:
-        print("\n".join([*fleet_page.sentences(summaries), "", f"Report: {paths[0]}"]))
+        print("\n".join([*fleet_page.sentences(every, same), "", f"Report: {paths[0]}"]))
     return OK
 
 
-def document(summaries, problems, paths):
+def document(every, same, problems, paths):
     """What --json prints."""
     def ratio(estimate):
         return {"ratio": estimate.ratio, "low": estimate.low, "high": estimate.high}
 
-    machines = [{
-        "machine": one.member.name, "folder": one.member.folder, "kind": one.kind, "cells": one.cells,
-        "budget": ratio(one.toll), "width": ratio(one.width), "peers": one.peers,
-        "roof_fraction": dict(zip(("least", "median", "greatest"), one.roof or (None, None, None)))}
-        for one in summaries]
-    return {"schema": "sluice-fleet", "schema_version": 1, "machines": machines, "missing": problems, "files": paths}
+    def rows(chosen):
+        return [{
+            "machine": one.member.name, "folder": one.member.folder, "kind": one.kind, "cells": one.cells,
+            "budget": ratio(one.toll), "width": ratio(one.width), "peers": one.peers,
+            "roof_fraction": dict(zip(("least", "median", "greatest"), one.roof or (None, None, None)))}
+            for one in chosen]
+
+    return {"schema": "sluice-fleet", "schema_version": 1, "machines": rows(every), "common_cells": rows(same),
+            "missing": problems, "files": paths}

@@ -7,7 +7,7 @@ fleet_command.py's.
 from answer import isa_name, kind_name, percent, ratio_interval, signed, threads_name, toll_interval
 from comparison import workloads
 from drawing import DASHES, INK, MARKERS, SERIES, canvas, dodge, file_name, finish, legend_above, set_m_axis
-from fleet import common_places, comparison_at, fleet_kind, own_cells, summarise
+from fleet import comparison_at, fleet_kind, own_cells, summaries
 from page import environment
 from tables import Table, command_line, entry, fact, number
 
@@ -18,18 +18,16 @@ FACTS = ("vendor", "isas", "caches", "cores", "available_threads", "cgroup_quota
 def build(members, problems):
     """{file name: bytes}"""
     kind = fleet_kind(members)
-    every = [summarise(member, kind) for member in members]
-    shared = common_places(members, kind)
-    same = [summarise(member, kind, shared) for member in members] if shared else []
+    every, same = summaries(members, kind)
     figures = toll_figures(members, kind) + roof_figures(members, kind)
     values = {
         "title": f"{len(members)} machines", "heading": f"What the gate costs on {len(members)} "
         f"machine{'s' if len(members) != 1 else ''}",
         "origin": "; ".join(f"{member.name}: Sluice {member.results.context.get('sluice_version') or 'unknown'}, "
                             f"{member.results.context.get('date') or 'unknown date'}" for member in members),
-        "sentences": sentences(every), "notes": problems, "kind": kind_name(kind) if kind else "no gated kind",
+        "sentences": sentences(every, same), "notes": problems, "kind": kind_name(kind) if kind else "no gated kind",
         "every": summary_table("table-machines", "Each machine over its own cells", every),
-        "same": summary_table("table-common", f"Over the {len(shared)} cells that all have", same),
+        "same": summary_table("table-common", f"Over the {same[0].cells if same else 0} cells that all have", same),
         "roofs": roof_table(members), "cells": cell_table(members, kind), "machines": machine_table(members),
         "figures": figures,
         "commands": [(member.name, member.folder, command_line(member.results.context.get("command")))
@@ -41,10 +39,10 @@ def build(members, problems):
     return files | {f"{figure.name}.png": figure.png for figure in figures}
 
 
-def sentences(summaries):
-    """One sentence for each machine."""
-    found = []
-    for one in summaries:
+def sentences(every, same):
+    """One sentence for each machine, over the cells that all have where there are some."""
+    found = [f"Over the {same[0].cells} cells that all machines have:"] if same else []
+    for one in same or every:
         parts = []
         if one.toll.ratio is not None:
             parts.append(f"costs {signed(100 * (one.toll.ratio - 1))} % {toll_interval(one.toll)} against ReLU at equal "
@@ -70,9 +68,9 @@ def ratio_entries(estimate, toll):
     return [entry(f"{estimate.ratio:.3f}", estimate.ratio), entry(ratio_interval(estimate), estimate.low)]
 
 
-def summary_table(name, title, summaries):
+def summary_table(name, title, chosen):
     rows = []
-    for one in summaries:
+    for one in chosen:
         shares = one.roof or (None, None, None)
         rows.append([entry(one.member.name), *ratio_entries(one.toll, True), *ratio_entries(one.width, False)] + [
             entry(percent(share, 0), -1 if share is None else share) for share in shares] + [
