@@ -69,7 +69,7 @@ class TwoSamples(unittest.TestCase):
 
     def test_the_level_holds(self):
         # Equal runs of 20 cells with bursts: Holm names a cell in no more than about one of twenty comparisons.
-        chance, wrong, repetitions = random.Random(11), 0, 200
+        chance, wrong, repetitions = random.Random(11), 0, 100
 
         def times():
             return [1e6 * chance.lognormvariate(0, 0.01) * (1.5 if chance.random() < 0.05 else 1) for _ in range(14)]
