@@ -56,7 +56,7 @@ def parse(words):
     if words and words[0] in ("-h", "--help"):
         words = ["report", *words]
     if not words or words[0] != "report":
-        parser.error(f"the verb is {words[0]!r}, expected report or compare" if words else "no verb, expected report or compare")
+        parser.error((f"the verb is {words[0]!r}" if words else "no verb") + ", expected report or compare")
     return parser.parse_args(words[1:])
 
 

@@ -58,7 +58,8 @@ def parse(words):
     parser.add_argument("--fail-on", default=(), metavar="LIST", type=listed(FAILURES),
                         help="regression: exit with 3 when a cell is proven slower; inconclusive: with 4 when one is")
     parser.add_argument("--min-effect", default=0.0, metavar="PERCENT", type=effect,
-                        help="a regression must be proven to exceed this, as in 2%% (default: 0%%); ties may be as wide")
+                        help="a regression must be proven to exceed this, as in 2%% (default: 0%%); a tie may be as "
+                        "wide")
     parser.add_argument("--out", metavar="DIR", type=path_text,
                         help="write index.html, compare.md and plots there, made when missing")
     parser.add_argument("--json", action="store_true", help="print every cell as JSON")

@@ -38,7 +38,8 @@ def set_ratio_axis(axes, pairs):
 
 
 def bars(pairs):
-    return [[pair.ratio.ratio - pair.ratio.low for pair in pairs], [pair.ratio.high - pair.ratio.ratio for pair in pairs]]
+    return [[pair.ratio.ratio - pair.ratio.low for pair in pairs],
+            [pair.ratio.high - pair.ratio.ratio for pair in pairs]]
 
 
 def cell_figures(pairs):

@@ -61,7 +61,8 @@ def pair_table(name, title, pairs, min_effect):
             entry("–", -1) if ratio.ratio is None else entry(plain(ratio.ratio), ratio.ratio),
             entry(interval_text(ratio), -1 if ratio.low is None else ratio.low)] + place(before) + [
             entry("–", 2) if pair.adjusted is None else entry(p_text(pair.adjusted), pair.adjusted),
-            entry("yes" if pair.beyond else "no"), entry(f"{before.time_ns / 1e3:.1f}", before.time_ns), entry(f"{after.time_ns / 1e3:.1f}", after.time_ns),
+            entry("yes" if pair.beyond else "no"),
+            entry(f"{before.time_ns / 1e3:.1f}", before.time_ns), entry(f"{after.time_ns / 1e3:.1f}", after.time_ns),
             entry(len(before.samples), len(before.samples)), entry(len(after.samples), len(after.samples)),
             entry("; ".join(pair.remarks))])
     return Table(name, title, ["B is", "B/A", "95 % interval", *PLACE, "p, corrected", f"beyond {min_effect}", "A, µs",

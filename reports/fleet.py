@@ -108,7 +108,8 @@ def summarise(member, kind, places=None):
     """The machine over its cells of the kind, or over those at `places`."""
     cells = [cell for where, cell in own_cells(member, kind).items() if places is None or where in places]
     keys = {cell.key for cell in cells}
-    estimates = {what: pooled([one.estimate for one in member.comparisons if one.what == what and one.gated.key in keys])
+    estimates = {what: pooled(
+        [one.estimate for one in member.comparisons if one.what == what and one.gated.key in keys])
                  for what in ("budget", "width")}
     shares = [cell.roof_fraction for cell in cells if cell.roof_fraction is not None]
     best = peers.best([pair for pair in peers.beside(member.results.cells, member.results.peers)

@@ -45,8 +45,8 @@ def sentences(every, same):
     for one in same or every:
         parts = []
         if one.toll.ratio is not None:
-            parts.append(f"costs {signed(100 * (one.toll.ratio - 1))} % {toll_interval(one.toll)} against ReLU at equal "
-                         "budget")
+            parts.append(f"costs {signed(100 * (one.toll.ratio - 1))} % {toll_interval(one.toll)} against ReLU at "
+                         "equal budget")
         if one.width.ratio is not None:
             parts.append(f"takes {one.width.ratio:.3f} times as long {ratio_interval(one.width)} at equal width")
         if one.roof:

@@ -50,7 +50,8 @@ def load_profile(path):
 def load_results(path):
     document = read_json(path, "sluice bench --out FILE", constant=float)
     if document.get("schema") == "sluice-profile":
-        raise InputError(f"{path} holds a profile, expected results of sluice bench; give the other file (were the two swapped?)")
+        raise InputError(f"{path} holds a profile, expected results of sluice bench; give the other file (were the two "
+                         "swapped?)")
     reader = Reader(path)
     context = known(reader.mapping(document, "context", ""))
     for version in (document.get("schema_version"), context.get("schema_version")):

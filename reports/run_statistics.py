@@ -3,9 +3,9 @@
 Owns: the two-sample statistics and the correction for many cells. Does not own: ratios within one run, whose samples
 are paired by round (comparison.py), or which cells of two runs belong together (run_pairs.py).
 
-Two runs share no moment, so their samples cannot be paired. The ratio is that of the 20 % trimmed means of the logarithms
-(a neighbour's burst is left out at either end), its error that of the winsorised samples, its degrees of freedom Welch's:
-Yuen's test. The 95 % interval is of each cell alone. Whether a cell is faster or slower is decided on its two-sided
+Two runs share no moment, so their samples cannot be paired. The ratio is that of the 20 % trimmed means of the
+logarithms (a neighbour's burst is left out at either end), its error that of the winsorised samples, its degrees of
+freedom Welch's: Yuen's test. The 95 % interval is of each cell alone. Whether a cell is faster or slower is decided on its two-sided
 p-value after Holm's correction over all cells, so that a comparison of equal runs names any cell in at most one of
 twenty cases, however the cells depend on each other.
 """

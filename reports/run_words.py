@@ -55,8 +55,8 @@ def overview(comparison):
 
 
 def method(comparison):
-    text = ("Intervals are 95 % of each cell alone, uncorrected; p and the verdict are corrected for the number of cells "
-            "(Holm, 5 % over all together).")
+    text = ("Intervals are 95 % of each cell alone, uncorrected; p and the verdict are corrected for the number of "
+            "cells (Holm, 5 % over all together).")
     if comparison.normalise == "roof":
         text += (" Times are over the time of the cell's own measured roof; the roof's own error is not in the "
                  "interval.")

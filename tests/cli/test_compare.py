@@ -1,4 +1,4 @@
-"""`sluice compare` and `sluice report --fleet` through the front command: dispatch, exit codes, the promises of failures."""
+"""`sluice compare` and `sluice report --fleet` through the front command: dispatch and exit codes."""
 
 import json
 import os

@@ -277,8 +277,8 @@ class GoogleBenchmark(unittest.TestCase):
         sample = json.loads(SAMPLE.read_text(encoding="utf-8"))
         name = sample["benchmarks"][0]["name"]
         (desk.root / "b.json").write_text(json.dumps(slowed(sample, {name}, 1.25)))
-        outcome = subprocess.run([sys.executable, str(GOOGLE_COMPARE), "--no-color", "benchmarks", str(SAMPLE), "b.json"],
-                                 cwd=desk.root, capture_output=True, text=True, timeout=120, check=False)
+        words = [sys.executable, str(GOOGLE_COMPARE), "--no-color", "benchmarks", str(SAMPLE), "b.json"]
+        outcome = subprocess.run(words, cwd=desk.root, capture_output=True, text=True, timeout=120, check=False)
         if "No module named" in outcome.stderr:
             self.skipTest(outcome.stderr.splitlines()[-1])
         self.assertEqual(outcome.returncode, 0, outcome.stderr)

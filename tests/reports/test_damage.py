@@ -109,10 +109,11 @@ class Damage(unittest.TestCase):
         self.assertNotRegex(output, r"\bnan\b|\binf\b|NaN|Infinity", place)
 
     def damages(self):
-        """(place, document) of every damage that reads unlike all others; each that does not read says why in a line."""
+        """(place, document) of every damage that reads unlike all others; what does not read says why."""
         if not self.different:
             for index, path in enumerate(self.paths):
-                for value in VALUES if FULL else [VALUES[(index * TRIED + step) % len(VALUES)] for step in range(TRIED)]:
+                turn = [VALUES[(index * TRIED + step) % len(VALUES)] for step in range(TRIED)]
+                for value in VALUES if FULL else turn:
                     text = json.dumps(replaced(self.document, path, value))
                     self.file.write_text(text)
                     try:
@@ -138,8 +139,8 @@ class Damage(unittest.TestCase):
         self.assertGreater(len(damages), 100)
         for place, text in damages if FULL else damages[::len(damages) // DRAWN]:
             self.file.write_text(text)
-            self.assert_answered(self.run_program("report", "--profile", profile, "--results", str(self.file), "--out", out,
-                                                  "--json"), place)
+            self.assert_answered(self.run_program(
+                "report", "--profile", profile, "--results", str(self.file), "--out", out, "--json"), place)
             page = (self.desk.root / "report" / "index.html").read_text(encoding="utf-8")
             self.assertNotRegex(page, r">[^<]*\b(nan|inf|NaN|Infinity)\b[^<]*<", place)
 

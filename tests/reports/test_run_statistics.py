@@ -97,7 +97,8 @@ class TwoSamples(unittest.TestCase):
         self.assertEqual((ratio.ratio, judge_run(ratio, ratio.exceeds(0))), (1, "tied"))
 
     def test_extreme_times_overflow_nothing(self):
-        for before, after in (([1e-300, 1e299], [1e299, 1e-300, 1.0]), ([1e-300] * 3, [1e299] * 3), ([5e-324], [1e299])):
+        for before, after in (([1e-300, 1e299], [1e299, 1e-300, 1.0]), ([1e-300] * 3, [1e299] * 3),
+                              ([5e-324], [1e299])):
             ratio = run_ratio(before, after)
             self.assertTrue(0 < ratio.ratio < math.inf)
 
