@@ -33,6 +33,7 @@ class Cell:
     contended_samples: int = 0
     contended: bool = False         # every sample was contended
     plan_origin: str | None = None
+    plan: dict | None = field(default=None, hash=False)     # as in the file
     phases: dict | None = field(default=None, hash=False)   # phase -> share of the time of all threads
     peer: str | None = None         # the library that was measured; None: Sluice
     peer_version: str | None = None

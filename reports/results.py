@@ -4,7 +4,8 @@ Owns: the shape of the two files, turned into the records of records.py. Every l
 returns. Does not own: what the numbers mean (comparison.py) or how they are shown (figures.py, page.py).
 
 Times are nanoseconds, rates are per second. A file that cannot be trusted raises InputError with one line that names
-the value, what was expected and how to mend it.
+the value, what was expected and how to mend it. An entry of the results that cannot be trusted is left out, which the
+report says; the others still make a report.
 """
 
 import json
@@ -13,10 +14,21 @@ from records import GATED_KINDS, PHASES, PLAIN_KINDS, Cell, Micro, Profile, Resu
 
 SCHEMA_VERSION = 1
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+LARGEST_COUNT = 2**53
+LEAST, LARGEST = 1e-30, 1e30    # of a measured value; beyond lies no machine, and arithmetic overflows
+DEEPEST = 8                     # of the objects and lists in the context
 
 
 class InputError(Exception):
     """A file is missing, unreadable, truncated, of a newer schema, or holds a value of the wrong form."""
+
+
+class WrongValue(InputError):
+    """A value of the wrong form; `finding` says which, without the file and the cure."""
+
+    def __init__(self, path, finding):
+        super().__init__(f"{path}: {finding}; write the file anew")
+        self.finding = finding
 
 
 def load_profile(path):
@@ -36,27 +48,57 @@ def load_profile(path):
 
 
 def load_results(path):
-    document = read_json(path, "sluice bench --out FILE")
+    document = read_json(path, "sluice bench --out FILE", constant=float)
     if document.get("schema") == "sluice-profile":
-        raise InputError(f"{path} holds a profile, expected benchmark results; swap --profile and --results")
+        raise InputError(f"{path} holds a profile, expected results of sluice bench; give the other file (were the two "
+                         "swapped?)")
     reader = Reader(path)
-    context = reader.mapping(document, "context", "")
+    context = known(reader.mapping(document, "context", ""))
     for version in (document.get("schema_version"), context.get("schema_version")):
         check_version(path, version, required=False)
-    fma_roofs, read_roofs = reader.roofs(context.get("roofs"))
-    found = Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs, [], [], [], [], [],
-                    [])
-    names = set()
-    for index, entry in enumerate(reader.listed(document, "benchmarks", "", required=True)):
-        reader.read_entry(entry, f"benchmarks[{index}]", found, names)
+    skipped = []
+    try:
+        fma_roofs, read_roofs = reader.roofs(context.get("roofs"))
+    except WrongValue as error:
+        fma_roofs, read_roofs = {}, {}
+        skipped.append(f"{error.finding}, so the roofs are left out")
+    found = Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs, [], [], skipped, [],
+                    [], [])
+    names, damaged = set(), []
+    entries = reader.listed(document, "benchmarks", "", required=True)
+    for index, entry in enumerate(entries):
+        try:
+            reader.read_entry(entry, f"benchmarks[{index}]", found, names)
+        except WrongValue as error:
+            damaged.append(error)
+    if damaged and len(damaged) == len(entries):
+        raise damaged[0]
+    skipped += [f"{error.finding}, so the entry is left out" for error in damaged]
     return found
 
 
-def read_json(path, maker):
-    """The object in the file; `maker` is the command that writes such a file."""
+def known(value, depth=0):
+    """The context with null, which means unknown, for what is no number of this world or too deep to be shown."""
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {key: known(part, depth + 1) for key, part in value.items()}
+    if isinstance(value, list):
+        return [known(part, depth + 1) for part in value]
+    if isinstance(value, (int, float)) and not abs(value) <= LARGEST:
+        return None
+    return value
+
+
+def refuse_constant(word):
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def read_json(path, maker, constant=refuse_constant):
+    """The object in the file; `maker` is the command that writes such a file, `constant` makes a value of NaN."""
     try:
         with open(path, encoding="utf-8") as stream:
-            document = json.load(stream, parse_constant=refuse_constant)
+            document = json.load(stream, parse_constant=constant)
         # Refuses half a surrogate pair, which no page could show.
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except FileNotFoundError:
@@ -68,10 +110,6 @@ def read_json(path, maker):
     if not isinstance(document, dict):
         raise InputError(f"{path} holds a JSON {type(document).__name__}, expected an object; write it with {maker}")
     return document
-
-
-def refuse_constant(word):
-    raise ValueError(f"{word} is not a JSON number")
 
 
 def shown(value):
@@ -96,7 +134,7 @@ class Reader:
         self.path = path
 
     def fail(self, place, value, expected):
-        raise InputError(f"{self.path}: {place} is {shown(value)}, expected {expected}; write the file anew")
+        raise WrongValue(self.path, f"{place} is {shown(value)}, expected {expected}")
 
     def mapping(self, parent, key, place):
         value = parent.get(key)
@@ -122,14 +160,14 @@ class Reader:
 
     def count(self, parent, key, place):
         value = parent.get(key)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self.fail(f"{place}.{key}", value, "a whole number of 1 or more")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_COUNT:
+            self.fail(f"{place}.{key}", value, "a whole number from 1 to 2^53")
         return value
 
     def positive(self, value, place):
-        # Compared before isfinite: an integer beyond the doubles would make float() overflow.
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e300:
-            self.fail(place, value, "a finite number above 0")
+        # Compared before it is converted: an integer beyond the doubles would make float() overflow.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not LEAST <= value <= LARGEST:
+            self.fail(place, value, f"a number from {LEAST:g} to {LARGEST:g}")
         return float(value)
 
     def fraction(self, parent, key, place):
@@ -210,7 +248,7 @@ class Reader:
 
     def unit(self, entry, place):
         unit = entry.get("time_unit", "ns")
-        if unit not in NANOSECONDS:
+        if not isinstance(unit, str) or unit not in NANOSECONDS:
             self.fail(place + ".time_unit", unit, "ns, us, ms or s")
         return NANOSECONDS[unit]
 
@@ -254,7 +292,7 @@ class Reader:
             samples=self.samples(entry, place),
             contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
             contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"),
-            phases=self.phases(entry, place))
+            plan=entry.get("plan"), phases=self.phases(entry, place))
 
     def samples(self, entry, place):
         times = self.listed(entry, "samples_ns", place + ".")
