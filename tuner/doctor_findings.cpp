@@ -15,6 +15,7 @@ namespace {
 constexpr double ordinary_contention = 0.05;
 constexpr double hopeless_contention = 0.5;
 constexpr double ordinary_drift = 0.03;
+constexpr double poor_scaling = 0.8;  // of the number of threads
 constexpr double ordinary_steal = 0.01;
 constexpr double hopeless_steal = 0.1;
 constexpr double ordinary_company = 0.05;
@@ -81,6 +82,24 @@ void judge_contention(Findings& findings, const ProbeSeries& series) {
         "A neighbour on the same physical core may be there all the time: it takes load ports, not FMA units.",
         "Compare with another hour or machine before trusting fractions of the peak.");
   }
+}
+
+// Two virtual CPUs may be one physical core: then all threads together are hardly faster than one.
+void judge_scaling(Findings& findings, const std::vector<ProbeSeries>& all) {
+  const auto of = [&](bool one_thread) {
+    return std::ranges::find_if(
+        all, [&](const ProbeSeries& s) { return s.roof == Roof::fma && (s.threads == 1) == one_thread; });
+  };
+  const auto one = of(true), many = of(false);
+  if (one == all.end() || many == all.end()) return;
+  const double single = contention(*one).level;
+  if (single <= 0) return;
+  const double speedup = contention(*many).level / single;
+  add(findings, speedup < poor_scaling * many->threads ? Severity::note : Severity::ok, "scaling",
+      fmt::format("{} do {:.2f} times the FMAs of one", plural(many->threads, "thread"), speedup),
+      "The threads do not have a core each, even at the best of times: other processes run on them, or the hypervisor "
+      "gives out hardware threads of one core as CPUs, or the clock falls.",
+      "Compare --threads 1 with all; tune for what the program will have.");
 }
 
 void judge_frequency(Findings& findings, const Readings& readings) {
@@ -355,6 +374,7 @@ std::vector<Finding> diagnose(const Readings& readings) {
   Findings findings;
   judge_isas(findings, readings.machine);
   for (const ProbeSeries& series : readings.series) judge_contention(findings, series);
+  judge_scaling(findings, readings.series);
   judge_frequency(findings, readings);
   judge_licence(findings, readings.peaks);
   judge_power(findings, readings);

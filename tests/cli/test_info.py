@@ -10,7 +10,7 @@ import command
 class InfoTest(command.CommandTest):
     def test_tells_of_the_machine(self):
         text = self.succeed("info")
-        for word in ("fingerprint", "caches", "threads", "scalar", "none at out/profile.json"):
+        for word in ("fingerprint", "caches", "threads", "by default", "scalar", "none at out/profile.json"):
             self.assertIn(word, text)
 
     def test_json_agrees_with_the_machine(self):

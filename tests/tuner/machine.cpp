@@ -139,6 +139,33 @@ TEST(Limits, AreNoneWhereNoneAreSet) {
   EXPECT_EQ(limits.memory_limit, std::nullopt);
 }
 
+TEST(Throttling, IsSummedOverAGroupAndItsAncestors) {
+  const TemporaryDirectory root;
+  EXPECT_FALSE(read_throttling(root.path()).has_value());
+  root.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+  root.write("proc/self/cgroup", "0::/a.slice/b.scope\n");
+  root.write("sys/fs/cgroup/cpu.stat", "usage_usec 5\n");
+  root.write("sys/fs/cgroup/a.slice/cpu.stat", "usage_usec 5\nnr_periods 9\nnr_throttled 2\nthrottled_usec 500000\n");
+  root.write("sys/fs/cgroup/a.slice/b.scope/cpu.stat", "nr_periods 9\nnr_throttled 1\nthrottled_usec 250000\n");
+  const auto found = read_throttling(root.path());
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->periods, 3);
+  EXPECT_DOUBLE_EQ(found->seconds, 0.75);
+}
+
+TEST(Throttling, IsCountedInNanosecondsByVersion1) {
+  const TemporaryDirectory root;
+  root.write("proc/self/mountinfo",
+             "31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n"
+             "32 30 0:28 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+  root.write("proc/self/cgroup", "4:cpu,cpuacct:/\n3:memory:/\n");
+  root.write("sys/fs/cgroup/cpu,cpuacct/cpu.stat", "nr_periods 9\nnr_throttled 4\nthrottled_time 1500000000\n");
+  const auto found = read_throttling(root.path());
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->periods, 4);
+  EXPECT_DOUBLE_EQ(found->seconds, 1.5);
+}
+
 TEST(Memory, IsReadFromMeminfo) {
   const TemporaryDirectory root;
   EXPECT_EQ(read_memory(root.path()).total, std::nullopt);
@@ -256,6 +283,7 @@ TEST(Fingerprint, ChangesWithEachOfItsFieldsAndNoOther) {
   changed([](Machine& m) { m.l2 = 7; });
   changed([](Machine& m) { m.l3 = std::nullopt; });
   changed([](Machine& m) { m.cores = 7; });
+  changed([](Machine& m) { m.core_class = "efficiency"; });
 
   Machine same = machine;
   same.available_threads = 1;
