@@ -53,6 +53,7 @@ std::vector<unsigned> choose_cpus(const std::vector<CoreClass>& classes, const s
   if (found == classes.end()) {
     constexpr std::array<std::string_view, 3> common{"performance", "middle", "efficiency"};
     std::vector<std::string_view> names;
+    names.reserve(classes.size() + common.size());
     for (const CoreClass& one : classes) names.push_back(one.name);
     if (names.empty()) names.assign(common.begin(), common.end());
     const bool known = std::ranges::find(common, *cores) != common.end();

@@ -103,6 +103,7 @@ Contention contention(const ProbeSeries& series) {
   found.probes = series.probes.size();
   if (series.probes.empty()) return found;
   std::vector<double> speeds;
+  speeds.reserve(series.probes.size());
   for (const Probe& probe : series.probes) speeds.push_back(probe.speed);
   found.level = quantile(speeds, 0.9);
   if (found.level <= 0) return found;
