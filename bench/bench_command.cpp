@@ -12,7 +12,9 @@
 #include "bench/peer_comparison.hpp"
 #include "bench/reporter.hpp"
 #include "bench/session.hpp"
+#include "tuner/binding.hpp"
 #include "tuner/command_line.hpp"
+#include "tuner/doctor_command.hpp"
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
 #include "tuner/interruption.hpp"
@@ -222,9 +224,10 @@ int bench_command(int argc, char** argv) {
 
   if (micro) refuse_with_micro(app);
 
-  const tuner::Machine machine = tuner::probe_machine();
+  const tuner::Machine machine = tuner::bind_and_probe(raw.cores);
   const tuner::Selection selection = tuner::resolve(raw, machine);
   options.isa = selection.isa.value_or(machine.isas.back());
+  tuner::warn_of_unfitness("sluice bench", machine, selection);
   options.cold = !hot;
   if (with_peers->count() > 0) options.peers = choose_peers(peers);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));

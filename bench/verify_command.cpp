@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tuner/binding.hpp"
 #include "tuner/command_line.hpp"
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
@@ -80,7 +81,7 @@ int verify_with(int argc, char** argv, const PackFunction& pack) {
   app.footer(tuner::selector_help("sluice verify --kind swiglu,geglu --isa avx2"));
   if (const auto code = tuner::parse(app, argc, argv)) return *code;
 
-  const tuner::Machine machine = tuner::probe_machine();
+  const tuner::Machine machine = tuner::bind_and_probe(raw.cores);
   const tuner::Selection selection = tuner::resolve(raw, machine);
   const std::vector<Isa> isas = selection.isa ? std::vector<Isa>{*selection.isa} : machine.isas;
   const bool selects_shapes = !raw.models.empty() || raw.d_model || raw.d_ff || !raw.m.empty();

@@ -231,8 +231,10 @@ double Clock::level_of(const Sample& sample) const {
 }
 
 bool Clock::contended(const Sample& sample) const {
-  return sample.slower_probe() < level_of(sample) * (sample.roof == Roof::fma ? calm_fma : calm_read);
+  return sample.slower_probe() < level_of(sample) * calm_bound(sample.roof);
 }
+
+double Clock::calm_bound(Roof roof) noexcept { return roof == Roof::fma ? calm_fma : calm_read; }
 
 double Clock::calm_ns(const Sample& sample) const { return sample.ns * sample.probe() / level_of(sample); }
 

@@ -86,6 +86,11 @@ class Clock {
   // The same for work that times itself, in ns: a part of it, or another process.
   Sample measure_reported(Roof roof, const std::function<double()>& work);
 
+  // One probe alone: FLOP/s or B/s.
+  double probe(Roof roof);
+  // The fraction of the level below which a probe counts as contended.
+  [[nodiscard]] static double calm_bound(Roof roof) noexcept;
+
   // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far, of reads at the present footprint.
   [[nodiscard]] double level(Roof roof) const;
   [[nodiscard]] bool contended(const Sample& sample) const;
@@ -108,7 +113,6 @@ class Clock {
   // What the probes around a sample would reach on a calm machine.
   [[nodiscard]] double level_of(const Sample& sample) const;
   void find_read_variant();
-  double probe(Roof roof);
   double fma_speed(std::size_t iterations);
   double load_speed();
   double read_speed(ReadVariant variant, std::size_t bytes_per_thread);

@@ -122,7 +122,7 @@ std::vector<std::uint32_t> resolve_threads(const RawSelection& raw, const Machin
   std::vector<std::uint32_t> found;
   for (const std::string& word : entries("--threads", raw.threads.empty() ? default_threads : raw.threads)) {
     if (word == "all") {
-      append_new(found, machine.available_threads);
+      append_new(found, machine.default_threads());
       continue;
     }
     const std::uint64_t threads = whole_number("--threads", word, std::numeric_limits<std::uint32_t>::max(), " or all");
@@ -218,6 +218,11 @@ void add_json_option(CLI::App& app, RawSelection& raw) {
   app.add_flag("--json", raw.json, "answer in JSON")->disable_flag_override();
 }
 
+void add_cores_option(CLI::App& app, RawSelection& raw) {
+  app.add_option("--cores", raw.cores, "on a hybrid CPU: performance, efficiency or all [performance]")
+      ->type_name("CLASS");
+}
+
 void add_shape_options(CLI::App& app, RawSelection& raw) {
   add_list(app, "--model", raw.models, fmt::format("sizes of models, by name [{}]", fmt::join(default_models, ",")));
   app.add_option("--d-model", raw.d_model, "width of x and y, instead of --model")->type_name("NUMBER");
@@ -226,7 +231,9 @@ void add_shape_options(CLI::App& app, RawSelection& raw) {
   for (const Kind kind : raw.default_kinds) names.push_back(name(kind));
   add_list(app, "--kind", raw.kinds, fmt::format("FFN kinds [{}]", fmt::join(names, ",")));
   add_list(app, "--m", raw.m, fmt::format("rows (tokens) in one call [{}]", fmt::join(default_m, ",")));
-  add_list(app, "--threads", raw.threads, fmt::format("numbers, or all [{}]", fmt::join(default_threads, ",")));
+  add_list(app, "--threads", raw.threads,
+           fmt::format("numbers, or all: one per core [{}]", fmt::join(default_threads, ",")));
+  add_cores_option(app, raw);
   app.add_option("--isa", raw.isa, "force an instruction set [SLUICE_ISA, else the best]")->type_name("NAME");
 }
 

@@ -7,6 +7,7 @@
 //           app.add_flag("--hot", …);          // its own
 //           app.footer(selector_help("sluice bench --model tinyllama --m 1,256"));
 //           if (const auto code = parse(app, argc, argv)) return *code;
+//           const Machine machine = bind_and_probe(raw.cores);
 //           const Selection selection = resolve(raw, machine);
 #pragma once
 
@@ -32,6 +33,7 @@ struct RawSelection {
 
   std::vector<std::string> models, kinds, m, threads;
   std::optional<std::string> d_model, d_ff, isa, profile, out;
+  std::optional<std::string> cores;  // for bind_and_probe() of binding.hpp
   bool json = false;
 
   // Whether the user selected anything: what a machine-wide verb shows more for.
@@ -56,7 +58,8 @@ struct Selection {
 void add_profile_option(CLI::App& app, RawSelection& raw);
 void add_out_option(CLI::App& app, RawSelection& raw);
 void add_json_option(CLI::App& app, RawSelection& raw);
-// --model, --d-model, --d-ff, --kind, --m, --threads, --isa, whose help lists the names.
+void add_cores_option(CLI::App& app, RawSelection& raw);
+// --model, --d-model, --d-ff, --kind, --m, --threads, --cores, --isa, whose help lists the names.
 void add_shape_options(CLI::App& app, RawSelection& raw);
 // All of the above.
 void add_selectors(CLI::App& app, RawSelection& raw);

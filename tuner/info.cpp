@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sluice/plan.hpp"
+#include "tuner/binding.hpp"
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
 #include "tuner/profile_json.hpp"
@@ -62,6 +63,19 @@ std::string isas_text(const Machine& machine) {
   return text;
 }
 
+// Nothing where all cores are alike.
+std::string classes_text(const Machine& machine) {
+  std::string text;
+  for (const CoreClass& one : machine.core_classes) {
+    text += fmt::format("          {}: {} core{}, {} hardware thread{}{}{}\n", one.name, one.cores,
+                        one.cores == 1 ? "" : "s", one.cpus.size(), one.cpus.size() == 1 ? "" : "s",
+                        one.relative_speed ? fmt::format(", relative speed {:.2f}", *one.relative_speed) : "",
+                        machine.core_class == one.name ? ", in use" : "");
+  }
+  if (machine.core_class == "all") text += "          cores of all these classes are in use\n";
+  return text;
+}
+
 std::string profile_text_of(const Information& information) {
   const std::string path = information.profile_path.string();
   if (!information.profile) {
@@ -107,8 +121,9 @@ std::string information_text(const Information& information) {
   text += fmt::format("          {}, frequency governor {}\n", m.os, m.governor.value_or("unknown"));
   text += fmt::format("cores     {}, hardware threads {}, NUMA nodes {}\n", known(m.cores), known(m.cpus),
                       known(m.numa_nodes));
-  text += fmt::format("threads   {} usable (cgroup quota: {})\n", m.available_threads,
-                      m.cgroup_quota ? fmt::format("{:g} CPUs", *m.cgroup_quota) : "none");
+  text += classes_text(m);
+  text += fmt::format("threads   {} usable (cgroup quota: {}), {} by default\n", m.available_threads,
+                      m.cgroup_quota ? fmt::format("{:g} CPUs", *m.cgroup_quota) : "none", m.default_threads());
   text += fmt::format("memory    {}, {} available\n", bytes_text(m.memory_bytes), bytes_text(m.available_memory));
   text += fmt::format("caches    L1d {}, L2 {}, L3 {}\n", bytes_text(m.l1d), bytes_text(m.l2), bytes_text(m.l3));
   text += isas_text(m) + profile_text_of(information);
@@ -127,6 +142,7 @@ std::string information_json(const Information& information) {
   Json json{{"schema", "sluice-info"}, {"schema_version", schema_version}, {"sluice_version", version}};
   json["machine"] = to_json(machine);
   json["available_memory_bytes"] = machine.available_memory ? Json(*machine.available_memory) : Json(nullptr);
+  json["default_threads"] = machine.default_threads();
   json["isas"] = Json::array();
   for (const Isa isa : all_isas()) {
     const std::string reason = obstacle(isa, machine);
@@ -166,7 +182,7 @@ int info_command(int argc, char** argv) {
   app.footer(selector_help("sluice info --model tinyllama --kind swiglu --m 1,256"));
   if (const auto code = parse(app, argc, argv)) return *code;
 
-  Information information{probe_machine(), {}, {}, {}, {}};
+  Information information{bind_and_probe(raw.cores), {}, {}, {}, {}};
   const Selection selection = resolve(raw, information.machine);
   information.profile_path = selection.profile;
   information.profile = find_profile(selection.profile, selection.profile_given);

@@ -27,6 +27,7 @@ class JsonField {
 
   // The member of an object; it must be there.
   [[nodiscard]] JsonField operator[](std::string_view key) const;
+  [[nodiscard]] bool has(std::string_view key) const { return json_->is_object() && json_->contains(key); }
   [[nodiscard]] std::vector<JsonField> elements() const;
 
   [[nodiscard]] bool is_null() const { return json_->is_null(); }

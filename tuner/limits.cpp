@@ -155,13 +155,37 @@ Limits read_limits(const fs::path& root) {
   return limits;
 }
 
+std::optional<Throttling> read_throttling(const fs::path& root) {
+  std::optional<Throttling> sum;
+  for (const Mount& mount : mounts(root)) {
+    if (!mount.version2 && !lists(mount.controllers, "cpu")) continue;
+    for (const fs::path& directory : directories(root, mount, "cpu")) {
+      const auto periods = value_of(directory / "cpu.stat", "nr_throttled");
+      if (!periods) continue;
+      // Version 2 counts microseconds, version 1 nanoseconds.
+      const auto micro = value_of(directory / "cpu.stat", "throttled_usec");
+      const auto nano = value_of(directory / "cpu.stat", "throttled_time");
+      Throttling& all = sum ? *sum : sum.emplace();
+      all.periods += *periods;
+      all.seconds += micro ? static_cast<double>(*micro) * 1e-6 : static_cast<double>(nano.value_or(0)) * 1e-9;
+    }
+  }
+  return sum;
+}
+
 Memory read_memory(const fs::path& root) {
   const auto kibibytes = [&](std::string_view key) -> std::optional<std::uint64_t> {
     const auto value = value_of(root / "proc/meminfo", key);
     if (!value || *value <= 0 || *value > (std::int64_t{1} << 52U)) return std::nullopt;
     return static_cast<std::uint64_t>(*value) << 10U;
   };
-  return {kibibytes("MemTotal:"), kibibytes("MemAvailable:")};
+  Memory memory{kibibytes("MemTotal:"), kibibytes("MemAvailable:"), std::nullopt};
+  if (const auto total = value_of(root / "proc/meminfo", "SwapTotal:")) {
+    const std::uint64_t free = kibibytes("SwapFree:").value_or(0);
+    memory.swap_used = static_cast<std::uint64_t>(std::max<std::int64_t>(0, *total)) << 10U;
+    *memory.swap_used -= std::min(*memory.swap_used, free);
+  }
+  return memory;
 }
 
 }  // namespace sluice::tuner

@@ -19,9 +19,19 @@ struct Limits {
 // proc/self/cgroup below `root`.
 Limits read_limits(const std::filesystem::path& root = "/");
 
+// What the groups have done to the process so far, those of its ancestors included; both only ever grow.
+struct Throttling {
+  std::int64_t periods = 0;  // in which CPU time ran out
+  double seconds = 0;        // that threads waited for the next period, all CPUs together
+};
+
+// Nothing where no group counts it. Found as read_limits() finds its groups.
+std::optional<Throttling> read_throttling(const std::filesystem::path& root = "/");
+
 struct Memory {
   std::optional<std::uint64_t> total;      // bytes
   std::optional<std::uint64_t> available;  // bytes that can be had without swapping
+  std::optional<std::uint64_t> swap_used;  // bytes
 };
 
 // proc/meminfo below `root`.

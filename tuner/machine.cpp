@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
+#include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include "sluice/executor.hpp"
+#include "tuner/binding.hpp"
 #include "tuner/limits.hpp"
+#include "tuner/power.hpp"
 #include "tuner/processor.hpp"
 #include "tuner/topology.hpp"
 
@@ -33,7 +36,7 @@ std::string text(const std::optional<T>& value) {
 // What makes a machine the same machine. The order is part of the fingerprint: schema version 1 of the profile.
 auto fingerprint_fields(const Machine& machine) {
   using Field = std::pair<std::string_view, std::string>;
-  return std::array<Field, 10>{{
+  return std::array<Field, 11>{{
       {"vendor", text(machine.vendor)},
       {"cpu", text(machine.cpu)},
       {"family", text(machine.family)},
@@ -44,6 +47,7 @@ auto fingerprint_fields(const Machine& machine) {
       {"l2", text(machine.l2)},
       {"l3", text(machine.l3)},
       {"cores", text(machine.cores)},
+      {"core_class", machine.core_class.value_or("")},  // of hybrid machines only: elsewhere it is left out
   }};
 }
 
@@ -62,15 +66,27 @@ std::string compiler_name() {
 #endif
 }
 
-std::optional<std::string> governor(const std::filesystem::path& root, unsigned cpu) {
-  std::ifstream file(root / fmt::format("sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", cpu));
-  std::string word;
-  return file >> word ? std::optional(word) : std::nullopt;
+// "all" when the process may run on cores of several classes.
+std::optional<std::string> class_of(const std::vector<unsigned>& cpus, const std::vector<CoreClass>& classes) {
+  if (classes.empty()) return std::nullopt;
+  for (const CoreClass& one : classes) {
+    if (!cpus.empty() && std::ranges::includes(one.cpus, cpus)) return one.name;
+  }
+  return "all";
+}
+
+std::optional<std::uint32_t> cores_of(const std::vector<unsigned>& cpus, const std::map<unsigned, unsigned>& core_of) {
+  std::set<unsigned> cores;
+  for (const unsigned cpu : cpus) {
+    const auto core = core_of.find(cpu);
+    if (core == core_of.end()) return std::nullopt;
+    cores.insert(core->second);
+  }
+  return cores.empty() ? std::nullopt : std::optional(static_cast<std::uint32_t>(cores.size()));
 }
 
 // A quota of 1.5 CPUs serves two threads: as in available_threads().
-std::uint32_t threads_within(std::optional<double> quota) {
-  const std::uint32_t threads = available_threads();
+std::uint32_t threads_within(std::optional<double> quota, std::uint32_t threads) {
   if (!quota) return threads;
   return std::clamp(static_cast<std::uint32_t>(std::ceil(std::min(*quota, 65536.0))), 1U, threads);
 }
@@ -81,6 +97,10 @@ std::optional<T> smaller(const std::optional<T>& a, const std::optional<T>& b) {
 }
 
 }  // namespace
+
+std::uint32_t Machine::default_threads() const {
+  return std::min(available_threads, usable_cores.value_or(available_threads));
+}
 
 CacheSizes Machine::cache_sizes() const {
   const CacheSizes assumed = CacheSizes::of_this_machine();
@@ -93,6 +113,7 @@ std::string Machine::fingerprint() const {
     for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3;
   };
   for (const auto& [field, value] : fingerprint_fields(*this)) {
+    if (field == "core_class" && value.empty()) continue;
     add(field);
     add("=");
     add(value);
@@ -103,9 +124,10 @@ std::string Machine::fingerprint() const {
 
 Machine probe_machine(const ProbeOptions& options) {
   const bool here = options.root == "/";
-  const unsigned cpu = here ? first_usable_cpu() : 0;
+  const std::vector<unsigned> allowed = allowed_cpus(options.root);
+  const unsigned cpu = allowed.empty() ? 0 : allowed.front();
   const Processor processor = probe_processor(options.root);
-  const Topology topology = merged(here || options.topology ? hwloc_topology(options.topology) : Topology{},
+  const Topology topology = merged(here || options.topology ? hwloc_topology(options.topology, cpu) : Topology{},
                                    sysfs_topology(options.root, cpu));
   const Limits limits = read_limits(options.root);
   const Memory memory = read_memory(options.root);
@@ -125,10 +147,14 @@ Machine probe_machine(const ProbeOptions& options) {
   machine.cpus = topology.cpus;
   machine.numa_nodes = topology.numa_nodes;
   machine.cgroup_quota = limits.cpu_quota;
-  machine.available_threads = threads_within(limits.cpu_quota);
+  machine.core_classes = topology.classes;
+  machine.core_class = class_of(allowed, topology.classes);
+  machine.available_threads = threads_within(
+      limits.cpu_quota, here || allowed.empty() ? available_threads() : static_cast<std::uint32_t>(allowed.size()));
+  machine.usable_cores = cores_of(allowed, topology.core_of);
   machine.memory_bytes = smaller(memory.total, limits.memory_limit);
   machine.available_memory = smaller(memory.available, limits.memory_limit_left);
-  machine.governor = governor(options.root, cpu);
+  machine.governor = read_power(options.root, cpu).governor;
   machine.os = operating_system();
   machine.compiler = compiler_name();
   return machine;

@@ -1,6 +1,7 @@
 // Owns: the program sluice-tuner and its table of verbs.
 #include <array>
 
+#include "tuner/doctor_command.hpp"
 #include "tuner/info.hpp"
 #include "tuner/profile_export.hpp"
 #include "tuner/program.hpp"
@@ -10,6 +11,7 @@ int main(int argc, char** argv) {
   using namespace sluice::tuner;
   constexpr std::array verbs{
       Verb{"info", "show what Sluice knows of this machine and which plans it would use", info_command},
+      Verb{"doctor", "tell whether this machine is fit for measuring, and what to do about it", doctor_command},
       Verb{"tune", "find the fastest plans for this machine and write a profile", tune_command},
       Verb{"export", "write the plans of a profile as JSON or as a C++ header", export_command},
   };

@@ -50,24 +50,35 @@ Json head(std::string_view schema, std::string_view sluice_version) {
 }  // namespace
 
 Json to_json(const Machine& machine) {
-  return {{"fingerprint", machine.fingerprint()},
-          {"vendor", nullable(machine.vendor)},
-          {"cpu", nullable(machine.cpu)},
-          {"family", nullable(machine.family)},
-          {"model", nullable(machine.model)},
-          {"stepping", nullable(machine.stepping)},
-          {"isas", names(machine.isas)},
-          {"caches", {{"l1d", nullable(machine.l1d)}, {"l2", nullable(machine.l2)}, {"l3", nullable(machine.l3)}}},
-          {"cores", nullable(machine.cores)},
-          {"cpus", nullable(machine.cpus)},
-          {"available_threads", machine.available_threads},
-          {"cgroup_quota", nullable(machine.cgroup_quota)},
-          {"numa_nodes", nullable(machine.numa_nodes)},
-          {"memory_bytes", nullable(machine.memory_bytes)},
-          {"os", machine.os},
-          {"compiler", machine.compiler},
-          {"governor", nullable(machine.governor)},
-          {"hypervisor", nullable(machine.hypervisor)}};
+  Json json{{"fingerprint", machine.fingerprint()},
+            {"vendor", nullable(machine.vendor)},
+            {"cpu", nullable(machine.cpu)},
+            {"family", nullable(machine.family)},
+            {"model", nullable(machine.model)},
+            {"stepping", nullable(machine.stepping)},
+            {"isas", names(machine.isas)},
+            {"caches", {{"l1d", nullable(machine.l1d)}, {"l2", nullable(machine.l2)}, {"l3", nullable(machine.l3)}}},
+            {"cores", nullable(machine.cores)},
+            {"cpus", nullable(machine.cpus)},
+            {"available_threads", machine.available_threads},
+            {"cgroup_quota", nullable(machine.cgroup_quota)},
+            {"numa_nodes", nullable(machine.numa_nodes)},
+            {"memory_bytes", nullable(machine.memory_bytes)},
+            {"os", machine.os},
+            {"compiler", machine.compiler},
+            {"governor", nullable(machine.governor)},
+            {"hypervisor", nullable(machine.hypervisor)}};
+  if (machine.core_classes.empty()) return json;
+  // Of hybrid machines only.
+  json["core_class"] = nullable(machine.core_class);
+  json["core_classes"] = Json::array();
+  for (const CoreClass& one : machine.core_classes) {
+    json["core_classes"].push_back(Json{{"name", one.name},
+                                        {"cores", one.cores},
+                                        {"cpus", one.cpus},
+                                        {"relative_speed", nullable(one.relative_speed)}});
+  }
+  return json;
 }
 
 Json to_json(const Roofs& roofs) {

@@ -23,6 +23,13 @@ Kind read_kind(const JsonField& field) {
   return field.named([](std::string_view word) { return parse_kind(word); }, known);
 }
 
+CoreClass read_core_class(const JsonField& field) {
+  CoreClass one{field["name"].text(), field["cores"].natural<std::uint32_t>(), {}, {}};
+  for (const JsonField& cpu : field["cpus"].elements()) one.cpus.push_back(cpu.natural<unsigned>(0));
+  one.relative_speed = field["relative_speed"].nullable([](const JsonField& f) { return f.number(0, 1); });
+  return one;
+}
+
 Machine read_machine(const JsonField& field) {
   const auto text = [](const JsonField& f) { return f.text(); };
   const auto count = [](const JsonField& f) { return f.natural<std::uint32_t>(0); };
@@ -47,6 +54,9 @@ Machine read_machine(const JsonField& field) {
   machine.compiler = field["compiler"].text();
   machine.governor = field["governor"].nullable(text);
   machine.hypervisor = field["hypervisor"].nullable([](const JsonField& f) { return f.boolean(); });
+  if (!field.has("core_classes")) return machine;
+  machine.core_class = field["core_class"].nullable(text);
+  for (const JsonField& one : field["core_classes"].elements()) machine.core_classes.push_back(read_core_class(one));
   return machine;
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "tuner/binding.hpp"
 #include "tuner/command_line.hpp"
+#include "tuner/doctor_command.hpp"
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
 #include "tuner/interruption.hpp"
@@ -59,9 +61,10 @@ int tune_command(int argc, char** argv) {
   app.footer(selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"));
   if (const auto code = parse(app, argc, argv)) return *code;
 
-  const Machine machine = probe_machine();
+  const Machine machine = bind_and_probe(raw.cores);
   const Selection selection = resolve(raw, machine);
   const Isa isa = selection.isa.value_or(machine.isas.back());
+  warn_of_unfitness("sluice tune", machine, selection);
   const std::vector<Cell> all = cells(selection, parse_plain_sizes(equal));
   const std::filesystem::path path = selection.out.value_or(selection.profile);
   check_mergeable(path, machine);

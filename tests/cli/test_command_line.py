@@ -11,7 +11,7 @@ class FrontTest(command.CommandTest):
             self.assertIn("sluice", self.succeed(flag))
 
     def test_every_verb_teaches_with_an_example(self):
-        for verb in ("info", "report", "export"):
+        for verb in ("info", "doctor", "report", "export"):
             with self.subTest(verb=verb):
                 self.assertIn(f"sluice {verb} --", self.succeed(verb, "--help"))
 

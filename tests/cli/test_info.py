@@ -10,7 +10,7 @@ import command
 class InfoTest(command.CommandTest):
     def test_tells_of_the_machine(self):
         text = self.succeed("info")
-        for word in ("fingerprint", "caches", "threads", "scalar", "none at out/profile.json"):
+        for word in ("fingerprint", "caches", "threads", "by default", "scalar", "none at out/profile.json"):
             self.assertIn(word, text)
 
     def test_json_agrees_with_the_machine(self):
@@ -27,6 +27,36 @@ class InfoTest(command.CommandTest):
         answer = json.loads(self.succeed("info", "--json", preexec_fn=lambda: os.sched_setaffinity(0, {first})))
         self.assertEqual(answer["machine"]["available_threads"], 1)
         self.assertEqual(answer["machine"]["fingerprint"], self.this_machine()["fingerprint"])
+
+    def test_cores_of_a_hybrid_are_chosen_by_class(self):
+        """hwloc is told that the first CPU is a fast core and the second a slow one; the binding is real."""
+        cpus = sorted(os.sched_getaffinity(0))[:2]
+        if len(cpus) < 2 or cpus[-1] > 31:
+            self.skipTest("needs two CPUs")
+        both = sum(1 << cpu for cpu in cpus)
+        attributes = 'cpuset="{0:#x}" complete_cpuset="{0:#x}" nodeset="0x1" complete_nodeset="0x1"'.format
+        cores = "".join(f'<object type="Core" os_index="{i}" {attributes(1 << cpu)} gp_index="{10 + i}">'
+                        f'<object type="PU" os_index="{cpu}" {attributes(1 << cpu)} gp_index="{20 + i}"/></object>'
+                        for i, cpu in enumerate(cpus))
+        self.write("hybrid.xml", '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE topology SYSTEM "hwloc2.dtd">'
+                   f'<topology version="2.0"><object type="Machine" os_index="0" {attributes(both)} '
+                   f'allowed_cpuset="{both:#x}" allowed_nodeset="0x1" gp_index="1">'
+                   f'<object type="NUMANode" os_index="0" {attributes(both)} gp_index="2"/>{cores}</object>'
+                   f'<cpukind cpuset="{1 << cpus[0]:#x}" forced_efficiency="1"/>'
+                   f'<cpukind cpuset="{1 << cpus[1]:#x}" forced_efficiency="0"/></topology>')
+        environment = {"HWLOC_XMLFILE": str(self.directory / "hybrid.xml"), "HWLOC_THISSYSTEM": "1"}
+
+        def machine(*arguments):
+            return json.loads(self.succeed("info", "--json", *arguments, environment=environment,
+                                           preexec_fn=lambda: os.sched_setaffinity(0, set(cpus))))["machine"]
+        fast, slow, mixed = machine(), machine("--cores", "efficiency"), machine("--cores", "all")
+        self.assertEqual([(one["name"], one["cores"], one["cpus"]) for one in fast["core_classes"]],
+                         [("performance", 1, cpus[:1]), ("efficiency", 1, cpus[1:])])
+        self.assertEqual([m["core_class"] for m in (fast, slow, mixed)], ["performance", "efficiency", "all"])
+        self.assertEqual([m["available_threads"] for m in (fast, slow, mixed)], [1, 1, 2])
+        self.assertEqual(len({m["fingerprint"] for m in (fast, slow, mixed)}), 3)
+        self.expect_failure(command.UNSUPPORTED, "info", "--cores", "middle", says=["--cores middle", "performance or"],
+                            environment=environment)
 
     def test_exact_profile(self):
         self.write("out/profile.json", command.profile(self.this_machine(), [command.plan_row()]))
