@@ -1,6 +1,7 @@
 #include "tuner/candidates.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 namespace sluice::tuner {
@@ -35,7 +36,7 @@ Values schedule_values(const Setting& setting, const Plan&) {
 Values kc_values(const Setting& setting, const Plan& start) {
   const double fit = static_cast<double>(setting.caches.l1d) / sizeof(float) / (setting.nr + start.tiling.mr);
   Values values{std::max(16U, static_cast<std::uint32_t>(fit * 0.7) / 16 * 16), 192, 256, 384, 544, 768};
-  if (rows(setting) <= 2 * start.tiling.mr) values.push_back(whole);
+  if (rows(setting) <= 2 * start.tiling.mr) values.insert(values.end(), {1024, whole});
   return values;
 }
 
@@ -134,13 +135,39 @@ Plan clipped(const Setting& setting, const Plan& plan) {
 JointSpace::JointSpace(const Setting& setting) : setting_(setting) {
   const Plan start = first_candidate(setting);
   for (std::size_t i = 0; i < parameter_count; ++i) {
-    Values& levels = levels_[i];
-    levels = parameters()[i].values(setting, start);
-    levels.push_back(parameters()[i].get(start));
+    levels_[i] = parameters()[i].values(setting, start);
+    levels_[i].push_back(parameters()[i].get(start));
+  }
+  sort_levels();
+  if (!fill(parameter_count, many_plans) && !fill(2, many_plans)) fill(1, 4 * many_plans);
+}
+
+JointSpace::JointSpace(const Setting& setting, const std::vector<Plan>& plans) : setting_(setting) {
+  // The ISA's kernels may not be in this build; then the first plan has to do.
+  const Plan wanted = register_tiles(setting.isa).empty() ? plans.front() : first_candidate(setting);
+  const auto distance = [&](const Plan& plan) {
+    const Key a = key(plan);
+    const Key b = key(wanted);
+    double steps = 0;
+    for (std::size_t i = 0; i < parameter_count; ++i) steps += std::abs(std::log2((a[i] + 1.0) / (b[i] + 1.0)));
+    return steps;
+  };
+  const auto start = std::min_element(plans.begin(), plans.end(),
+                                      [&](const Plan& a, const Plan& b) { return distance(a) < distance(b); });
+  plans_.push_back(*start);
+  index_.emplace(key(*start), 0);
+  for (const Plan& plan : plans) {
+    for (std::size_t i = 0; i < parameter_count; ++i) levels_[i].push_back(parameters()[i].get(plan));
+    if (index_.emplace(key(plan), plans_.size()).second) plans_.push_back(plan);
+  }
+  sort_levels();
+}
+
+void JointSpace::sort_levels() {
+  for (Values& levels : levels_) {
     std::sort(levels.begin(), levels.end());
     levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
   }
-  if (!fill(parameter_count, many_plans) && !fill(2, many_plans)) fill(1, 4 * many_plans);
 }
 
 JointSpace::Key JointSpace::key(const Plan& plan) const {

@@ -51,9 +51,11 @@ Plan clipped(const Setting& setting, const Plan& plan);
 class JointSpace {
  public:
   explicit JointSpace(const Setting& setting);
+  // Of these plans only, not none: the nearest to the analytical one takes its place.
+  JointSpace(const Setting& setting, const std::vector<Plan>& plans);
 
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
-  // [0]: the analytical plan.
+  // [0]: the analytical plan, where every search starts.
   [[nodiscard]] const std::vector<Plan>& plans() const noexcept { return plans_; }
   [[nodiscard]] std::size_t size() const noexcept { return plans_.size(); }
 
@@ -70,6 +72,7 @@ class JointSpace {
   using Key = std::array<std::uint32_t, parameter_count>;
 
   [[nodiscard]] Key key(const Plan& plan) const;
+  void sort_levels();
   // False, and unfinished, when there are more than `most`.
   bool fill(std::size_t departures, std::size_t most);
   bool fill(Plan plan, std::size_t parameter, std::size_t departures, std::size_t most);
