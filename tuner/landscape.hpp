@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tuner/journal.hpp"
 #include "tuner/search.hpp"
 
 namespace sluice::tuner {
@@ -42,6 +43,11 @@ class Landscape {
   std::vector<double> series_;
 };
 
+// The cells of a journal of which every plan tried was timed `least_rounds` times: what --rigor exhaustive leaves.
+std::vector<Landscape> landscapes(const JournalContents& journal);
+
+// A landscape, or the landscapes of a journal, at least one. Failure 5, naming the file.
+std::vector<Landscape> load_landscapes(const std::filesystem::path& path);
 // Failure 5, naming file and field.
 Landscape load_landscape(const std::filesystem::path& path);
 std::string landscape_text(const Landscape& landscape);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
@@ -29,12 +29,21 @@ std::string_view strategy_of(const Way& way) { return way.rigor == Rigor::estima
 
 }  // namespace
 
-int replay_command(const std::vector<std::string>& files, bool json) {
+int replay_command(const std::vector<std::string>& files, bool json, const std::optional<std::filesystem::path>& out) {
   std::string text =
       fmt::format("Regret of {} seeded searches on recorded costs, against the best plan there is.\n", seeds);
   nlohmann::ordered_json document = nlohmann::ordered_json::array();
-  for (const std::string& file : files) {
-    const Landscape landscape = load_landscape(file);
+  std::vector<Landscape> all;
+  for (const std::string& file : files)
+    for (Landscape& landscape : load_landscapes(file)) all.push_back(std::move(landscape));
+  if (out) {
+    if (all.size() != 1)
+      throw Failure(exit_code::usage, fmt::format("--out {}: takes one landscape, and --replay names {}; name a file "
+                                                  "of one cell",
+                                                  out->string(), all.size()));
+    write_file_atomically(*out, landscape_text(all.front()));
+  }
+  for (const Landscape& landscape : all) {
     text += fmt::format("\n{}: {} plans, {} rounds\n{:<11} {:<11} {:>8} {:>8} {:>8} {:>7}\n", landscape.name(),
                         landscape.space()->size(), landscape.rounds(), "rigor", "strategy", "geomean", "median",
                         "worst", "trials");

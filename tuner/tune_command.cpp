@@ -59,12 +59,13 @@ int tune_command(int argc, char** argv) {
   app.add_option("--seed", seed, "Seed of the order of trials")->capture_default_str();
   std::vector<std::string> replay;
   app.add_option("--replay", replay,
-                 "Tune nothing: show what each strategy would find on recorded landscapes, and in how many trials")
+                 "Tune nothing: show what each strategy finds on recorded landscapes (journals of --rigor exhaustive), "
+                 "and in how many trials; --out writes a journal as a small landscape")
       ->delimiter(',')
       ->type_name("FILE");
   app.footer(selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"));
   if (const auto code = parse(app, argc, argv)) return *code;
-  if (!replay.empty()) return replay_command(replay, raw.json);
+  if (!replay.empty()) return replay_command(replay, raw.json, resolve_files(raw).out);
 
   const Machine machine = probe_machine();
   const Selection selection = resolve(raw, machine);

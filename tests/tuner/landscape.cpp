@@ -10,6 +10,7 @@
 #include <random>
 
 #include "tests/tuner/support.hpp"
+#include "tuner/journal_record.hpp"
 #include "tuner/statistics.hpp"
 
 namespace sluice::tuner {
@@ -150,6 +151,45 @@ TEST(Landscape, WithoutTheAnalyticalPlanSearchesBeginNearIt) {
   std::size_t differences = 0;
   for (const Parameter& parameter : parameters()) differences += parameter.get(near) == parameter.get(start) ? 0 : 1;
   EXPECT_EQ(differences, 1U);
+}
+
+// Eight plans in five rounds, the last of which was cut short.
+std::string example_journal(std::size_t trials) {
+  JournalHeader header;
+  header.fingerprint = "0123456789abcdef";
+  header.sluice_version = "0.1.0";
+  header.command = {"sluice", "tune", "--rigor", "exhaustive"};
+  header.cells = {{swiglu, {2048, 5632}, 64, 1, {}}};
+  header.rigor = "exhaustive";
+  header.strategy = "exhaustive";
+  std::string text = record_line(header, 0);
+  for (std::size_t i = 0; i < trials; ++i) {
+    Trial trial{example_row(swiglu, 64),           5632, 1000.0 + static_cast<double>(i), 0.9, false,
+                static_cast<std::uint32_t>(i / 8), 1000};
+    trial.row.shape.d_ff = 768;
+    trial.row.plan.tiling.kc = 64 + 16 * static_cast<std::uint32_t>(i % 8);
+    text += record_line(trial, i + 1);
+  }
+  return text;
+}
+
+TEST(Landscape, AnExhaustiveJournalIsOne) {
+  const TemporaryDirectory directory;
+  const std::vector<Landscape> found = load_landscapes(directory.write("journal.jsonl", example_journal(38)));
+  ASSERT_EQ(found.size(), 1U);
+  const Landscape& landscape = found.front();
+  EXPECT_EQ(landscape.space()->size(), 8U);
+  EXPECT_EQ(landscape.rounds(), 4U);
+  EXPECT_EQ(landscape.setting().shape, (Shape{2048, 768}));
+  const std::size_t last = *landscape.space()->find([&] {
+    Plan plan = example_row(swiglu, 64).plan;
+    plan.tiling.kc = 64 + 16 * 7;
+    return plan;
+  }());
+  EXPECT_EQ(landscape.costs()[last], (std::vector<double>{1007, 1015, 1023, 1031}));
+
+  const Failure failure = failure_of([&] { load_landscapes(directory.write("short.jsonl", example_journal(31))); });
+  expect_message(failure, exit_code::file, {"short.jsonl", "timed 4 times", "--rigor exhaustive"});
 }
 
 TEST(Landscape, FilesThatAreNoneAreNamed) {
