@@ -1,5 +1,6 @@
 // Searches replayed on costs recorded on a shared machine, and the statistics on its noise. The landscapes are of
-// `rigor exhaustive` on one thread of a two-core virtual machine (Zen 4, AVX-512) with busy neighbours.
+// `rigor exhaustive` on one thread of a two-core virtual machine (Zen 4, AVX-512) with busy neighbours;
+// that of 1536x4096, M = 8, was recorded when the search was finished.
 #include "tuner/landscape.hpp"
 
 #include <gtest/gtest.h>
@@ -106,7 +107,7 @@ TEST_P(RecordedLandscape, ASeriesSplitInPairsIsRarelyCalledDifferent) {
   const Landscape landscape = load_landscape(GetParam());
   const std::vector<double>& series = landscape.series();
   constexpr std::size_t pairs = 30;
-  if (series.size() < 2 * pairs) GTEST_SKIP() << "no series was recorded";
+  ASSERT_GT(series.size(), 2 * pairs);
   std::size_t different = 0;
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     std::mt19937_64 random(seed);
