@@ -15,6 +15,7 @@ namespace {
 
 std::vector<double> pick(const std::vector<double>& costs, const std::vector<std::size_t>& rounds) {
   std::vector<double> picked;
+  picked.reserve(rounds.size());
   for (const std::size_t round : rounds) picked.push_back(costs[round]);
   return picked;
 }

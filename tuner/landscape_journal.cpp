@@ -49,6 +49,8 @@ std::vector<Landscape> landscapes(const JournalContents& journal) {
     const PlanRow& row = cell.row;
     std::vector<Plan> plans;
     std::vector<std::vector<double>> costs;
+    plans.reserve(cell.plans.size());
+    costs.reserve(cell.plans.size());
     for (const TimedPlan& timed : cell.plans) {
       plans.push_back(timed.plan);
       costs.push_back(timed.costs);

@@ -73,6 +73,7 @@ std::vector<double> read_times(const JsonField& field) {
 
 std::vector<std::int64_t> whole_ns(const std::vector<double>& times) {
   std::vector<std::int64_t> whole;
+  whole.reserve(times.size());
   for (const double time : times) whole.push_back(std::llround(time));
   return whole;
 }
