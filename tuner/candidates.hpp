@@ -2,7 +2,10 @@
 // Does not own: the order of trying (search.hpp), measuring.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -24,16 +27,63 @@ struct Setting {
 // The analytical plan: where every search starts.
 Plan first_candidate(const Setting& setting);
 
-// One parameter (or a few that only make sense together) and its alternatives to a given plan.
-struct Axis {
+// One field of a plan.
+struct Parameter {
   std::string_view name;
-  std::vector<Plan> (*alternatives)(const Setting& setting, const Plan& plan);
+  // What is worth trying beside the value of the analytical plan, in any order; what does not fit is left out later.
+  std::vector<std::uint32_t> (*values)(const Setting& setting, const Plan& start);
+  std::uint32_t (*get)(const Plan& plan);
+  void (*set)(Plan& plan, std::uint32_t value);
+  bool strong;  // combined with all others, however many plans that makes
 };
 
-// The axes in the order of their weight: what changes most comes first.
-const std::vector<Axis>& axes();
+// In the order of their weight: what changes most comes first.
+inline constexpr std::size_t parameter_count = 9;
+const std::array<Parameter, parameter_count>& parameters();
 
-// The alternatives of one axis that are valid, differ from `plan` and from each other once clipped to the problem.
-std::vector<Plan> candidates(const Axis& axis, const Setting& setting, const Plan& plan);
+// The plan as this problem clips it: two plans that clip to the same one do the same work in the same order. For
+// comparing only; it may not be valid.
+Plan clipped(const Setting& setting, const Plan& plan);
+
+// The plans of a setting: every combination of its parameters' values that is valid, each once however it is spelled.
+// Where that is more than some 1500, the parameters that are not strong depart from the analytical plan only two or one
+// at a time. All strategies draw from it, so a recorded landscape of it answers whatever they ask.
+class JointSpace {
+ public:
+  explicit JointSpace(const Setting& setting);
+  // Of these plans only, not none: the nearest to the analytical one takes its place.
+  JointSpace(const Setting& setting, const std::vector<Plan>& plans);
+
+  [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
+  // [0]: the analytical plan, where every search starts.
+  [[nodiscard]] const std::vector<Plan>& plans() const noexcept { return plans_; }
+  [[nodiscard]] std::size_t size() const noexcept { return plans_.size(); }
+
+  // The plan that does what this one does.
+  [[nodiscard]] std::optional<std::size_t> find(const Plan& plan) const;
+  // All plans that differ from one in a parameter and nothing else.
+  [[nodiscard]] std::vector<std::size_t> along(std::size_t plan, std::size_t parameter) const;
+  // The next lower and the next higher value that makes a difference, of each parameter.
+  [[nodiscard]] std::vector<std::size_t> neighbours(std::size_t plan) const;
+  // The plan with one parameter's value replaced by its `level`th, modulo their number.
+  [[nodiscard]] std::optional<std::size_t> moved(std::size_t plan, std::size_t parameter, std::size_t level) const;
+
+ private:
+  using Key = std::array<std::uint32_t, parameter_count>;
+
+  [[nodiscard]] Key key(const Plan& plan) const;
+  void sort_levels();
+  // False, and unfinished, when there are more than `most`.
+  bool fill(std::size_t departures, std::size_t most);
+  bool fill(Plan plan, std::size_t parameter, std::size_t departures, std::size_t most);
+
+  Setting setting_;
+  std::array<std::vector<std::uint32_t>, parameter_count> levels_;  // ascending
+  std::vector<Plan> plans_;
+  std::map<Key, std::size_t> index_;
+};
+
+// All plans of a setting, the analytical one first.
+std::vector<Plan> joint_space(const Setting& setting);
 
 }  // namespace sluice::tuner

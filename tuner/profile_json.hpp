@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tuner/json_field.hpp"
 #include "tuner/profile.hpp"
 
 namespace sluice::tuner {
@@ -22,6 +23,8 @@ Json to_json(const Machine& machine);
 Json to_json(const Roofs& roofs);
 Json to_json(const Plan& plan);
 Json to_json(const PlanRow& row);
+Json to_json(const Measured& measured);
+Json to_json(const ProfilePlan& plan);
 
 // Indented text with a final newline. Bytes that are not UTF-8 (file names) are replaced. A number that is not finite
 // is a Failure 4: no measurement of ours may produce one, and JSON cannot hold it.
@@ -31,6 +34,12 @@ std::string profile_text(const Profile& profile);
 
 // Failure 5 that begins with `file` and names the field. A Plan must be valid for its ISA, if this build holds it.
 Profile parse_profile(std::string_view text, const std::string& file);
+
+// The parts, for other files that hold them.
+Isa read_isa(const JsonField& field);
+Kind read_kind(const JsonField& field);
+Plan read_plan(const JsonField& field);  // valid for its ISA or not
+Measured read_measured(const JsonField& field);
 
 // The exported form: {schema: sluice-plans, schema_version, sluice_version, machine, plans}.
 std::string plans_text(const Profile& profile);

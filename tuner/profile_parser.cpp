@@ -9,7 +9,6 @@
 #include "tuner/version.hpp"
 
 namespace sluice::tuner {
-namespace {
 
 Isa read_isa(const JsonField& field) {
   std::vector<std::string_view> known;
@@ -22,6 +21,8 @@ Kind read_kind(const JsonField& field) {
   for (const NamedKind& kind : kinds()) known.push_back(kind.name);
   return field.named([](std::string_view word) { return parse_kind(word); }, known);
 }
+
+namespace {
 
 CoreClass read_core_class(const JsonField& field) {
   CoreClass one{field["name"].text(), field["cores"].natural<std::uint32_t>(), {}, {}};
@@ -80,6 +81,8 @@ Roofs read_roofs(const JsonField& field) {
   return roofs;
 }
 
+}  // namespace
+
 Plan read_plan(const JsonField& field) {
   Plan plan;
   plan.tiling.nr = field["nr"].natural<std::uint32_t>();
@@ -95,6 +98,8 @@ Plan read_plan(const JsonField& field) {
   plan.threads = field["threads"].natural<std::uint32_t>();
   return plan;
 }
+
+namespace {
 
 PlanRow read_row(const JsonField& field) {
   PlanRow row{read_isa(field["isa"]),
@@ -115,6 +120,8 @@ PlanRow read_row(const JsonField& field) {
   return row;
 }
 
+}  // namespace
+
 Measured read_measured(const JsonField& field) {
   Measured measured{field["ratio_to_default"].positive(),
                     field["ratio_low"].positive(),
@@ -132,6 +139,8 @@ Measured read_measured(const JsonField& field) {
   }
   return measured;
 }
+
+namespace {
 
 void reject_repetition(const std::vector<JsonField>& fields, const std::vector<PlanRow>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -14,6 +14,7 @@
 #include "tuner/profile.hpp"
 #include "tuner/profile_json.hpp"
 #include "tuner/program.hpp"
+#include "tuner/replay_command.hpp"
 #include "tuner/tune.hpp"
 
 namespace sluice::tuner {
@@ -58,8 +59,15 @@ int tune_command(int argc, char** argv) {
   app.add_option("--budget", budget, "Seconds to spend, about")->check(CLI::Range(1.0, 1e6))->capture_default_str();
   std::uint64_t seed = 1;
   app.add_option("--seed", seed, "Seed of the order of trials")->capture_default_str();
+  std::vector<std::string> replay;
+  app.add_option("--replay", replay,
+                 "Tune nothing: show what each strategy finds on recorded landscapes (journals of --rigor exhaustive), "
+                 "and in how many trials; --out writes a journal as a small landscape")
+      ->delimiter(',')
+      ->type_name("FILE");
   app.footer(selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"));
   if (const auto code = parse(app, argc, argv)) return *code;
+  if (!replay.empty()) return replay_command(replay, raw.json, resolve_files(raw).out);
 
   const Machine machine = bind_and_probe(raw.cores);
   const Selection selection = resolve(raw, machine);

@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <set>
+#include <tuple>
 
 #include "tuner/statistics.hpp"
 
@@ -24,74 +28,194 @@ double bowl(const Plan& plan) {
          (plan.threads == 1 ? 1.0 : 0.0) + (plan.tiling.prefetch == 0 ? 0.2 : 0.0);
 }
 
-Plan search_for(const Setting& setting, double noise, std::uint64_t seed, std::size_t* trials = nullptr) {
-  Search search(setting, {.seed = seed});
-  std::mt19937_64 random(seed);
+Plan search_for(const Setting& setting, double noise, Search::Options options, std::size_t* trials = nullptr) {
+  Search search(setting, options);
+  std::mt19937_64 random(options.seed);
   std::normal_distribution<double> scatter(0, noise);
   while (const auto plan = search.next()) search.report(bowl(*plan) * std::exp(scatter(random)));
   if (trials != nullptr) *trials = search.trials();
   return search.best();
 }
 
-TEST(Candidates, AreValidDistinctAndNotThePlanItself) {
+constexpr std::array strategies = {Strategy::axes, Strategy::descent, Strategy::halving};
+
+TEST(JointSpace, HoldsValidDistinctPlansTheAnalyticalFirst) {
   for (const std::size_t m : {1U, 2U, 8U, 17U, 64U, 200U, 256U, 1024U}) {
     for (const std::uint32_t threads : {1U, 2U, 8U}) {
       const Setting setting = example(m, threads);
-      const Plan start = first_candidate(setting);
-      ASSERT_TRUE(validate(start, setting.isa).ok());
-      std::size_t all = 0;
-      for (const Axis& axis : axes()) {
-        const std::vector<Plan> plans = candidates(axis, setting, start);
-        for (std::size_t i = 0; i < plans.size(); ++i) {
-          EXPECT_TRUE(validate(plans[i], setting.isa).ok()) << axis.name;
-          EXPECT_LE(plans[i].threads, threads);
-          EXPECT_EQ(plans[i].tiling.nr, setting.nr);
-          EXPECT_FALSE(plans[i] == start) << axis.name;
-          for (std::size_t j = 0; j < i; ++j) EXPECT_FALSE(plans[i] == plans[j]) << axis.name;
-        }
-        all += plans.size();
+      const JointSpace space(setting);
+      ASSERT_EQ(space.plans()[0], first_candidate(setting));
+      EXPECT_GT(space.size(), 40U) << "M = " << m;
+      EXPECT_LE(space.size(), 2000U) << "M = " << m << ", threads = " << threads;
+      std::vector<Plan> done;
+      for (const Plan& plan : space.plans()) {
+        EXPECT_TRUE(validate(plan, setting.isa).ok());
+        EXPECT_LE(plan.threads, threads);
+        EXPECT_EQ(plan.tiling.nr, setting.nr);
+        done.push_back(clipped(setting, plan));
       }
-      EXPECT_GT(all, 5U) << "M = " << m;
+      const auto order = [](const Plan& a, const Plan& b) {
+        const auto key = [](const Plan& p) {
+          const Tiling& t = p.tiling;
+          return std::tuple(t.mr, t.kc, t.mc, t.nc, t.fc, t.prefetch, t.pack_x, t.schedule, p.threads);
+        };
+        return key(a) < key(b);
+      };
+      std::sort(done.begin(), done.end(), order);
+      EXPECT_EQ(std::adjacent_find(done.begin(), done.end()), done.end()) << "M = " << m << ", threads = " << threads;
     }
   }
 }
 
-TEST(Candidates, OneThreadHasNoThreadsOrScheduleToVary) {
-  const Setting setting = example(256, 1);
-  for (const Axis& axis : axes()) {
-    if (axis.name == "threads" || axis.name == "schedule") {
-      EXPECT_TRUE(candidates(axis, setting, first_candidate(setting)).empty()) << axis.name;
+TEST(JointSpace, NeighboursAndAxesStayInsideAndLeaveThePlan) {
+  const JointSpace space(example(64));
+  for (std::size_t plan = 0; plan < space.size(); plan += 17) {
+    for (std::size_t parameter = 0; parameter < parameter_count; ++parameter) {
+      for (const std::size_t other : space.along(plan, parameter)) {
+        EXPECT_LT(other, space.size());
+        EXPECT_NE(other, plan);
+      }
     }
+    const std::vector<std::size_t> near = space.neighbours(plan);
+    EXPECT_FALSE(near.empty());
+    EXPECT_EQ(std::count(near.begin(), near.end(), plan), 0);
   }
+}
+
+TEST(JointSpace, EveryPlanIsReachedFromTheAnalyticalOne) {
+  const JointSpace space(example(256));
+  std::vector<std::size_t> open{0};
+  std::set<std::size_t> reached{0};
+  while (!open.empty()) {
+    const std::size_t plan = open.back();
+    open.pop_back();
+    for (const std::size_t other : space.neighbours(plan))
+      if (reached.insert(other).second) open.push_back(other);
+  }
+  EXPECT_EQ(reached.size(), space.size());
+}
+
+TEST(JointSpace, FindsAPlanHoweverItIsSpelled) {
+  const Setting setting = example(64);
+  const JointSpace space(setting);
+  for (std::size_t i = 0; i < space.size(); i += 11) EXPECT_EQ(space.find(space.plans()[i]), i);
+  Plan taller = space.plans()[0];
+  taller.tiling.mc = 4096;  // no block of 64 rows is taller than 64
+  EXPECT_EQ(space.find(taller), 0U);
+  Plan odd = space.plans()[0];
+  odd.tiling.kc = 123;
+  EXPECT_EQ(space.find(odd), std::nullopt);
+}
+
+TEST(JointSpace, OneThreadHasNoThreadsOrScheduleToVary) {
+  for (const Plan& plan : joint_space(example(256, 1))) {
+    EXPECT_EQ(plan.threads, 1U);
+    EXPECT_EQ(plan.tiling.schedule, Schedule::split_columns);
+  }
+}
+
+TEST(Names, AreReadAgain) {
+  for (const std::string_view word : strategy_names()) EXPECT_EQ(name(*parse_strategy(word)), word);
+  for (const std::string_view word : rigor_names()) EXPECT_EQ(name(*parse_rigor(word)), word);
+  EXPECT_EQ(strategy_names().size(), 4U);
+  EXPECT_EQ(rigor_names().size(), 4U);
+  EXPECT_EQ(parse_strategy("patient"), std::nullopt);
+  EXPECT_EQ(parse_rigor("halving"), std::nullopt);
+  EXPECT_EQ(name(static_cast<Strategy>(9)), "unknown");
 }
 
 TEST(Search, FindsTheBowlWithoutNoise) {
   const Setting setting = example(256);
   const double start = bowl(first_candidate(setting));
-  const double found = bowl(search_for(setting, 0, 1));
-  EXPECT_LT(found, start);
-  EXPECT_LT(found, 1.02);
+  for (const Strategy strategy : strategies) {
+    const double found = bowl(search_for(setting, 0, {.strategy = strategy}));
+    EXPECT_LT(found, start) << name(strategy);
+    EXPECT_LT(found, 1.02) << name(strategy);
+  }
 }
 
 TEST(Search, NoiseCostsLittle) {
   const Setting setting = example(256);
-  std::vector<double> found;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) found.push_back(bowl(search_for(setting, 0.02, seed)));
-  EXPECT_LT(median(found), 1.03);
+  for (const Strategy strategy : strategies) {
+    std::vector<double> found;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed)
+      found.push_back(bowl(search_for(setting, 0.02, {.seed = seed, .strategy = strategy})));
+    EXPECT_LT(median(found), 1.03) << name(strategy);
+  }
 }
 
 TEST(Search, IsRepeatable) {
-  std::size_t first = 0;
-  std::size_t second = 0;
-  EXPECT_EQ(search_for(example(64), 0.02, 5, &first), search_for(example(64), 0.02, 5, &second));
-  EXPECT_EQ(first, second);
+  for (const Strategy strategy : strategies) {
+    std::size_t first = 0;
+    std::size_t second = 0;
+    const Search::Options options{.seed = 5, .strategy = strategy};
+    EXPECT_EQ(search_for(example(64), 0.02, options, &first), search_for(example(64), 0.02, options, &second));
+    EXPECT_EQ(first, second) << name(strategy);
+  }
+}
+
+TEST(Search, AnEstimateTriesNothing) {
+  Search search(example(256), {.rigor = Rigor::estimate});
+  EXPECT_EQ(search.next(), std::nullopt);
+  search.report(1);
+  EXPECT_EQ(search.trials(), 0U);
+  EXPECT_EQ(search.best(), first_candidate(example(256)));
+}
+
+TEST(Search, AnExhaustiveOneTriesEveryPlanOncePerRound) {
+  const Setting setting = example(64, 1);
+  Search search(setting, {.rigor = Rigor::exhaustive});
+  const std::size_t plans = search.space().size();
+  for (int round = 0; round < 3; ++round) {
+    std::set<std::size_t> tried;
+    for (std::size_t i = 0; i < plans; ++i) {
+      tried.insert(*search.space().find(*search.next()));
+      search.report(bowl(*search.next()));
+    }
+    EXPECT_EQ(tried.size(), plans);
+  }
+  double least = 1e9;
+  for (const Plan& plan : search.space().plans()) least = std::min(least, bowl(plan));
+  EXPECT_EQ(bowl(search.best()), least);
+}
+
+TEST(Search, MoreRigorMeansMoreTrials) {
+  std::size_t measure = 0;
+  std::size_t patient = 0;
+  search_for(example(64), 0.02, {.rigor = Rigor::measure}, &measure);
+  search_for(example(64), 0.02, {.rigor = Rigor::patient}, &patient);
+  EXPECT_GT(patient, 2 * measure);
 }
 
 TEST(Search, AFlatLandscapeKeepsTheDefault) {
   const Setting setting = example(256);
-  Search search(setting, {.seed = 3});
-  while (search.next()) search.report(1.0);
-  EXPECT_EQ(search.best(), first_candidate(setting));
+  for (const Strategy strategy : strategies) {
+    Search search(setting, {.seed = 3, .strategy = strategy});
+    while (search.next()) search.report(1.0);
+    EXPECT_EQ(search.best(), first_candidate(setting)) << name(strategy);
+  }
+}
+
+// A neighbour that halves the core for some trials in a row, and a machine that slows down by a half meanwhile.
+TEST(Search, BurstsAndDriftCostLittle) {
+  const Setting setting = example(256);
+  for (const Strategy strategy : strategies) {
+    std::vector<double> found;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      Search search(setting, {.seed = seed, .strategy = strategy});
+      std::mt19937_64 random(seed);
+      std::normal_distribution<double> scatter(0, 0.01);
+      int burst = 0;
+      while (const auto plan = search.next()) {
+        if (random() % 40 == 0) burst = 5;
+        const double drift = 1 + 0.5 * std::min(1.0, static_cast<double>(search.trials()) / 200);
+        search.report(bowl(*plan) * std::exp(scatter(random)) * drift * (burst > 0 ? 2 : 1));
+        --burst;
+      }
+      found.push_back(bowl(search.best()));
+    }
+    EXPECT_LT(median(found), 1.05) << name(strategy);
+  }
 }
 
 TEST(Search, NextStaysUntilReported) {
@@ -103,12 +227,37 @@ TEST(Search, NextStaysUntilReported) {
   EXPECT_EQ(search.trials(), 1U);
 }
 
-TEST(Search, PlansThatCannotRunNeverWin) {
+TEST(Search, WhatNoTimeCanBeNeverWins) {
   const Setting setting = example(256);
   const Plan start = first_candidate(setting);
-  Search search(setting, {.seed = 9});
-  while (const auto plan = search.next()) search.report(*plan == start ? 1.0 : std::numeric_limits<double>::infinity());
-  EXPECT_EQ(search.best(), start);
+  for (const double impossible : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(),
+                                  -std::numeric_limits<double>::infinity(), 0.0, -1.0}) {
+    for (const Strategy strategy : strategies) {
+      Search search(setting, {.seed = 9, .strategy = strategy});
+      while (const auto plan = search.next()) search.report(*plan == start ? 1.0 : impossible);
+      EXPECT_EQ(search.best(), start) << impossible << " " << name(strategy);
+    }
+  }
+}
+
+TEST(Search, WhereNothingRunsTheDefaultStands) {
+  const Setting setting = example(64);
+  for (const Strategy strategy : strategies) {
+    Search search(setting, {.strategy = strategy});
+    while (search.next()) search.report(0);
+    EXPECT_EQ(search.best(), first_candidate(setting)) << name(strategy);
+  }
+}
+
+TEST(Search, ADefaultThatCannotRunIsLeft) {
+  const Setting setting = example(64);
+  const Plan start = first_candidate(setting);
+  for (const Strategy strategy : strategies) {
+    Search search(setting, {.strategy = strategy});
+    while (const auto plan = search.next())
+      search.report(*plan == start ? std::numeric_limits<double>::infinity() : bowl(*plan));
+    EXPECT_FALSE(search.best() == start) << name(strategy);
+  }
 }
 
 TEST(Search, CutShortItGivesTheBestSoFar) {
