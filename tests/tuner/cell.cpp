@@ -8,7 +8,7 @@
 
 #include "tuner/clock.hpp"
 #include "tuner/failure.hpp"
-#include "tuner/tune.hpp"
+#include "tuner/clocks.hpp"
 
 namespace sluice::tuner {
 namespace {
