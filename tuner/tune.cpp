@@ -180,7 +180,6 @@ class Tuner {
       measured.ratio_high = outcome.ratio.high;
     }
     result.measured = measured;
-    if (rig_.interrupted()) return options_.done(result);  // the best so far; the duel goes on when it is resumed
     if (searched) return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, begin + share));
     report_.untuned.push_back(cell);
     options_.done(result);
@@ -196,7 +195,8 @@ class Tuner {
   }
 
   void conclude(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
-    if (rig_.interrupted()) return;
+    // Interrupted: the best so far is worth having; its duel goes on when the tuning is resumed.
+    if (rig_.interrupted()) return options_.done(plan);
     recording_.finish(cell, plan, self_check);
     settle({cell, plan, self_check, 0});
   }

@@ -170,15 +170,17 @@ void announce(const std::vector<Cell>& cells, const TuneOptions& options) {
 }
 
 // What there is to say beside the table, on stderr.
-void tell(const TuneReport& report, const std::vector<std::string>& command) {
+void tell(const TuneReport& report) {
   if (report.self_checks != 0) {
     fmt::print(stderr,
                "tune: self-check: a plan against itself came out different in {} of {} duels (by chance: 5 %)\n",
                report.false_alarms, report.self_checks);
   }
   if (!report.untuned.empty()) {
-    fmt::print(stderr, "tune: no time was left to tune {} of the cells: {}. Go on with: {} --budget TIME\n",
-               report.untuned.size(), cell_names(report.untuned), resume_command(command));
+    fmt::print(stderr,
+               "tune: no time was left to search for {} of the cells: {}. Repeat the command with --resume and a "
+               "larger --budget\n",
+               report.untuned.size(), cell_names(report.untuned));
   }
 }
 
@@ -247,7 +249,7 @@ int tune_command(int argc, char** argv) {
                   fmt::format("interrupted; {}; go on with: {}", kept, resume_command(profile.command)));
   }
   if (journal && !words.journal && report.untuned.empty()) journal->remove();
-  tell(report, profile.command);
+  tell(report);
   write_stdout(selection.json ? profile_text(profile)
                               : summary(profile.plans) + fmt::format("\nProfile: {}\n", path.string()));
   return exit_code::ok;

@@ -79,7 +79,8 @@ class ResumeTest(command.CommandTest):
         self.assertEqual(words[-1], "--resume")
         self.assertIn("my profile.json", words)
         self.assertEqual(len([name for name in self.files() if name.endswith(".journal")]), 1)
-        self.tune(*words[2:], "--budget", "3")
+        words[words.index("--budget") + 1] = "3"
+        self.tune(*words[2:])
         self.assertEqual(len(self.plans("my profile.json")), 4)
         self.assertEqual([name for name in self.files() if "journal" in name and "lock" not in name], [])
 
