@@ -64,7 +64,7 @@ class ResumeTest(command.CommandTest):
         self.assertEqual([row["m"] for row in self.plans("p.json")], [1, 16])
 
     def test_interrupted_it_prints_the_command_that_goes_on(self):
-        process = self.start("tune", "--d-model", "256", "--d-ff", "512", "--m", "1,2,4,8", "--threads", "1",
+        process = self.start("tune", "--d-model", "256", "--d-ff", "512", "--m", "1,4", "--threads", "1",
                              "--budget", "60", "--profile", "my profile.json", "--kind", "swiglu")
         line = process.stderr.readline()
         while " %" not in line and process.poll() is None:
@@ -79,9 +79,8 @@ class ResumeTest(command.CommandTest):
         self.assertEqual(words[-1], "--resume")
         self.assertIn("my profile.json", words)
         self.assertEqual(len([name for name in self.files() if name.endswith(".journal")]), 1)
-        words[words.index("--budget") + 1] = "3"
-        self.tune(*words[2:])
-        self.assertEqual(len(self.plans("my profile.json")), 4)
+        self.tune(*words[2:])  # ends when all is tried, long before the budget does
+        self.assertEqual(len(self.plans("my profile.json")), 2)
         self.assertEqual([name for name in self.files() if "journal" in name and "lock" not in name], [])
 
     def test_without_resume_a_journal_is_moved_aside(self):
