@@ -104,16 +104,15 @@ class Tuner {
     for (const RegisterTile& tile : tiles.subspan(1)) {
       // The geometric mean over M: no M decides alone.
       double log_ratio = 0;
-      int compared = 0;
       for (const Cell& cell : group.cells) {
         if (cell.threads != max_threads) continue;
         const Plan a = first_candidate(setting(cell, slice, tile.nr));
         const Plan b = first_candidate(setting(cell, slice, best));
         show(cell);
-        log_ratio += std::log(duel(PairPurpose::width, cell, slice, a, b, width_pairs, seconds).outcome().ratio.value);
-        ++compared;
+        // The upper end of the interval: a width is left for what is proven better, not for noise.
+        log_ratio += std::log(duel(PairPurpose::width, cell, slice, a, b, width_pairs, seconds).outcome().ratio.high);
       }
-      if (log_ratio < -0.01 * compared) best = tile.nr;  // a gain worth leaving the preferred width for
+      if (log_ratio < 0) best = tile.nr;
     }
     return best;
   }
