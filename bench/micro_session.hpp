@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/micro.hpp"
-#include "tuner/tune.hpp"
+#include "tuner/clocks.hpp"
 
 namespace sluice::bench {
 

@@ -15,9 +15,9 @@
 #include "bench/contender.hpp"
 #include "bench/phases.hpp"
 #include "tuner/cell.hpp"
+#include "tuner/clocks.hpp"
 #include "tuner/layer.hpp"
 #include "tuner/profile.hpp"
-#include "tuner/tune.hpp"
 
 namespace sluice::bench {
 

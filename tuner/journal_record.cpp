@@ -160,6 +160,8 @@ std::string record_line(const FinishedCell& finished, std::uint64_t number) {
 
 std::string end_line(std::uint64_t number) { return line(begin("end", number)); }
 
+std::string record_checksum(const JournalHeader& header) { return checksum(record_line(header, 0)); }
+
 std::optional<Json> read_line(std::string_view line) {
   const std::size_t tail = checksum_key.size() + checksum_digits + 2;
   if (line.size() <= tail || !line.ends_with("\"}")) return std::nullopt;

@@ -22,6 +22,9 @@ std::string record_line(const Pair& pair, std::uint64_t number);
 std::string record_line(const FinishedCell& cell, std::uint64_t number);
 std::string end_line(std::uint64_t number);
 
+// The checksum of the header's line: what its fields say, in 16 hex digits.
+std::string record_checksum(const JournalHeader& header);
+
 // What a line without its line break holds; nothing when its checksum does not fit it.
 std::optional<Json> read_line(std::string_view line);
 

@@ -3,288 +3,231 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <limits>
 #include <random>
 #include <utility>
 
-#include "tuner/failure.hpp"
-#include "tuner/interruption.hpp"
-#include "tuner/layer.hpp"
-#include "tuner/progress.hpp"
+#include "tuner/duel.hpp"
+#include "tuner/recording.hpp"
 #include "tuner/search.hpp"
-#include "tuner/statistics.hpp"
 
 namespace sluice::tuner {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
-// Cells that share packed weights: one shape, gated or not.
-struct Group {
-  Shape shape;
-  bool gated;
-  std::vector<Cell> cells;
-};
-
-std::vector<Group> group(const std::vector<Cell>& cells) {
-  std::vector<Group> groups;
-  for (const Cell& cell : cells) {
-    auto same = std::find_if(groups.begin(), groups.end(),
-                             [&](const Group& g) { return g.shape == cell.shape && g.gated == cell.kind.gated; });
-    if (same == groups.end()) same = groups.insert(groups.end(), Group{cell.shape, cell.kind.gated, {}});
-    same->cells.push_back(cell);
-  }
-  return groups;
-}
+// Calm pairs, where the time suffices.
+constexpr std::size_t width_pairs = 12;
+constexpr std::size_t proof_pairs = 30;
+constexpr std::size_t self_check_pairs = 8;
+// A cell whose search found another plan is checked against itself only now and then.
+constexpr std::size_t self_check_interval = 4;
 
 // Trials need not run all of a long problem: what a plan gains shows on a slice of d_ff as well. About 15 ms at an
 // assumed 100 GFLOP/s per thread, never below what gives each thread a few panels.
-Shape trial_shape(const Group& g) {
+Shape trial_shape(const CellGroup& group) {
   std::size_t max_m = 1;
-  for (const Cell& cell : g.cells) max_m = std::max(max_m, cell.m);
-  const double column = flops({Activation::silu, g.gated}, {g.shape.d_model, 1}, max_m);
+  for (const Cell& cell : group.cells) max_m = std::max(max_m, cell.m);
+  const double column = flops({Activation::silu, group.gated}, {group.shape.d_model, 1}, max_m);
   const auto columns = static_cast<std::size_t>(1.5e9 / column) / 64 * 64;
-  return {g.shape.d_model, std::min(g.shape.d_ff, std::max<std::size_t>(columns, 768))};
+  return {group.shape.d_model, std::min(group.shape.d_ff, std::max<std::size_t>(columns, 768))};
 }
 
 class Tuner {
  public:
-  Tuner(const Machine& machine, const TuneOptions& options, Clocks& clocks, std::size_t cell_count,
-        const std::function<void(const ProfilePlan&)>& done)
-      : caches_(machine.cache_sizes()),
-        options_(options),
-        clocks_(clocks),
-        done_(done),
-        random_(options.seed),
-        cells_left_(cell_count),
-        cell_count_(cell_count),
-        end_(SteadyClock::now() +
-             std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(options.budget_seconds))) {
+  Tuner(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal)
+      : options_(options), rig_(rig), recording_(options.isa, rig, journal), budget_(options.budget_seconds, cells) {}
+
+  void run(const CellGroup& group) {
+    rig_.enter(group);
+    random_.seed(options_.seed);
+    const Shape slice = trial_shape(group);
+    const std::uint32_t nr = choose_width(group, slice);
+    for (const Cell& cell : group.cells) {
+      if (rig_.interrupted()) return;
+      if (const FinishedCell* finished = recording_.finished(cell)) {
+        for (const double cost_ns : recording_.take_over(cell)) budget_.learn(cell, slice, cost_ns * 1e-9);
+        settle(*finished);
+      } else if (budget_.affords(cell, recording_.spent())) {
+        run_cell(cell, slice, nr);
+      } else {
+        report_.untuned.push_back(cell);
+      }
+      budget_.settle(cell);
+      ++cells_begun_;
+    }
   }
 
-  void run(const Group& g) {
-    std::size_t max_m = 1;
-    std::uint32_t max_threads = 1;
-    for (const Cell& cell : g.cells) {
-      max_m = std::max(max_m, cell.m);
-      max_threads = std::max(max_threads, cell.threads);
-    }
-    progress_.show(share_done(), fmt::format("packing {}", shape_name(g.shape)), seconds_left());
-    const Shape slice = trial_shape(g);
-    std::unique_ptr<Layer> trial = choose_width(g, slice, max_m, max_threads);
-    std::unique_ptr<Layer> own;  // the whole problem, where the slice is not that already
-    if (!(slice == g.shape))
-      own = std::make_unique<Layer>(g.shape, g.gated, options_.isa, trial->nr(), max_m, clocks_.cold_bytes());
-    Layer& whole = own != nullptr ? *own : *trial;
-    for (const Cell& cell : g.cells) {
-      if (interrupted()) return;
-      run_cell(cell, slice, *trial, whole);
-      --cells_left_;
-    }
+  TuneReport end() {
+    report_.interrupted = rig_.interrupted();
+    if (!report_.interrupted && report_.untuned.empty()) recording_.finish_all();
+    return std::move(report_);
   }
 
  private:
-  [[nodiscard]] double seconds_left() const {
-    return std::max(0.0, std::chrono::duration<double>(end_ - SteadyClock::now()).count());
+  [[nodiscard]] Setting setting(const Cell& cell, Shape shape, std::uint32_t nr) const {
+    return {options_.caches, options_.isa, cell.kind, shape, cell.m, cell.threads, nr};
   }
-  [[nodiscard]] double share_done() const {
-    return 1 - static_cast<double>(cells_left_) / static_cast<double>(cell_count_);
+
+  void show(const Cell& cell) {
+    const double spent = recording_.spent();
+    options_.progress(budget_.share_done(),
+                      fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads),
+                      options_.budget_seconds ? budget_.left(spent) : -1);
   }
 
   // The panel width that is faster over all M by the analytical plans: the one choice that all plans of the group
   // share.
-  std::unique_ptr<Layer> choose_width(const Group& g, Shape slice, std::size_t max_m, std::uint32_t max_threads) {
+  std::uint32_t choose_width(const CellGroup& group, Shape slice) {
     const auto tiles = register_tiles(options_.isa);
-    const auto pack = [&](std::uint32_t nr) {
-      return std::make_unique<Layer>(slice, g.gated, options_.isa, nr, max_m, clocks_.cold_bytes());
-    };
     // Plans that are in the profile already keep their width, or the weights could not be packed for all of them.
-    for (const PlanRow& row : options_.kept_rows)
-      if (row.isa == options_.isa && row.shape == g.shape && row.kind.gated == g.gated) return pack(row.plan.tiling.nr);
-    std::unique_ptr<Layer> best = pack(tiles.front().nr);
-    for (std::size_t i = 1; i < tiles.size(); ++i) {
-      std::unique_ptr<Layer> other = pack(tiles[i].nr);
+    for (const KeptWidth& kept : options_.kept_widths)
+      if (kept.shape == group.shape && kept.gated == group.gated) return kept.nr;
+    for (const Cell& cell : group.cells) {
+      const FinishedCell* finished = recording_.finished(cell);
+      if (finished == nullptr) continue;
+      recording_.take_over_width(group);
+      return finished->plan.row.plan.tiling.nr;
+    }
+    if (options_.rigor == Rigor::estimate) {
+      const Cell& largest = *std::max_element(group.cells.begin(), group.cells.end(),
+                                              [](const Cell& a, const Cell& b) { return a.m < b.m; });
+      return first_candidate(setting(largest, group.shape, 0)).tiling.nr;
+    }
+    std::uint32_t max_threads = 1;
+    double share = 0;
+    for (const Cell& cell : group.cells) {
+      max_threads = std::max(max_threads, cell.threads);
+      share += budget_.share(cell, recording_.spent());
+    }
+    // A tenth of the group's time for all of its duels.
+    const double seconds = std::min(1.0, 0.1 * share / static_cast<double>(tiles.size() * group.cells.size()));
+    std::uint32_t best = tiles.front().nr;
+    for (const RegisterTile& tile : tiles.subspan(1)) {
       // The geometric mean over M: no M decides alone.
       double log_ratio = 0;
-      int compared = 0;
-      for (const Cell& cell : g.cells) {
+      for (const Cell& cell : group.cells) {
         if (cell.threads != max_threads) continue;
-        const Plan a = first_candidate(setting(cell, slice, other->nr()));
-        const Plan b = first_candidate(setting(cell, slice, best->nr()));
-        const Ratio ratio = duel(cell, slice, {other.get(), a}, {best.get(), b}, 12, 1.0).ratio;
-        log_ratio += std::log(ratio.value);
-        ++compared;
+        const Plan a = first_candidate(setting(cell, slice, tile.nr));
+        const Plan b = first_candidate(setting(cell, slice, best));
+        show(cell);
+        // The upper end of the interval: a width is left for what is proven better, not for noise.
+        log_ratio += std::log(duel(PairPurpose::width, cell, slice, a, b, width_pairs, seconds).outcome().ratio.high);
       }
-      if (log_ratio < -0.01 * compared) best = std::move(other);  // a gain worth leaving the preferred width for
+      if (log_ratio < 0) best = tile.nr;
     }
     return best;
   }
 
-  [[nodiscard]] Setting setting(const Cell& cell, Shape shape, std::uint32_t nr) const {
-    return {caches_, options_.isa, cell.kind, shape, cell.m, cell.threads, nr};
-  }
-
-  struct Side {
-    Layer* layer;
-    Plan plan;
-  };
-  struct Duel {
-    Ratio ratio;  // a over b
-    double roof_fraction_a = 0;
-    double roof_fraction_b = 0;
-    double contended_share = 0;
-    std::size_t pairs = 0;
-  };
-
-  Sample sample(const Cell& cell, Shape shape, const Side& side) {
-    Clock& clock = clocks_[cell.threads];
-    const Roof roof = clock.binding_roof(flops(cell.kind, shape, cell.m), bytes(cell.kind, shape, cell.m));
-    return clock.measure(roof,
-                         [&] { side.layer->forward(cell.kind.activation, cell.m, side.plan, clocks_.executor()); });
-  }
-
-  // Pairs of samples in random order, until `pairs` calm ones or the time is up; then contended pairs stand in.
-  Duel duel(const Cell& cell, Shape shape, Side a, Side b, std::size_t pairs, double seconds) {
-    Clock& clock = clocks_[cell.threads];
-    a.layer->prepare(cell.m, a.plan);
-    b.layer->prepare(cell.m, b.plan);
-    std::vector<std::pair<Sample, Sample>> all;
-    std::size_t calm = 0;
-    const auto end = SteadyClock::now() + std::chrono::duration<double>(seconds);
-    while (calm < pairs && all.size() < 3 * pairs && (all.size() < 3 || SteadyClock::now() < end) && !interrupted()) {
-      std::pair<Sample, Sample> pair;
-      if ((random_() & 1U) != 0) {
-        pair.first = sample(cell, shape, a);
-        pair.second = sample(cell, shape, b);
-      } else {
-        pair.second = sample(cell, shape, b);
-        pair.first = sample(cell, shape, a);
-      }
-      all.push_back(pair);
-      calm += clock.contended(pair.first) || clock.contended(pair.second) ? 0 : 1;
+  // Pairs in random order until they are enough or the time is up, three at least.
+  Duel duel(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, std::size_t pairs,
+            double seconds) {
+    Duel duel(pairs);
+    const double end = recording_.spent() + seconds;
+    while (!duel.over() && (!duel.conclusive() || recording_.spent() < end) && !rig_.interrupted()) {
+      const bool b_first = (random_() & 1U) != 0;
+      duel.add(recording_.time_pair(purpose, cell, shape, a, b, b_first));
     }
-    Duel result;
-    std::vector<double> times_a;
-    std::vector<double> times_b;
-    std::vector<double> fractions_a;
-    std::vector<double> fractions_b;
-    const double work = flops(cell.kind, shape, cell.m);
-    const double traffic = bytes(cell.kind, shape, cell.m);
-    const auto fraction = [&](const Sample& s) {
-      return s.roof == Roof::fma ? clock.fma_fraction(s, work) : clock.read_fraction(s, traffic);
-    };
-    std::size_t contended_pairs = 0;
-    for (const auto& [first, second] : all) {
-      const bool contended = clock.contended(first) || clock.contended(second);
-      contended_pairs += contended ? 1 : 0;
-      if (contended && calm >= 3) continue;
-      times_a.push_back(clock.calm_ns(first));
-      times_b.push_back(clock.calm_ns(second));
-      fractions_a.push_back(fraction(first));
-      fractions_b.push_back(fraction(second));
-    }
-    result.contended_share = all.empty() ? 0 : static_cast<double>(contended_pairs) / static_cast<double>(all.size());
-    result.ratio = paired_ratio(times_a, times_b);
-    result.roof_fraction_a = median(fractions_a);
-    result.roof_fraction_b = median(fractions_b);
-    result.pairs = times_a.size();
-    return result;
+    return duel;
   }
 
-  void run_cell(const Cell& cell, Shape slice, Layer& trial, Layer& whole) {
-    const auto begin = SteadyClock::now();
-    const double mine = seconds_left() / static_cast<double>(cells_left_);
-    const std::string what =
-        fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads);
-    Clock& clock = clocks_[cell.threads];
+  void run_cell(const Cell& cell, Shape slice, std::uint32_t nr) {
+    // The same order of pairs whatever was measured before, so that taking over other cells changes nothing here.
+    random_.seed(options_.seed + cells_begun_);
+    const double begin = recording_.spent();
+    const double share = budget_.share(cell, begin);
+    const Plan start = first_candidate(setting(cell, cell.shape, nr));
+    ProfilePlan result{{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt};
+    if (options_.rigor == Rigor::estimate) return conclude(cell, result, std::nullopt);
 
     // Half of the cell's time for the search, the rest for proving its winner.
-    Search search(setting(cell, slice, trial.nr()), {.seed = options_.seed});
-    const auto search_end = begin + std::chrono::duration<double>(mine * 0.55);
-    for (auto plan = search.next(); plan && SteadyClock::now() < search_end && !interrupted(); plan = search.next()) {
-      progress_.show(share_done(), what, seconds_left());
-      trial.prepare(cell.m, *plan);
-      // A contended sample is taken again, twice at most: more often would not end on a busy machine.
-      Sample one;
-      for (int attempt = 0; attempt < 3; ++attempt) {
-        one = sample(cell, slice, {&trial, *plan});
-        if (!clock.contended(one)) break;
-      }
-      search.report(clock.calm_ns(one));
+    Search search(setting(cell, slice, nr),
+                  {.seed = options_.seed, .strategy = options_.strategy, .rigor = options_.rigor});
+    for (auto plan = search.next(); plan && recording_.spent() < begin + 0.55 * share && !rig_.interrupted();
+         plan = search.next()) {
+      show(cell);
+      const Timed timed = recording_.time(cell, slice, *plan);
+      budget_.learn(cell, slice, timed.cost_ns * 1e-9);
+      search.report(timed.cost_ns);
     }
+    if (rig_.interrupted()) return;
+    // Recorded as finished it would never be searched; the pairs below are, and serve when there is more time.
+    const bool searched = search.trials() != 0 || !search.next();
 
-    const Plan start = first_candidate(setting(cell, cell.shape, whole.nr()));
-    Plan found = search.best();
-    ProfilePlan result{{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt};
-    PlanVerification verification = whole.verification(cell.kind.activation, cell.m);
-    if (!verification.status().ok()) throw Failure(exit_code::verification_failed, verification.status().message());
-    if (const Status status = verification.verify(found, &clocks_.executor()); !status.ok())
-      throw Failure(exit_code::verification_failed, fmt::format("{}: {}", what, status.message()));
-    const double duel_seconds = std::max(0.3, mine - std::chrono::duration<double>(SteadyClock::now() - begin).count());
-    Measured measured{1, 1, 1, Verdict::default_won, 0, static_cast<std::uint32_t>(search.trials()), 0, 0};
+    const Plan found = search.best();
     const bool same = found == start;
-    const Duel proof = duel(cell, cell.shape, {&whole, found}, {&whole, start}, same ? 4 : 30, duel_seconds);
-    measured.roof_fraction = proof.roof_fraction_b;
-    measured.contended_share = proof.contended_share;
-    measured.pairs = static_cast<std::uint32_t>(proof.pairs);
+    rig_.verify(cell, found);
+    if (!same) rig_.verify(cell, start);
+    const double left = std::max(0.0, begin + share - recording_.spent());
+    const PairPurpose purpose = same ? PairPurpose::self_check : PairPurpose::proof;
+    const Duel proof = duel(purpose, cell, cell.shape, found, start, same ? self_check_pairs : proof_pairs, left);
+    if (!proof.conclusive()) return;  // interrupted
+    const Duel::Outcome outcome = proof.outcome();
+    Measured measured{1,
+                      1,
+                      1,
+                      Verdict::default_won,
+                      static_cast<std::uint32_t>(outcome.ratio.pairs),
+                      static_cast<std::uint32_t>(search.trials()),
+                      outcome.roof_fraction_b,
+                      outcome.contended_share};
     // Only what is proven faster replaces the default.
-    if (!same && judge(proof.ratio) == Verdict::faster) {
+    if (!same && judge(outcome.ratio) == Verdict::faster) {
       result.row.plan = found;
-      measured.roof_fraction = proof.roof_fraction_a;
+      measured.roof_fraction = outcome.roof_fraction_a;
       measured.verdict = Verdict::faster;
-      measured.ratio_to_default = proof.ratio.value;
-      measured.ratio_low = proof.ratio.low;
-      measured.ratio_high = proof.ratio.high;
+      measured.ratio_to_default = outcome.ratio.value;
+      measured.ratio_low = outcome.ratio.low;
+      measured.ratio_high = outcome.ratio.high;
     }
-    if (interrupted() && proof.pairs < 3) return;
     result.measured = measured;
-    done_(result);
+    if (searched) return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, begin + share));
+    report_.untuned.push_back(cell);
+    options_.done(result);
   }
 
-  CacheSizes caches_;
+  // Whether the tuner takes a plan for another than itself.
+  std::optional<Verdict> self_check(const Cell& cell, const Plan& plan, const Duel* fought, double end) {
+    if (fought != nullptr) return judge(fought->outcome().ratio);
+    if (cells_begun_ % self_check_interval != 0 || recording_.spent() >= end) return std::nullopt;
+    const Duel check = duel(PairPurpose::self_check, cell, cell.shape, plan, plan, self_check_pairs, 0.3);
+    if (!check.conclusive()) return std::nullopt;
+    return judge(check.outcome().ratio);
+  }
+
+  void conclude(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
+    // Interrupted: the best so far is worth having; its duel goes on when the tuning is resumed.
+    if (rig_.interrupted()) return options_.done(plan);
+    recording_.finish(cell, plan, self_check);
+    settle({cell, plan, self_check, 0});
+  }
+
+  void settle(const FinishedCell& finished) {
+    if (finished.self_check) {
+      ++report_.self_checks;
+      const bool differs = *finished.self_check == Verdict::faster || *finished.self_check == Verdict::slower;
+      report_.false_alarms += differs ? 1 : 0;
+    }
+    options_.done(finished.plan);
+  }
+
   const TuneOptions& options_;
-  Clocks& clocks_;
-  const std::function<void(const ProfilePlan&)>& done_;
+  Rig& rig_;
+  Recording recording_;
+  Budget budget_;
+  TuneReport report_;
   std::mt19937_64 random_;
-  Progress progress_{"tune"};
-  std::size_t cells_left_;
-  std::size_t cell_count_;
-  SteadyClock::time_point end_;
+  std::size_t cells_begun_ = 0;
 };
 
 }  // namespace
 
-Clocks::Clocks(Isa isa, const Machine& machine, std::uint32_t max_threads)
-    : isa_(isa),
-      cold_bytes_(std::min<std::size_t>(3 * machine.cache_sizes().l3, std::size_t{1} << 30U)),
-      pool_(max_threads),
-      buffer_(std::max<std::size_t>(cold_bytes_, std::size_t{128} << 20U)) {}
-
-Clock& Clocks::operator[](std::uint32_t threads) {
-  std::unique_ptr<Clock>& clock = clocks_[threads];
-  if (clock == nullptr) clock = std::make_unique<Clock>(isa_, threads, pool_, buffer_);
-  return *clock;
-}
-
-Roofs Clocks::roofs() const {
-  Roofs roofs;
-  for (const auto& [threads, clock] : clocks_) {
-    roofs.fma.push_back({isa_, threads, clock->fma_peak()});
-    for (const std::size_t footprint : clock->footprints())
-      roofs.read.push_back({threads, clock->read_bandwidth(footprint), footprint});
+TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal) {
+  Tuner tuner(cells, options, rig, journal);
+  const std::vector<CellGroup> groups = grouped(cells);
+  for (const CellGroup& group : groups) {
+    if (rig.interrupted()) break;
+    tuner.run(group);
   }
-  return roofs;
-}
-
-void tune(const std::vector<Cell>& cells, const Machine& machine, const TuneOptions& options, Clocks& clocks,
-          const std::function<void(const ProfilePlan&)>& done) {
-  Tuner tuner(machine, options, clocks, cells.size(), done);
-  for (const Group& g : group(cells)) {
-    if (interrupted()) return;
-    tuner.run(g);
-  }
+  return tuner.end();
 }
 
 }  // namespace sluice::tuner

@@ -1,48 +1,46 @@
 // Owns: tuning: for each cell a search on a slice of the problem, the verification of its winner, and the duel in place
-// against the analytical default. Does not own: the command line (tune_command.hpp), the file (profile.hpp).
+// against the analytical default. No clock of its own. Does not own: the command line (tune_command.hpp), timing
+// (rig.hpp), the files (journal.hpp, profile.hpp).
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "tuner/budget.hpp"
 #include "tuner/cell.hpp"
-#include "tuner/clock.hpp"
+#include "tuner/journal.hpp"
 #include "tuner/profile.hpp"
+#include "tuner/rig.hpp"
+#include "tuner/strategy.hpp"
 
 namespace sluice::tuner {
 
 struct TuneOptions {
   Isa isa;
-  double budget_seconds = 120;  // for all cells; roofs and packing are part of it
+  CacheSizes caches;
+  Rigor rigor = Rigor::measure;
+  Strategy strategy = Strategy::halving;
+  std::optional<double> budget_seconds = 120;  // for all cells, packing included; nothing: no limit
   std::uint64_t seed = 1;
-  std::vector<PlanRow> kept_rows = {};  // what the profile holds already: new plans of a shape keep its nr
+  std::vector<KeptWidth> kept_widths = {};  // new plans of a shape keep the nr of those that there are
+  // To be told each plan; it comes again, better, when an interrupted tuning goes on.
+  std::function<void(const ProfilePlan&)> done = [](const ProfilePlan&) {};
+  std::function<void(double share_done, const std::string& what, double seconds_left)> progress =
+      [](double, const std::string&, double) {};
 };
 
-// The clocks of one ISA, one per thread count, made when first asked for.
-class Clocks {
- public:
-  Clocks(Isa isa, const Machine& machine, std::uint32_t max_threads);
-
-  [[nodiscard]] Clock& operator[](std::uint32_t threads);
-  [[nodiscard]] Executor& executor() noexcept { return pool_; }
-  // Bytes of weights to take turns through, so that each is cold when its turn comes.
-  [[nodiscard]] std::size_t cold_bytes() const noexcept { return cold_bytes_; }
-  [[nodiscard]] Roofs roofs() const;
-
- private:
-  Isa isa_;
-  std::size_t cold_bytes_;
-  ThreadPool pool_;
-  StreamBuffer buffer_;
-  std::map<std::uint32_t, std::unique_ptr<Clock>> clocks_;
+struct TuneReport {
+  std::vector<Cell> untuned;     // there was no time for a search
+  std::size_t self_checks = 0;   // duels of a plan with itself
+  std::size_t false_alarms = 0;  // of these, those that found a difference
+  bool interrupted = false;
 };
 
-// Calls done(plan) after each cell; stops early, keeping what is done, when interrupted() is set. Throws Failure 1 when
-// a kernel gives wrong results here.
-void tune(const std::vector<Cell>& cells, const Machine& machine, const TuneOptions& options, Clocks& clocks,
-          const std::function<void(const ProfilePlan&)>& done);
+// Each cell is recorded in the journal (null: nowhere) and given to done() when it is finished; what the journal holds
+// already is not measured again. Rigor::estimate measures nothing. Throws Failure 1 when a kernel gives wrong results.
+TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal);
 
 }  // namespace sluice::tuner

@@ -6,7 +6,7 @@
 #include <array>
 #include <numeric>
 
-#include "tuner/tune.hpp"
+#include "tuner/clocks.hpp"
 
 namespace sluice::bench {
 namespace {

@@ -7,8 +7,8 @@
 #include <span>
 
 #include "tuner/clock.hpp"
+#include "tuner/clocks.hpp"
 #include "tuner/failure.hpp"
-#include "tuner/tune.hpp"
 
 namespace sluice::tuner {
 namespace {
