@@ -21,17 +21,6 @@ Json names(const std::vector<Isa>& isas) {
   return list;
 }
 
-Json to_json(const Measured& measured) {
-  return {{"ratio_to_default", measured.ratio_to_default},
-          {"ratio_low", measured.ratio_low},
-          {"ratio_high", measured.ratio_high},
-          {"verdict", name(measured.verdict)},
-          {"pairs", measured.pairs},
-          {"trials", measured.trials},
-          {"roof_fraction", measured.roof_fraction},
-          {"contended_share", measured.contended_share}};
-}
-
 void require_finite(const Json& json, const std::string& field) {
   if (json.is_number_float() && !std::isfinite(json.get<double>())) {
     throw Failure(exit_code::unsupported, fmt::format("{}: {} was measured, expected a finite number; measure again",
@@ -108,6 +97,23 @@ Json to_json(const PlanRow& row) {
           {"plan", to_json(row.plan)}};
 }
 
+Json to_json(const Measured& measured) {
+  return {{"ratio_to_default", measured.ratio_to_default},
+          {"ratio_low", measured.ratio_low},
+          {"ratio_high", measured.ratio_high},
+          {"verdict", name(measured.verdict)},
+          {"pairs", measured.pairs},
+          {"trials", measured.trials},
+          {"roof_fraction", measured.roof_fraction},
+          {"contended_share", measured.contended_share}};
+}
+
+Json to_json(const ProfilePlan& plan) {
+  Json json = to_json(plan.row);
+  json["measured"] = plan.measured ? to_json(*plan.measured) : Json(nullptr);
+  return json;
+}
+
 std::string dump(const Json& json) {
   require_finite(json, "");
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -121,11 +127,7 @@ std::string profile_text(const Profile& profile) {
   json["machine"]["fingerprint"] = profile.fingerprint;
   json["roofs"] = to_json(profile.roofs);
   json["plans"] = Json::array();
-  for (const ProfilePlan& plan : profile.plans) {
-    Json row = to_json(plan.row);
-    row["measured"] = plan.measured ? to_json(*plan.measured) : Json(nullptr);
-    json["plans"].push_back(std::move(row));
-  }
+  for (const ProfilePlan& plan : profile.plans) json["plans"].push_back(to_json(plan));
   return dump(json);
 }
 

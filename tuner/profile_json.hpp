@@ -22,6 +22,8 @@ Json to_json(const Machine& machine);
 Json to_json(const Roofs& roofs);
 Json to_json(const Plan& plan);
 Json to_json(const PlanRow& row);
+Json to_json(const Measured& measured);
+Json to_json(const ProfilePlan& plan);
 
 // Indented text with a final newline. Bytes that are not UTF-8 (file names) are replaced. A number that is not finite
 // is a Failure 4: no measurement of ours may produce one, and JSON cannot hold it.

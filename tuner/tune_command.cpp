@@ -9,6 +9,7 @@
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
 #include "tuner/interruption.hpp"
+#include "tuner/merge_command.hpp"
 #include "tuner/profile.hpp"
 #include "tuner/profile_json.hpp"
 #include "tuner/program.hpp"
@@ -43,6 +44,7 @@ std::vector<PlanRow> kept_rows(const std::filesystem::path& path) {
 }  // namespace
 
 int tune_command(int argc, char** argv) {
+  if (asks_for_merge(argc, argv)) return merge_command(argc, argv);
   CLI::App app("Finds the fastest plans for this machine and writes them into a profile.", "sluice tune");
   RawSelection raw;
   raw.default_kinds = {swiglu, relu};
@@ -56,7 +58,8 @@ int tune_command(int argc, char** argv) {
   app.add_option("--budget", budget, "Seconds to spend, about")->check(CLI::Range(1.0, 1e6))->capture_default_str();
   std::uint64_t seed = 1;
   app.add_option("--seed", seed, "Seed of the order of trials")->capture_default_str();
-  app.footer(selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"));
+  app.footer(
+      fmt::format("{}\n\n{}", selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"), merge_help));
   if (const auto code = parse(app, argc, argv)) return *code;
 
   const Machine machine = probe_machine();
