@@ -1,6 +1,8 @@
 """`sluice tune --merge`."""
 
 import json
+import os
+import subprocess
 import unittest
 
 import command
@@ -48,6 +50,19 @@ class MergeTest(command.CommandTest):
             self.assertEqual(rows[16]["measured"], measured(0.8))
         self.succeed("tune", "--merge", "a.json", "b.json", "--out", "a.json")
         self.assertEqual(len(self.read("a.json")["plans"]), 3)
+
+    def test_two_tuners_at_once_lose_nothing(self):
+        shape = ["--d-model", "64", "--d-ff", "96", "--threads", "1", "--budget", "1", "--profile", "p.json"]
+        tuners = [subprocess.Popen([os.path.abspath(command.SLUICE), "tune", *shape, "--kind", kind, "--m", "1,8"],
+                                   cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                  for kind in ("glu", "relu")]
+        for tuner in tuners:
+            _, errors = tuner.communicate(timeout=120)
+            self.assertIn(tuner.returncode, (0, command.UNSUPPORTED), errors)
+        finished = {kind for kind, tuner in zip(("glu", "relu"), tuners) if tuner.returncode == 0}
+        cells = {(row["kind"], row["m"]) for row in self.read("p.json")["plans"]}
+        self.assertLessEqual({(kind, m) for kind in finished for m in (1, 8)}, cells)
+        self.assertNotIn("p.json.lock", self.files())
 
     def test_another_machine_is_refused_and_what_differs_is_named(self):
         caches = {**self.machine["caches"], "l2": 4096}

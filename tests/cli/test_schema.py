@@ -1,4 +1,4 @@
-"""The published JSON Schema against what the programs write, and the tables that `export` makes of a profile.
+"""The published JSON Schemas against what the programs write, and the tables that `export` makes of a profile.
 
 Needs python3-jsonschema (scripts/dependencies.sh test).
 """
@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import unittest
+import warnings
 
 import jsonschema
 
@@ -57,7 +58,8 @@ class SchemaTest(command.CommandTest):
                 schema = self.schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
             for part in schema.get("allOf", []) + schema.get("anyOf", []):
                 part = self.schema["$defs"][part["$ref"].removeprefix("#/$defs/")] if "$ref" in part else part
-                schema = {**part, **schema, "properties": {**part.get("properties", {}), **schema.get("properties", {})}}
+                properties = {**part.get("properties", {}), **schema.get("properties", {})}
+                schema = {**part, **schema, "properties": properties}
             if isinstance(value, dict):
                 for key, inner in value.items():
                     self.assertIn(key, schema["properties"], way)
@@ -128,6 +130,54 @@ class SchemaTest(command.CommandTest):
                            (("machine", "caches", "l2"), 0), (("roofs", "fma", 0, "flops"), 0)):
             expect_refused(lambda bad: at(bad, way[:-1]).update({way[-1]: value}), (*way, value))
         expect_every_field_checked(good, ())
+
+
+class ResultsSchemaTest(command.CommandTest):
+    def setUp(self):
+        super().setUp()
+        profile, results = (json.loads((SOURCE / "tuner" / "schema" / f"{name}.schema.json").read_text())
+                            for name in ("profile", "results"))
+        jsonschema.Draft202012Validator.check_schema(results)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer versions have another way besides
+            resolver = jsonschema.RefResolver.from_schema(results, store={profile["$id"]: profile})
+        self.validator = jsonschema.Draft202012Validator(results, resolver=resolver)
+
+    def test_holds_for_what_bench_writes(self):
+        for path in SAMPLES:
+            self.validator.validate(json.loads(path.with_name("results.json").read_text()))
+        cells = ["--d-model", 96, "--d-ff", 160, "--m", "1", "--threads", 1, "--kind", "swiglu,relu"]
+        for arguments in ([*cells, "--phases", "--no-profile"],
+                          ["--micro", "--threads", 1, "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768)$"]):
+            with self.subTest(arguments=arguments):
+                result = self.run_sluice("bench", *arguments, "--samples", 2, "--json")
+                if result.returncode == command.UNSUPPORTED:
+                    self.skipTest(result.stderr)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                document = json.loads(result.stdout)
+                self.assertTrue(document["benchmarks"])
+                self.validator.validate(document)
+
+    def test_refuses_what_bench_never_writes(self):
+        good = json.loads(SAMPLES[0].with_name("results.json").read_text())
+        good["benchmarks"] = good["benchmarks"][:1]
+        self.validator.validate(good)
+        # Mutilated one at a time: a field that every cell has, and values that no measurement may give.
+        fields = good["benchmarks"][0]
+        for field in set(fields) - {"contended"}:
+            bad = {**good, "benchmarks": [{key: value for key, value in fields.items() if key != field}]}
+            with self.subTest(without=field):
+                self.assertFalse(self.validator.is_valid(bad))
+        for field, value in (("real_time", 0), ("real_time", -1.0), ("cpu_time", "1"), ("flops", 0), ("roof", "cache"),
+                             ("kind", "swish"), ("isa", "avx3"), ("samples_ns", [0]), ("plan_origin", "guessed"),
+                             ("time_unit", "ms"), ("m", 0), ("error_occurred", True)):
+            with self.subTest(field=field, value=value):
+                self.assertFalse(self.validator.is_valid({**good, "benchmarks": [{**fields, field: value}]}))
+        identity = ("name", "run_name", "run_type", "repetitions", "repetition_index", "threads", "kind", "isa",
+                    "weights", "d_model", "d_ff", "m", "models")
+        failed = {key: fields[key] for key in identity}
+        failed.update(error_occurred=True, error_message="out of memory", error="out of memory")
+        self.validator.validate({**good, "benchmarks": [failed]})
 
 
 class TableTest(command.CommandTest):
