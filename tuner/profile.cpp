@@ -40,6 +40,19 @@ void replace_or_append(std::vector<T>& into, const std::vector<T>& fresh, Same s
   }
 }
 
+// What is at `path` if results of the machine with this fingerprint may be added to it; nothing when there is no file.
+std::optional<Profile> load_mergeable(const std::filesystem::path& path, const Machine& machine,
+                                      const std::string& fingerprint) {
+  std::optional<Profile> present = find_profile(path, false);
+  if (present && present->fingerprint != fingerprint) {
+    throw Failure(exit_code::file,
+                  fmt::format("{}: the profile of another machine ({}), expected this one's; give another --profile or "
+                              "move the file away",
+                              path.string(), fmt::join(fingerprint_differences(*present, machine, fingerprint), ", ")));
+  }
+  return present;
+}
+
 }  // namespace
 
 std::string_view name(Verdict verdict) noexcept { return verdicts.at(static_cast<std::size_t>(verdict)).second; }
@@ -83,18 +96,6 @@ std::vector<std::string> fingerprint_differences(const Profile& profile, const M
   std::vector<std::string> found = differences(profile.machine, machine, here);
   if (found.empty()) found.push_back(fmt::format("fingerprint ({}, {} {})", profile.fingerprint, here, fingerprint));
   return found;
-}
-
-std::optional<Profile> load_mergeable(const std::filesystem::path& path, const Machine& machine,
-                                      const std::string& fingerprint) {
-  std::optional<Profile> present = find_profile(path, false);
-  if (present && present->fingerprint != fingerprint) {
-    throw Failure(exit_code::file,
-                  fmt::format("{}: the profile of another machine ({}), expected this one's; give another --profile or "
-                              "move the file away",
-                              path.string(), fmt::join(fingerprint_differences(*present, machine, fingerprint), ", ")));
-  }
-  return present;
 }
 
 void write_profile(const std::filesystem::path& path, const Profile& profile) {

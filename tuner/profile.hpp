@@ -90,10 +90,6 @@ std::optional<Profile> find_profile(const std::filesystem::path& path, bool requ
 // sound profile of the same machine.
 void merge_into_file(const std::filesystem::path& path, const Profile& fresh);
 
-// What is at `path` if results of the machine with this fingerprint may be added to it; nothing when there is no file.
-std::optional<Profile> load_mergeable(const std::filesystem::path& path, const Machine& machine,
-                                      const std::string& fingerprint);
-
 // Replaces the file at `path`, atomically; the caller holds its lock. What could not be read back is not written.
 void write_profile(const std::filesystem::path& path, const Profile& profile);
 
