@@ -33,15 +33,81 @@ std::string_view profile_state(const Information& information) {
   return information.usable.exact ? "exact" : "borrowed";
 }
 
-std::string reason_of(const PlannedCell& cell, const Information& information) {
+std::string reason_of(const PlanChoice& choice, const Information& information) {
   if (!information.profile) return "there is no profile: made from the cache sizes";
-  if (cell.choice.row == nullptr) {
+  if (choice.row == nullptr) {
     return "no plan of the profile serves this shape, instruction set and thread limit: made from the cache sizes";
   }
-  const PlanRow& row = *cell.choice.row;
+  const PlanRow& row = *choice.row;
   const std::string tuned = fmt::format("tuned for {} M {} with at most {} thread{}", name(row.kind), row.m,
                                         row.max_threads, row.max_threads == 1 ? "" : "s");
   return information.usable.exact ? tuned : tuned + " on another machine";
+}
+
+PlannedCell plan_call(const Information& information, std::string_view model, const Call& call) {
+  const PlanTable table = information.usable.table();
+  const CacheSizes caches = information.machine.cache_sizes();
+  // As Ffn::pack() and Ffn::plan() do: weights are packed in the width of the tuned plans, and that limits the choice.
+  const std::uint32_t nr = tuned_nr(table, call.isa, call.kind, call.shape);
+  const PlanChoice choice = choose_plan(table, caches, call.isa, call.kind, call.shape, call.m, call.max_threads, nr);
+  PlannedCell cell{model, call, choice, information.usable.origin(choice), reason_of(choice, information), {}};
+  if (cell.origin == PlanOrigin::borrowed) {
+    const Plan analytical = analytical_plan(caches, call.isa, call.kind, call.shape, call.m, call.max_threads);
+    cell.borrowing = explain_borrowing(*information.profile, information.usable.exact, *choice.row, call, analytical);
+  }
+  return cell;
+}
+
+// The measurement behind a plan of the profile.
+std::optional<Measured> measured_of(const PlannedCell& cell, const Information& information) {
+  if (cell.choice.row == nullptr) return std::nullopt;
+  const std::vector<ProfilePlan>& plans = information.profile->plans;
+  const auto found = std::find_if(plans.begin(), plans.end(),
+                                  [&](const ProfilePlan& plan) { return same_cell(plan.row, *cell.choice.row); });
+  return found == plans.end() ? std::nullopt : found->measured;
+}
+
+std::string evidence_text(const std::optional<Measured>& measured) {
+  if (!measured) return "nothing";
+  if (measured->verdict == Verdict::default_won) return "no plan was proven to beat the analytical one";
+  return fmt::format("{:.3f} ({:.3f} to {:.3f}) of the analytical plan's time", measured->ratio_to_default,
+                     measured->ratio_low, measured->ratio_high);
+}
+
+// What was measured where the plan was tuned, and what borrowing it may cost.
+std::string evidence_lines(const PlannedCell& cell, const Information& information) {
+  if (cell.choice.row == nullptr) return "";
+  std::string text = fmt::format("  measured there: {}\n", evidence_text(measured_of(cell, information)));
+  if (!cell.borrowing) return text;
+  const Borrowing& borrowing = *cell.borrowing;
+  if (!borrowing.steps.empty()) text += fmt::format("  this call differs: {}\n", fmt::join(borrowing.steps, ", "));
+  if (borrowing.other_machine) {
+    text += fmt::format("  this machine differs: {}\n", fmt::join(information.usable.differences, ", "));
+  }
+  text +=
+      fmt::format("  without the profile: {}\n",
+                  borrowing.changes.empty() ? "the same plan" : fmt::format("{}", fmt::join(borrowing.changes, "; ")));
+  const Call& call = cell.call;
+  return text + fmt::format(
+                    "  expected cost: {}\n"
+                    "  to measure it: sluice tune --d-model {} --d-ff {} --kind {} --m {} --threads {} --isa {} "
+                    "--profile {}\n",
+                    borrowing.expected_cost(), call.shape.d_model, call.shape.d_ff, name(call.kind), call.m,
+                    call.max_threads, name(call.isa),
+                    borrowing.other_machine ? "FILE (another)" : information.profile_path.string());
+}
+
+Json borrowing_json(const Borrowing& borrowing) {
+  Json likes = Json::array();
+  for (const LikeStep& like : borrowing.like_steps) {
+    likes.push_back(Json{{"from", to_json(like.from)}, {"to", to_json(like.to)}, {"same_plan", like.same_plan}});
+  }
+  return {{"expected_cost", borrowing.none_expected() ? "none" : "unknown"},
+          {"reason", borrowing.expected_cost()},
+          {"steps", borrowing.steps},
+          {"other_machine", borrowing.other_machine},
+          {"differs_from_analytical", borrowing.changes},
+          {"like_steps", likes}};
 }
 
 std::string plan_text(const Plan& plan) {
@@ -99,12 +165,8 @@ void plan_cells(Information& information, const Selection& selection) {
     for (const Kind kind : selection.kinds) {
       for (const std::size_t m : selection.m) {
         for (const std::uint32_t threads : selection.threads) {
-          const Shape size = shape(workload, kind);
-          const PlanChoice choice =
-              choose_plan(information.usable.table(), machine.cache_sizes(), isa, kind, size, m, threads);
-          PlannedCell cell{workload.name, isa, kind, size, m, threads, choice, information.usable.origin(choice), ""};
-          cell.reason = reason_of(cell, information);
-          information.planned.push_back(std::move(cell));
+          information.planned.push_back(
+              plan_call(information, workload.name, {isa, kind, shape(workload, kind), m, threads}));
         }
       }
     }
@@ -128,11 +190,13 @@ std::string information_text(const Information& information) {
   text += fmt::format("caches    L1d {}, L2 {}, L3 {}\n", bytes_text(m.l1d), bytes_text(m.l2), bytes_text(m.l3));
   text += isas_text(m) + profile_text_of(information);
   for (const PlannedCell& cell : information.planned) {
+    const Call& call = cell.call;
     text += fmt::format("\n{}{} {}x{}, M {}, at most {} thread{}\n",
-                        cell.model.empty() ? "" : fmt::format("{} ", cell.model), name(cell.kind), cell.shape.d_model,
-                        cell.shape.d_ff, cell.m, cell.max_threads, cell.max_threads == 1 ? "" : "s");
+                        cell.model.empty() ? "" : fmt::format("{} ", cell.model), name(call.kind), call.shape.d_model,
+                        call.shape.d_ff, call.m, call.max_threads, call.max_threads == 1 ? "" : "s");
     text +=
-        fmt::format("  {} {}\n  {}: {}\n", name(cell.isa), plan_text(cell.choice.plan), name(cell.origin), cell.reason);
+        fmt::format("  {} {}\n  {}: {}\n", name(call.isa), plan_text(cell.choice.plan), name(cell.origin), cell.reason);
+    text += evidence_lines(cell, information);
   }
   return text;
 }
@@ -160,16 +224,20 @@ std::string information_json(const Information& information) {
                      {"warnings", information.usable.warnings}};
   json["plans"] = Json::array();
   for (const PlannedCell& cell : information.planned) {
+    const std::optional<Measured> measured = measured_of(cell, information);
     json["plans"].push_back(Json{{"model", cell.model.empty() ? Json(nullptr) : Json(cell.model)},
-                                 {"isa", name(cell.isa)},
-                                 {"kind", name(cell.kind)},
-                                 {"d_model", cell.shape.d_model},
-                                 {"d_ff", cell.shape.d_ff},
-                                 {"m", cell.m},
-                                 {"max_threads", cell.max_threads},
+                                 {"isa", name(cell.call.isa)},
+                                 {"kind", name(cell.call.kind)},
+                                 {"d_model", cell.call.shape.d_model},
+                                 {"d_ff", cell.call.shape.d_ff},
+                                 {"m", cell.call.m},
+                                 {"max_threads", cell.call.max_threads},
                                  {"plan", to_json(cell.choice.plan)},
                                  {"origin", name(cell.origin)},
-                                 {"reason", cell.reason}});
+                                 {"reason", cell.reason},
+                                 {"row", cell.choice.row == nullptr ? Json(nullptr) : to_json(*cell.choice.row)},
+                                 {"measured", measured ? to_json(*measured) : Json(nullptr)},
+                                 {"borrowing", cell.borrowing ? borrowing_json(*cell.borrowing) : Json(nullptr)}});
   }
   return dump(json);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tuner/borrowing.hpp"
 #include "tuner/command_line.hpp"
 #include "tuner/profile.hpp"
 
@@ -14,14 +15,11 @@ namespace sluice::tuner {
 // The plan one call would use.
 struct PlannedCell {
   std::string_view model;  // empty for sizes given as numbers
-  Isa isa;
-  Kind kind;
-  Shape shape;
-  std::size_t m;
-  std::uint32_t max_threads;
+  Call call;
   PlanChoice choice;
   PlanOrigin origin;
-  std::string reason;  // one sentence
+  std::string reason;                  // one sentence
+  std::optional<Borrowing> borrowing;  // of a borrowed plan
 };
 
 // What `info` has to say.

@@ -160,13 +160,13 @@ Machine probe_machine(const ProbeOptions& options) {
   return machine;
 }
 
-std::vector<std::string> differences(const Machine& there, const Machine& here) {
+std::vector<std::string> differences(const Machine& there, const Machine& here, std::string_view here_name) {
   const auto theirs = fingerprint_fields(there);
   const auto ours = fingerprint_fields(here);
   std::vector<std::string> found;
   for (std::size_t i = 0; i < ours.size(); ++i) {
     if (theirs[i].second == ours[i].second) continue;
-    found.push_back(fmt::format("{} ({}, here {})", ours[i].first, theirs[i].second, ours[i].second));
+    found.push_back(fmt::format("{} ({}, {} {})", ours[i].first, theirs[i].second, here_name, ours[i].second));
   }
   return found;
 }

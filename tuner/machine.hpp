@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/isa.hpp"
@@ -64,8 +65,9 @@ struct ProbeOptions {
 // Never fails: what cannot be found out is unknown.
 Machine probe_machine(const ProbeOptions& options = {});
 
-// The fields of the fingerprint in which two machines differ, with both values: "l2 (1048576, here 2097152)".
-std::vector<std::string> differences(const Machine& there, const Machine& here);
+// The fields of the fingerprint in which two machines differ, with both values: "l2 (1048576, here 2097152)", or
+// another name for the second machine.
+std::vector<std::string> differences(const Machine& there, const Machine& here, std::string_view here_name = "here");
 
 // Why `isa` cannot be used on the machine; empty when it can.
 std::string obstacle(Isa isa, const Machine& machine);

@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
       Verb{"info", "show what Sluice knows of this machine and which plans it would use", info_command},
       Verb{"doctor", "tell whether this machine is fit for measuring, and what to do about it", doctor_command},
       Verb{"tune", "find the fastest plans for this machine and write a profile", tune_command},
-      Verb{"export", "write the plans of a profile as JSON or as a C++ header", export_command},
+      Verb{"export", "write the plans of a profile as JSON, a C++ header, CSV or T4", export_command},
   };
   return run_program("sluice-tuner", verbs, argc, argv);
 }

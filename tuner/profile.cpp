@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -39,23 +40,15 @@ void replace_or_append(std::vector<T>& into, const std::vector<T>& fresh, Same s
   }
 }
 
-// Never empty when the fingerprints differ.
-std::vector<std::string> fingerprint_differences(const Profile& profile, const Machine& machine) {
-  std::vector<std::string> found = differences(profile.machine, machine);
-  if (found.empty()) {
-    found.push_back(fmt::format("fingerprint ({}, here {})", profile.fingerprint, machine.fingerprint()));
-  }
-  return found;
-}
-
-// What is at `path` if results of `machine` may be added to it; nothing when there is no file.
-std::optional<Profile> load_mergeable(const std::filesystem::path& path, const Machine& machine) {
+// What is at `path` if results of the machine with this fingerprint may be added to it; nothing when there is no file.
+std::optional<Profile> load_mergeable(const std::filesystem::path& path, const Machine& machine,
+                                      const std::string& fingerprint) {
   std::optional<Profile> present = find_profile(path, false);
-  if (present && present->fingerprint != machine.fingerprint()) {
+  if (present && present->fingerprint != fingerprint) {
     throw Failure(exit_code::file,
                   fmt::format("{}: the profile of another machine ({}), expected this one's; give another --profile or "
                               "move the file away",
-                              path.string(), fmt::join(fingerprint_differences(*present, machine), ", ")));
+                              path.string(), fmt::join(fingerprint_differences(*present, machine, fingerprint), ", ")));
   }
   return present;
 }
@@ -71,9 +64,7 @@ std::optional<Verdict> parse_verdict(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-bool same_cell(const PlanRow& a, const PlanRow& b) noexcept {
-  return a.isa == b.isa && a.kind == b.kind && a.shape == b.shape && a.m == b.m && a.max_threads == b.max_threads;
-}
+bool same_cell(const PlanRow& a, const PlanRow& b) noexcept { return cell_key(a) == cell_key(b); }
 
 Profile make_profile(const Machine& machine, std::vector<std::string> command) {
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -100,6 +91,20 @@ std::optional<Profile> find_profile(const std::filesystem::path& path, bool requ
   return load_profile(path);
 }
 
+std::vector<std::string> fingerprint_differences(const Profile& profile, const Machine& machine,
+                                                 const std::string& fingerprint, std::string_view here) {
+  std::vector<std::string> found = differences(profile.machine, machine, here);
+  if (found.empty()) found.push_back(fmt::format("fingerprint ({}, {} {})", profile.fingerprint, here, fingerprint));
+  return found;
+}
+
+void write_profile(const std::filesystem::path& path, const Profile& profile) {
+  const std::string text = profile_text(profile);
+  // What could not be read again must not replace what can.
+  (void)parse_profile(text, path.string());
+  write_file_atomically(path, text);
+}
+
 void merge(Profile& into, const Profile& fresh) {
   into.sluice_version = fresh.sluice_version;
   into.created = fresh.created;
@@ -117,35 +122,54 @@ void merge(Profile& into, const Profile& fresh) {
 
 void check_mergeable(const std::filesystem::path& path, const Machine& machine) {
   const FileLock lock(path);  // also says whether the directory can be written
-  (void)load_mergeable(path, machine);
+  (void)load_mergeable(path, machine, machine.fingerprint());
 }
 
 void merge_into_file(const std::filesystem::path& path, const Profile& fresh) {
   const FileLock lock(path);
-  Profile whole = load_mergeable(path, fresh.machine).value_or(Profile{});
+  Profile whole = load_mergeable(path, fresh.machine, fresh.fingerprint).value_or(Profile{});
   merge(whole, fresh);
-  const std::string text = profile_text(whole);
-  // What could not be read again must not replace what can.
-  (void)parse_profile(text, path.string());
-  write_file_atomically(path, text);
+  write_profile(path, whole);
+}
+
+std::vector<ProfilePlan> sorted_plans(const Profile& profile) {
+  std::vector<ProfilePlan> plans = profile.plans;
+  std::sort(plans.begin(), plans.end(),
+            [](const ProfilePlan& a, const ProfilePlan& b) { return cell_key(a.row) < cell_key(b.row); });
+  return plans;
 }
 
 std::vector<PlanRow> sorted_rows(const Profile& profile) {
   std::vector<PlanRow> rows;
-  for (const ProfilePlan& plan : profile.plans) rows.push_back(plan.row);
-  const auto cell = [](const PlanRow& row) {
-    return std::tuple(row.isa, row.kind.gated, row.kind.activation, row.shape.d_model, row.shape.d_ff, row.m,
-                      row.max_threads);
-  };
-  std::sort(rows.begin(), rows.end(), [&](const PlanRow& a, const PlanRow& b) { return cell(a) < cell(b); });
+  for (const ProfilePlan& plan : sorted_plans(profile)) rows.push_back(plan.row);
   return rows;
+}
+
+std::vector<std::string> width_conflicts(const std::vector<PlanRow>& rows) {
+  // By ISA, whether gated, shape: the plans of another width than the one in use.
+  std::map<std::tuple<Isa, bool, std::size_t, std::size_t>, std::size_t> useless;
+  for (const PlanRow& row : rows) {
+    if (row.plan.tiling.nr != tuned_nr({rows}, row.isa, row.kind, row.shape) && !register_tiles(row.isa).empty())
+      ++useless[{row.isa, row.kind.gated, row.shape.d_model, row.shape.d_ff}];
+  }
+  std::vector<std::string> lines;
+  for (const auto& [group, count] : useless) {
+    const auto& [isa, gated, d_model, d_ff] = group;
+    const Kind kind = gated ? swiglu : relu;
+    lines.push_back(
+        fmt::format("{} plan{} for {} {} {}x{} not used: for weights packed in another width than the {} of "
+                    "the largest M, and one packing serves every M; tune these again",
+                    count, count == 1 ? "" : "s", name(isa), gated ? "gated" : "plain", d_model, d_ff,
+                    tuned_nr({rows}, isa, kind, {d_model, d_ff})));
+  }
+  return lines;
 }
 
 UsableRows usable_rows(const Profile& profile, const Machine& machine) {
   UsableRows usable;
   usable.exact = profile.fingerprint == machine.fingerprint();
   if (!usable.exact) {
-    usable.differences = fingerprint_differences(profile, machine);
+    usable.differences = fingerprint_differences(profile, machine, machine.fingerprint());
     usable.warnings.push_back(
         fmt::format("the profile is of another machine: {}; its plans are borrowed, run sluice "
                     "tune for your own",
@@ -167,6 +191,7 @@ UsableRows usable_rows(const Profile& profile, const Machine& machine) {
           fmt::format("{} plan{} for {} skipped: {}", skipped, skipped == 1 ? "" : "s", name(isa), reason));
     }
   }
+  for (std::string& line : width_conflicts(usable.rows)) usable.warnings.push_back(std::move(line));
   return usable;
 }
 

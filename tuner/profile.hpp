@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "sluice/plan.hpp"
@@ -58,7 +59,11 @@ struct ProfilePlan {
   std::optional<Measured> measured;
 };
 
-// Whether two rows answer the same question, so that one replaces the other.
+// The question that a row answers: rows with the same key replace each other. In the order of the key rows are sorted.
+inline auto cell_key(const PlanRow& row) {
+  return std::tuple(row.isa, row.kind.gated, row.kind.activation, row.shape.d_model, row.shape.d_ff, row.m,
+                    row.max_threads);
+}
 bool same_cell(const PlanRow& a, const PlanRow& b) noexcept;
 
 struct Profile {
@@ -85,14 +90,27 @@ std::optional<Profile> find_profile(const std::filesystem::path& path, bool requ
 // sound profile of the same machine.
 void merge_into_file(const std::filesystem::path& path, const Profile& fresh);
 
+// Replaces the file at `path`, atomically; the caller holds its lock. What could not be read back is not written.
+void write_profile(const std::filesystem::path& path, const Profile& profile);
+
 // What merge_into_file() would refuse, before hours of measuring.
 void check_mergeable(const std::filesystem::path& path, const Machine& machine);
 
 // Replaces cells and roofs of `into` by those of `fresh` and appends the new ones.
 void merge(Profile& into, const Profile& fresh);
 
-// All rows, in an order that does not depend on the order of tuning.
+// All plans, in an order that does not depend on the order of tuning.
+std::vector<ProfilePlan> sorted_plans(const Profile& profile);
 std::vector<PlanRow> sorted_rows(const Profile& profile);
+
+// The fields of the fingerprint in which a profile's machine differs, with both values, `here` naming the second: as
+// differences(), but never empty when the fingerprints differ.
+std::vector<std::string> fingerprint_differences(const Profile& profile, const Machine& machine,
+                                                 const std::string& fingerprint, std::string_view here = "here");
+
+// One packing of the weights serves every M, so of a shape only the plans for one panel width are of use: those of
+// tuned_nr(). A line for each shape that has others.
+std::vector<std::string> width_conflicts(const std::vector<PlanRow>& rows);
 
 // The rows of a profile that may be used on a machine.
 struct UsableRows {

@@ -12,12 +12,22 @@
 #include "tuner/failure.hpp"
 #include "tuner/file.hpp"
 #include "tuner/profile_json.hpp"
+#include "tuner/profile_schema.hpp"
+#include "tuner/profile_table.hpp"
 #include "tuner/spelling.hpp"
 
 namespace sluice::tuner {
 namespace {
 
-constexpr std::array<std::string_view, 2> formats{"json", "header"};
+struct Format {
+  std::string_view name;
+  std::string (*text)(const Profile& profile);
+};
+constexpr std::array formats{Format{"json", plans_text}, Format{"header", header_text}, Format{"csv", csv_text},
+                             Format{"t4", t4_text}};
+
+// What `--format` takes besides: it tells of every profile, so it needs none.
+constexpr std::string_view schema_format = "schema";
 
 // A name from a file must not end the comment it is put into; a backslash would continue it to the next line.
 std::string comment_text(std::string_view text) {
@@ -61,22 +71,38 @@ std::string header_text(const Profile& profile) {
 }
 
 int export_command(int argc, char** argv) {
-  CLI::App app("Writes the plans of a profile as a JSON document or as a C++ header.", "sluice export");
+  CLI::App app("Writes the plans of a profile in a form that other programs read.", "sluice export");
   RawSelection raw;
   std::string format = "json";
-  app.add_option("--format", format, "json, or header: C++20, needs only sluice/plan.hpp")->capture_default_str();
+  app.add_option(
+         "--format", format,
+         "json; header: C++20, needs only sluice/plan.hpp; csv: a line per plan; t4: Kernel Tuner's T4 results; "
+         "schema: the JSON Schema of profiles and of json, for which no profile is read")
+      ->capture_default_str();
   add_profile_option(app, raw);
   add_out_option(app, raw);
   app.footer("Example: sluice export --format header --profile out/profile.json --out include/plans.hpp");
   if (const auto code = parse(app, argc, argv)) return *code;
-  if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
-    throw Failure(exit_code::usage,
-                  fmt::format("--format {}: unknown format; {}", format, known_names(format, formats)));
-  }
 
   const FileSelection files = resolve_files(raw);
-  const Profile profile = *find_profile(files.profile, true);
-  write_output(files.out.value_or(""), format == "header" ? header_text(profile) : plans_text(profile));
+  if (format == schema_format) {
+    if (files.profile_given) {
+      throw Failure(exit_code::usage, fmt::format("--profile {} with --format schema: expected no profile, the schema "
+                                                  "tells of all; leave --profile out",
+                                                  files.profile.string()));
+    }
+    write_output(files.out.value_or(""), profile_json_schema);
+    return exit_code::ok;
+  }
+  const auto* const found =
+      std::find_if(formats.begin(), formats.end(), [&](const Format& known) { return known.name == format; });
+  if (found == formats.end()) {
+    std::vector<std::string_view> names;
+    for (const Format& known : formats) names.push_back(known.name);
+    names.push_back(schema_format);
+    throw Failure(exit_code::usage, fmt::format("--format {}: unknown format; {}", format, known_names(format, names)));
+  }
+  write_output(files.out.value_or(""), found->text(*find_profile(files.profile, true)));
   return exit_code::ok;
 }
 

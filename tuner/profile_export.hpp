@@ -1,4 +1,5 @@
-// Owns: plans in the forms other programs take: a JSON document, a C++ header to compile in. The verb `export`.
+// Owns: the verb `export`: plans in the forms other programs take; and of these the C++ header. Does not own: JSON
+// (profile_json.hpp), tables (profile_table.hpp).
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 // Owns: reading the JSON of profile_json.hpp, with every check of it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tuner/failure.hpp"
@@ -165,10 +166,14 @@ Json parse_document(std::string_view text, const std::string& file, std::string_
   try {
     json = Json::parse(text);
   } catch (const Json::parse_error& error) {
-    throw Failure(exit_code::file,
-                  fmt::format("{}: damaged or cut off at byte {} of {}, expected JSON; restore it, or move it away and "
-                              "make a new one",
-                              file, error.byte, text.size()));
+    const std::string_view sound = text.substr(0, error.byte == 0 ? 0 : error.byte - 1);
+    const auto line = 1 + std::count(sound.begin(), sound.end(), '\n');
+    const std::size_t column = sound.size() - (sound.rfind('\n') + 1) + 1;  // npos + 1 is 0
+    throw Failure(
+        exit_code::file,
+        fmt::format("{}: damaged or cut off in line {}, column {} (byte {} of {}), expected JSON; restore it, "
+                    "or move it away and make a new one",
+                    file, line, column, error.byte, text.size()));
   } catch (const Json::exception&) {
     throw Failure(exit_code::file, fmt::format("{}: a number too large for JSON; restore the file, or move it away and "
                                                "make a new one",

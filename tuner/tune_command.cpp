@@ -15,6 +15,7 @@
 #include "tuner/interruption.hpp"
 #include "tuner/journal.hpp"
 #include "tuner/journal_record.hpp"
+#include "tuner/merge_command.hpp"
 #include "tuner/profile.hpp"
 #include "tuner/profile_json.hpp"
 #include "tuner/program.hpp"
@@ -190,6 +191,7 @@ void tell(const TuneReport& report) {
 }  // namespace
 
 int tune_command(int argc, char** argv) {
+  if (asks_for_merge(argc, argv)) return merge_command(argc, argv);
   CLI::App app("Finds the fastest plans for this machine and writes them into a profile.", "sluice tune");
   RawSelection raw;
   raw.default_kinds = {swiglu, relu};
@@ -207,7 +209,8 @@ int tune_command(int argc, char** argv) {
       ->type_name("FILE");
   TuneWords words;
   add_tune_options(app, words);
-  app.footer(selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"));
+  app.footer(
+      fmt::format("{}\n\n{}", selector_help("sluice tune --model tinyllama --kind swiglu,relu --m 1,256"), merge_help));
   if (const auto code = parse(app, argc, argv)) return *code;
   if (!replay.empty()) return replay_command(replay, raw.json, resolve_files(raw).out);
 

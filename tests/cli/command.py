@@ -118,8 +118,8 @@ class CommandTest(unittest.TestCase):
             self.expect_failure(UNSUPPORTED, verb, environment={"SLUICE_ISA": foreign}, says=[f"SLUICE_ISA={foreign}"])
             self.expect_failure(USAGE, verb, environment={"SLUICE_ISA": "mmx"}, says=["SLUICE_ISA=mmx"])
 
-    def expect_bad_profiles_refused(self, *arguments):
-        """What every verb that reads --profile refuses."""
+    def expect_bad_profiles_refused(self, *arguments, option="--profile", missing=True):
+        """What every verb that reads --profile refuses; missing: also a file that is not there."""
         good = json.dumps(profile(self.this_machine(), [plan_row()]))
         for name, contents in (
                 ("empty", ""), ("truncated", good[:len(good) // 2]), ("another schema", '{"benchmarks": []}'),
@@ -130,6 +130,7 @@ class CommandTest(unittest.TestCase):
         ):
             with self.subTest(profile=name):
                 self.write("bad.json", contents)
-                self.expect_failure(FILE, *arguments, "--profile", "bad.json", says=["bad.json"])
-        self.expect_failure(FILE, *arguments, "--profile", "none.json", says=["none.json"])
-        self.expect_failure(FILE, *arguments, "--profile", ".", says=["."])
+                self.expect_failure(FILE, *arguments, option, "bad.json", says=["bad.json"])
+        if missing:
+            self.expect_failure(FILE, *arguments, option, "none.json", says=["none.json"])
+        self.expect_failure(FILE, *arguments, option, ".", says=["."])

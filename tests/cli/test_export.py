@@ -27,10 +27,11 @@ class ExportTest(command.CommandTest):
                          ["#pragma once", '#include "sluice/plan.hpp"'])
 
     def test_file_is_what_standard_output_is(self):
-        for form in ("json", "header"):
+        for form in ("json", "header", "csv", "t4"):
             words = ["export", "--format", form, "--profile", "profile.json"]
             self.assertEqual(self.succeed(*words, "--out", "new/file"), "")
-            self.assertEqual((self.directory / "new/file").read_text(), self.succeed(*words))
+            self.assertEqual((self.directory / "new/file").read_bytes().decode(),
+                             self.succeed(*words).replace("\n", "\r\n" if form == "csv" else "\n"))
         self.assertEqual(set(self.files()), {"profile.json", "new", "new/file"})
 
     def test_default_profile(self):
@@ -43,7 +44,7 @@ class ExportTest(command.CommandTest):
         self.expect_failure(command.FILE, "export", "--profile", "plans.json", says=["plans.json", "sluice-plans"])
 
     def test_usage(self):
-        self.expect_failure(command.USAGE, "export", "--format", "yaml", says=["--format yaml", "json", "header"])
+        self.expect_failure(command.USAGE, "export", "--format", "yaml", says=["--format yaml", "json", "header", "csv", "t4"])
         self.expect_failure(command.USAGE, "export", "--frobnicate", says=["--frobnicate"])
         self.expect_failure(command.USAGE, "export", "--out", "", says=["--out"])
         self.expect_failure(command.USAGE, "export", "--profile", says=["--profile"])

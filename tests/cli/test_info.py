@@ -78,6 +78,34 @@ class InfoTest(command.CommandTest):
         self.assertEqual(len(answer["profile"]["differences"]), 1)
         self.assertIn("l2 (4096", answer["profile"]["differences"][0])
         self.assertIn("another machine", self.succeed("info", "--profile", "other.json"))
+        selectors = ["--d-model", 96, "--d-ff", 160, "--kind", "swiglu", "--m", 9, "--threads", 1, "--isa", "scalar"]
+        plan = json.loads(self.succeed("info", "--json", "--profile", "other.json", *selectors))["plans"][0]
+        self.assertEqual(plan["origin"], "borrowed")
+        self.assertEqual(plan["borrowing"]["expected_cost"], "unknown")
+        self.assertTrue(plan["borrowing"]["other_machine"])
+        self.assertIn("expected cost: unknown", self.succeed("info", "--profile", "other.json", *selectors))
+
+    def test_borrowed_from_another_bucket(self):
+        rows = [command.plan_row(m=64), command.plan_row(m=64, max_threads=2), command.plan_row(max_threads=2)]
+        self.write("out/profile.json", command.profile(self.this_machine(), rows))
+        selectors = ["--d-model", 96, "--d-ff", 160, "--kind", "swiglu", "--m", 16, "--threads", 1, "--isa", "scalar"]
+        borrowing = json.loads(self.succeed("info", "--json", *selectors))["plans"][0]["borrowing"]
+        self.assertEqual(borrowing["steps"], ["M 64 for 16"])
+        # At two threads the same step led to the same plan.
+        self.assertEqual([like["from"]["max_threads"] for like in borrowing["like_steps"]], [2])
+        self.assertEqual(borrowing["expected_cost"], "none")
+
+    def test_says_which_plans_no_packing_can_use(self):
+        isa = "avx512"  # has two widths
+        if isa not in self.this_machine()["isas"]:
+            self.skipTest(f"{isa} does not run here")
+        rows = [command.plan_row(isa=isa, m=m, plan={**command.plan_row()["plan"], "nr": nr, "nc": nr, "fc": nr})
+                for m, nr in ((1, 64), (64, 32))]
+        self.write("p.json", command.profile(self.this_machine(), rows))
+        text = self.succeed("info", "--profile", "p.json", "--d-model", 96, "--d-ff", 160, "--kind", "swiglu",
+                            "--m", 1, "--threads", 1, "--isa", isa)
+        self.assertIn(f"1 plan for {isa} gated 96x160 not used", text)
+        self.assertIn("borrowed: tuned for swiglu M 64", text)
 
     def test_writes_a_file(self):
         self.assertEqual(self.succeed("info", "--json", "--out", "new/info.json"), "")

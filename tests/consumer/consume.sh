@@ -34,6 +34,7 @@ case $mode in
     mv "$work/prefix" "$prefix"
     "$prefix/bin/sluice" export --format header --profile "$here/profile.json" --out "$profile/sluice_profile.hpp"
     "$prefix/bin/sluice" report --help >/dev/null
+    "$prefix/bin/sluice" export --format schema | cmp - "$prefix/share/sluice/profile.schema.json"
     ;;
   package)
     build -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"

@@ -1,5 +1,7 @@
 // Plans as data: what is valid, that the analytical default always is, and which row of a table serves a call.
 #include <functional>
+#include <initializer_list>
+#include <random>
 
 #include "tests/kernels/support.hpp"
 
@@ -221,6 +223,44 @@ TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   const PlanRow good = row(swiglu, 256, 1, 11);
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr).origin, PlanOrigin::exact);
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr + 1).origin, PlanOrigin::analytical);
+}
+
+// A host compiles in whatever header it was given, of another machine or another version.
+TEST_F(PlanChoices, FromATableOfNonsenseIsAPlanThatRuns) {
+  std::mt19937_64 random(20260131);
+  const auto any = [&](std::initializer_list<std::uint32_t> values) {
+    return values.begin()[random() % values.size()];
+  };
+  const auto extent = [&] { return any({0, 1, 8, 40, 41, 512, 1U << 28U, (1U << 28U) + 1, 0xFFFFFFFFU}); };
+  std::vector<PlanRow> rows(40);
+  int chosen = 0;
+  for (int i = 0; i < 1000; ++i) {
+    for (PlanRow& row : rows) {
+      row = {static_cast<Isa>(any({0, 0, 0, 1, 2, 3, 200})),
+             {static_cast<Activation>(any({0, 5, 77})), any({0, 1}) != 0},
+             any({0, 1}) != 0 ? shape : Shape{any({0, 512}), any({0, 1024})},
+             any({0, 1, 2, 64, 100, 256, 0xFFFFFFFFU}),
+             any({0, 1, 2, 0xFFFFFFFFU}),
+             {{.nr = any({8, 8, 0, 16, 5}),
+               .mr = any({1, 4, 4, 0, 99}),
+               .kc = extent(),
+               .mc = extent(),
+               .nc = any({8, 512, 0, 7}),
+               .fc = any({8, 1024, 0, 7}),
+               .prefetch = extent(),
+               .pack_x = any({0, 1}) != 0,
+               .schedule = static_cast<Schedule>(any({0, 1, 9}))},
+              any({0, 1, 2, 5000})}};
+    }
+    const std::size_t m = any({1, 13, 64, 200});
+    const PlanChoice choice = choose(rows, swiglu, m, 2);
+    ASSERT_TRUE(validate(choice.plan, isa).ok()) << validate(choice.plan, isa).message();
+    ASSERT_LE(choice.plan.threads, 2U);
+    chosen += choice.origin == PlanOrigin::analytical ? 0 : 1;
+    const std::uint32_t nr = tuned_nr({rows}, isa, swiglu, shape);
+    ASSERT_TRUE(nr == 0 || nr == choice.plan.tiling.nr);
+  }
+  EXPECT_GT(chosen, 20);
 }
 
 TEST_P(Plans, AnyTunedRowSetsTheWidthOfItsShape) {

@@ -1,6 +1,10 @@
 // What `info` says of a machine, a profile and the plan of a call.
 #include "tuner/info.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "tests/tuner/support.hpp"
 #include "tuner/profile_json.hpp"
 
@@ -79,6 +83,109 @@ TEST(Info, ExplainsAnExactABorrowedAndAnAnalyticalPlan) {
   plan_cells(unserved, other);
   EXPECT_EQ(unserved.planned.at(0).origin, PlanOrigin::analytical);
   EXPECT_TRUE(contains(unserved.planned.at(0).reason, "no plan of the profile"));
+}
+
+// A profile of the example machine whose plans for one shape have these kc.
+struct TunedKc {
+  Kind kind;
+  std::uint32_t m;
+  std::uint32_t max_threads;
+  std::uint32_t kc;
+};
+Profile tuned(const std::vector<TunedKc>& cells) {
+  Profile profile = example_profile();
+  profile.plans.clear();
+  for (const TunedKc& cell : cells) {
+    PlanRow row = example_row(cell.kind, cell.m);
+    row.plan = example_row(swiglu, 256).plan;
+    row.max_threads = cell.max_threads;
+    row.plan.threads = 1;
+    row.plan.tiling.kc = cell.kc;
+    row.plan.tiling.mc = 64;
+    profile.plans.push_back({row, Measured{0.9, 0.88, 0.92, Verdict::faster, 20, 9, 0.9, 0}});
+  }
+  return profile;
+}
+
+PlannedCell planned(const Profile& profile, Kind kind, std::size_t m, std::uint32_t threads) {
+  Selection selection = one_cell();
+  selection.kinds = {kind};
+  selection.m = {m};
+  selection.threads = {threads};
+  Information information = about(example_machine(), profile);
+  plan_cells(information, selection);
+  PlannedCell cell = information.planned.at(0);
+  cell.choice.row = nullptr;  // of the information
+  return cell;
+}
+
+TEST(Borrowing, CostsNothingOnlyWhereLikeStepsLedToTheSamePlan) {
+  // M 64 from M 256 at one thread; the profile knows that step at two threads.
+  const PlannedCell same =
+      planned(tuned({{swiglu, 256, 1, 128}, {swiglu, 256, 2, 192}, {swiglu, 64, 2, 192}}), swiglu, 64, 1);
+  ASSERT_TRUE(same.borrowing.has_value());
+  EXPECT_EQ(same.borrowing->steps, std::vector<std::string>{"M 256 for 64"});
+  ASSERT_EQ(same.borrowing->like_steps.size(), 1U);
+  EXPECT_TRUE(same.borrowing->none_expected());
+  EXPECT_EQ(same.borrowing->expected_cost(), "none: in 1 of 1 like step of this profile both plans are the same");
+
+  const PlannedCell other =
+      planned(tuned({{swiglu, 256, 1, 128}, {swiglu, 256, 2, 192}, {swiglu, 64, 2, 96}}), swiglu, 64, 1);
+  ASSERT_TRUE(other.borrowing.has_value());
+  ASSERT_EQ(other.borrowing->like_steps.size(), 1U);
+  EXPECT_FALSE(other.borrowing->like_steps[0].same_plan);
+  EXPECT_EQ(other.borrowing->expected_cost(),
+            "unknown: not measured; in 0 of 1 like step of this profile both plans are the same");
+
+  const PlannedCell alone = planned(tuned({{swiglu, 256, 1, 128}}), swiglu, 64, 1);
+  ASSERT_TRUE(alone.borrowing.has_value());
+  EXPECT_TRUE(alone.borrowing->like_steps.empty());
+  EXPECT_EQ(alone.borrowing->expected_cost(), "unknown: not measured");
+}
+
+TEST(Borrowing, NamesEveryStepAndTheChangeToThePlan) {
+  const PlannedCell cell = planned(tuned({{geglu, 256, 2, 128}}), swiglu, 100, 1);
+  ASSERT_TRUE(cell.borrowing.has_value());
+  EXPECT_EQ(cell.borrowing->steps,
+            (std::vector<std::string>{"geglu for swiglu", "M 256 for 100", "at most 2 threads for 1"}));
+  const Plan analytical = analytical_plan(example_machine().cache_sizes(), Isa::scalar, swiglu, {2048, 5632}, 100, 1);
+  const auto& changes = cell.borrowing->changes;
+  EXPECT_NE(std::find(changes.begin(), changes.end(), fmt::format("kc 128, analytical {}", analytical.tiling.kc)),
+            changes.end());
+  EXPECT_FALSE(planned(tuned({{swiglu, 256, 1, 128}}), swiglu, 200, 1).borrowing.has_value());
+}
+
+TEST(Borrowing, FromAnotherMachineIsUnknownWhateverItsProfileHolds) {
+  Information information =
+      about(example_machine(), tuned({{swiglu, 256, 2, 128}, {swiglu, 256, 1, 192}, {swiglu, 64, 1, 192}}));
+  information.machine.l2 = 1048576;
+  information.usable = usable_rows(*information.profile, information.machine);
+  plan_cells(information, one_cell());
+  const PlannedCell& cell = information.planned.at(0);
+  ASSERT_TRUE(cell.borrowing.has_value());
+  EXPECT_TRUE(cell.borrowing->steps.empty());
+  EXPECT_FALSE(cell.borrowing->none_expected());
+  const std::string text = information_text(information);
+  for (const char* part :
+       {"expected cost: unknown: not measured on this machine", "this machine differs: l2 (2097152, here 1048576)",
+        "measured there: 0.900 (0.880 to 0.920) of the analytical plan's time", "sluice tune"}) {
+    EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
+  }
+  const Json plan = Json::parse(information_json(information))["plans"][0];
+  EXPECT_EQ(plan["borrowing"]["expected_cost"], "unknown");
+  EXPECT_EQ(plan["measured"]["ratio_high"], 0.92);
+  EXPECT_EQ(plan["row"]["m"], 256);
+}
+
+TEST(Borrowing, ThatChangesNothingIsSaid) {
+  Profile profile = tuned({{swiglu, 256, 2, 128}});
+  profile.plans[0].row.plan =
+      analytical_plan(example_machine().cache_sizes(), Isa::scalar, swiglu, {2048, 5632}, 256, 2);
+  const PlannedCell cell = planned(profile, geglu, 256, 2);
+  ASSERT_TRUE(cell.borrowing.has_value());
+  EXPECT_TRUE(cell.borrowing->changes.empty());
+  EXPECT_EQ(cell.borrowing->expected_cost(),
+            "unknown: not measured; but it is the plan this call would have without a profile");
 }
 
 TEST(Info, PlansEveryCellOfTheSelection) {

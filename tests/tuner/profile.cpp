@@ -1,8 +1,14 @@
 // The profile's file, merging into it, and which of its rows serve on a machine.
 #include "tuner/profile.hpp"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <functional>
+#include <thread>
 
 #include "tests/tuner/support.hpp"
 #include "tuner/profile_json.hpp"
@@ -121,6 +127,104 @@ TEST(Profile, OfSeveralWritersLosesNoCell) {
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   }
   EXPECT_EQ(load_profile(path).plans.size(), writers * cells);
+  EXPECT_EQ(directory.files(), 1);
+}
+
+TEST(Profile, OfThreadsInTheSameCellsHoldsOneOfTheirs) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "profile.json";
+  constexpr std::uint32_t writers = 6;
+  std::vector<std::thread> threads;
+  std::vector<Failure> failures(writers, Failure(99, ""));
+  for (std::uint32_t writer = 0; writer < writers; ++writer) {
+    threads.emplace_back([&, writer] {
+      failures[writer] = failure_of([&] {
+        for (std::uint32_t m = 1; m <= 8; m *= 2) {
+          Profile fresh = make_profile(example_machine(), {"sluice", "tune"});
+          fresh.plans = {{example_row(swiglu, m), std::nullopt},
+                         {example_row(relu, 1U << (10 + writer)), std::nullopt}};
+          fresh.plans[0].row.plan.tiling.kc = 100 + writer;
+          merge_into_file(path, fresh);
+        }
+      });
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Failure& failure : failures) EXPECT_EQ(failure.exit_code, exit_code::ok) << failure.message;
+  const Profile whole = load_profile(path);
+  EXPECT_EQ(whole.plans.size(), 4 + writers);
+  for (const ProfilePlan& plan : whole.plans) {
+    if (plan.row.kind == relu) continue;
+    EXPECT_GE(plan.row.plan.tiling.kc, 100U);
+    EXPECT_LT(plan.row.plan.tiling.kc, 100U + writers);
+  }
+  EXPECT_EQ(directory.files(), 1);
+}
+
+// The exit code of merging `fresh` into the file, in a process of its own that first does `handicap`.
+int merge_in_child(const std::filesystem::path& path, const Profile& fresh, const std::function<bool()>& handicap) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!handicap()) ::_exit(99);
+    ::_exit(failure_of([&] { merge_into_file(path, fresh); }).exit_code);
+  }
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Profile, ThatDoesNotFitOnTheDiskIsTheOldOne) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "profile.json";
+  const auto fresh_path = directory.path() / "none.json";
+  merge_into_file(path, example_profile());
+  const std::string before = contents_of(path);
+  Profile fresh = make_profile(example_machine(), {"sluice", "tune"});
+  fresh.plans = {{example_row(geglu, 64), std::nullopt}};
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, before.size() / 2, before.size()}) {
+    // A limit of the file's size instead of a full disk: the write fails after as many bytes.
+    const auto handicap = [&] {
+      const rlimit limit{size, size};
+      return ::signal(SIGXFSZ, SIG_IGN) != SIG_ERR && ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
+    };
+    EXPECT_EQ(merge_in_child(path, fresh, handicap), exit_code::file) << size;
+    EXPECT_EQ(contents_of(path), before) << size;
+    if (size < 1000) {
+      EXPECT_EQ(merge_in_child(fresh_path, fresh, handicap), exit_code::file) << size;
+    }
+    EXPECT_EQ(directory.files(), 1) << size;
+  }
+  // Room again.
+  EXPECT_EQ(merge_in_child(path, fresh, [] { return true; }), exit_code::ok);
+  EXPECT_EQ(load_profile(path).plans.size(), 3U);
+}
+
+TEST(Profile, InAReadOnlyDirectoryIsTheOldOneAndStillRead) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "profile.json";
+  merge_into_file(path, example_profile());
+  const std::string before = contents_of(path);
+  ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+  ASSERT_EQ(::chmod(directory.path().c_str(), 0555), 0);
+  // Modes do not bind root.
+  const auto as_nobody = [] { return ::getuid() != 0 || (::setgid(65534) == 0 && ::setuid(65534) == 0); };
+  EXPECT_EQ(merge_in_child(path, example_profile(), as_nobody), exit_code::file);
+  EXPECT_EQ(merge_in_child(directory.path() / "new.json", example_profile(), as_nobody), exit_code::file);
+  EXPECT_EQ(contents_of(path), before);
+  EXPECT_EQ(directory.files(), 1);
+  EXPECT_EQ(load_profile(path).plans.size(), 2U);
+  ASSERT_EQ(::chmod(directory.path().c_str(), 0755), 0);
+}
+
+TEST(Profile, CutOffInTheFileIsAFailureThatLeavesIt) {
+  const TemporaryDirectory directory;
+  const std::string text = profile_text(example_profile());
+  // That no prefix parses is tested in profile_json.cpp; here the file and the way a tuner meets it.
+  for (std::size_t size = 0; size < text.size() - 2; size += 97) {
+    const auto path = directory.write("profile.json", std::string_view(text).substr(0, size));
+    expect_message(failure_of([&] { (void)load_profile(path); }), exit_code::file, {path.string(), "line "});
+    expect_message(failure_of([&] { merge_into_file(path, example_profile()); }), exit_code::file, {path.string()});
+    ASSERT_EQ(contents_of(path).size(), size);
+  }
   EXPECT_EQ(directory.files(), 1);
 }
 

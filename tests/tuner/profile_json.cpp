@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
+#include <random>
 
 #include "tests/tuner/support.hpp"
 
@@ -69,6 +71,37 @@ TEST(ProfileJson, WithAnyByteDamagedIsAFailureOrAProfile) {
     }
   }
   EXPECT_GT(failures, 0);
+}
+
+TEST(ProfileJson, DamagedAtRandomIsAFailureOrAProfile) {
+  const std::string text = profile_text(example_profile());
+  std::mt19937_64 random(4);
+  const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
+  int failures = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string damaged = text;
+    for (std::size_t flips = 1 + below(4); flips > 0; --flips) {
+      char& byte = damaged[below(damaged.size())];
+      byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << below(8)));
+    }
+    // A lost or a repeated block, as of a disk.
+    if (below(3) == 0) damaged.erase(below(damaged.size()), below(512));
+    if (below(3) == 0) damaged.insert(below(damaged.size()), damaged.substr(below(damaged.size()), below(512)));
+    const Failure failure = failure_of_text(damaged);
+    ASSERT_TRUE(failure.exit_code == exit_code::ok || failure.exit_code == exit_code::file) << i;
+    ASSERT_EQ(failure.message.find('\n'), std::string::npos) << i;
+    failures += failure.exit_code == exit_code::file ? 1 : 0;
+  }
+  EXPECT_GT(failures, 2000);
+}
+
+TEST(ProfileJson, DamagedNamesTheLine) {
+  std::string text = profile_text(example_profile());
+  expect_message(failure_of_text("{"), exit_code::file, {"line 1, column 2 "});
+  expect_message(failure_of_text("{\n  \"schema\" 1\n}"), exit_code::file, {"line 2, column 12 "});
+  const std::size_t line = 1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + 1000, '\n'));
+  text[1000] = '\x01';
+  expect_message(failure_of_text(text), exit_code::file, {fmt::format("line {}, column ", line)});
 }
 
 TEST(ProfileJson, WithoutAFieldNamesIt) {

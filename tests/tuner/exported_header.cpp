@@ -1,0 +1,20 @@
+// The header exported from a profile, compiled: its rows are those of the profile.
+#include "sluice_profile.hpp"
+#include "tests/tuner/support.hpp"
+
+namespace sluice::tuner {
+namespace {
+
+TEST(CompiledHeader, HoldsTheRowsOfTheProfile) {
+  const std::vector<PlanRow> rows = sorted_rows(load_profile(SLUICE_EXPORTED_PROFILE));
+  const PlanTable table = sluice_profile::plans;
+  ASSERT_GT(rows.size(), 10U);
+  ASSERT_EQ(table.rows.size(), rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_TRUE(same_cell(table.rows[i], rows[i])) << i;
+    EXPECT_EQ(table.rows[i].plan, rows[i].plan) << i;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::tuner
