@@ -130,12 +130,14 @@ Topology sysfs_topology(const fs::path& root, unsigned cpu) {
 }
 
 unsigned first_usable_cpu() {
+#if defined(__linux__)
   cpu_set_t mask;
   CPU_ZERO(&mask);
   if (sched_getaffinity(0, sizeof mask, &mask) != 0) return 0;
   for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (CPU_ISSET(cpu, &mask)) return cpu;
   }
+#endif
   return 0;
 }
 
