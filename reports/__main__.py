@@ -51,13 +51,15 @@ def complain(message):
 
 def parse(words):
     parser = Arguments(prog="sluice report",
-                       usage="sluice report [--profile FILE] [--results FILE] [--out DIR] [--json]",
+                       usage="sluice report [--profile FILE] [--results FILE] [--static FILE] [--out DIR] [--json]",
                        description=DESCRIPTION, epilog=EXAMPLE, allow_abbrev=False,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="out/profile.json", metavar="FILE", type=path_text,
                         help="tuned profile (default: %(default)s)")
     parser.add_argument("--results", default="out/results.json", metavar="FILE", type=path_text,
                         help="benchmark results (default: %(default)s)")
+    parser.add_argument("--static", metavar="FILE", type=path_text,
+                        help="predictions of scripts/analyze.sh, shown beside what was measured")
     parser.add_argument("--out", default="out/report", metavar="DIR", type=path_text,
                         help="directory of the report, made when missing (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print every ratio and the list of files as JSON")
@@ -108,9 +110,17 @@ def short_summary(cells, comparisons, found, index):
     return "\n".join([*lines, "", f"Report: {index}"])
 
 
+def load_predictions(path):
+    # Lays out tables, so it needs what the drawing needs.
+    from static import load_static
+
+    return load_static(path)
+
+
 def report(options):
     profile = load_profile(options.profile)
     results = load_results(options.results)
+    static = load_predictions(options.static) if options.static else None
     # Made before the drawing, so that an unwritable place is told at once and not after the work.
     os.makedirs(options.out, exist_ok=True)
     if not os.access(options.out, os.W_OK | os.X_OK):
@@ -125,7 +135,7 @@ def report(options):
     shapes = workloads(cells)
     notes = missing_parts(profile, results, cells, comparisons)
     reasons = doubts(profile, results)
-    files = page.build(profile, results, shapes, comparisons, notes, reasons)
+    files = page.build(profile, results, shapes, comparisons, notes, reasons, static)
     write_files(options.out, files)
     for doubt in reasons:
         complain(f"warning: {doubt}")
