@@ -1,7 +1,7 @@
 """Reads what scripts/analyze.sh predicted and lays it out.
 
-Owns: the file of static predictions and its tables. They stand in a section of their own, marked as predicted, and enter
-no comparison with measured figures.
+Owns: the file of static predictions and its tables. They stand in a section of their own, marked as predicted, and
+enter no comparison with measured figures.
 """
 
 from dataclasses import dataclass

@@ -141,7 +141,7 @@ class Mca:
 
 
 def assembly(loop):
-    """The way round a hot loop as llvm-mca reads it. Jumps lead to its start: where they go makes no difference there."""
+    """The way round a hot loop as llvm-mca reads it. Jumps lead to its start: it does not care where they go."""
     lines = [f"{LABEL}:"]
     for _, mnemonic, operands in loop:
         operands = re.sub(r"\s*//.*$", "", operands)
@@ -245,8 +245,8 @@ def predict(mca, core, isa, kernels):
     if not left_out:
         return found, []
     tiles = ", ".join(dict.fromkeys(left_out))
-    return found, [Silence(core.name, isa, f"for {tiles}: {name}'s model does {times(load)} vector loads per cycle, the "
-                                           f"core {core.loads[isa]}, which is near what these tiles need")]
+    return found, [Silence(core.name, isa, f"for {tiles}: {name}'s model does {times(load)} vector loads per cycle, "
+                                           f"the core {core.loads[isa]}, which is near what these tiles need")]
 
 
 def isa_of(path):
@@ -285,9 +285,9 @@ def loops_of(options, directory):
 
 
 def table(predictions, silences):
-    """The text for a terminal. Unless a tile is one of several heights only the tallest is shown."""
-    lines = [f"{'core':<15} {'ISA':<7} {'compiler':<9} {'A':<9} {'tile':>6} {'cycles per k':>13} {'% of FMA bound':>15} "
-             f"{'loads per FMA':>14} {'registers':>10} {'on the stack':>13}"]
+    """The text for a terminal."""
+    lines = [f"{'core':<15} {'ISA':<7} {'compiler':<9} {'A':<9} {'tile':>6} {'cycles per k':>13} "
+             f"{'% of FMA bound':>15} {'loads per FMA':>14} {'registers':>10} {'on the stack':>13}"]
     for one in predictions:
         lines.append(f"{one.core:<15} {one.isa:<7} {one.compiler:<9} {one.form:<9} {f'{one.mr}x{one.nr}':>6} "
                      f"{one.cycles_per_k:>13.2f} {100 * one.fma_bound_fraction:>15.1f} {one.loads_per_fma:>14.2f} "
@@ -309,7 +309,8 @@ def tallest(predictions):
 def write(path, text):
     """Beside the target, then renamed: never half a file."""
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=Path(path).resolve().parent, delete=False) as stream:
+        directory = Path(path).resolve().parent
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=directory, delete=False) as stream:
             stream.write(text)
         os.chmod(stream.name, 0o644)
         os.replace(stream.name, path)

@@ -10,8 +10,8 @@ Usage: ./scripts/analyze.sh [--all] [--out FILE] [--json] [--least PERCENT] [--l
 Predicts with llvm-mca how fast the hot loop of each microkernel runs on cores that need not be here: cycles per k step,
 share of the core's FMA bound, loads per FMA, registers, references to the stack. By g++ and by clang, for x86-64 and
 aarch64. It is no measurement: caches, branches and prefetches of weights are not in it. A core is left out, with the
-reason, where this LLVM's model does not give the core's documented rates. Installs the Debian packages it needs (as root
-or through sudo) and builds the kernels.
+reason, where this LLVM's model does not give the core's documented rates. Installs the Debian packages it needs (as
+root or through sudo) and builds the kernels.
 
   --all               A in place and wide kernels and every height, not only the tallest packed tile of each width
   --out FILE          write the packed tiles (--all: everything) as JSON, for `sluice report --static FILE`
@@ -36,7 +36,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --all | --json) arguments+=("$1") ;;
     --out | --least | --llvm-mca)
-      [ $# -gt 1 ] && [ -n "$2" ] || fail 2 "$1: no value was given; try --help"
+      [ -n "${2:-}" ] || fail 2 "$1: no value was given; try --help"
       arguments+=("$1" "$2")
       shift
       ;;

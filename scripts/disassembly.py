@@ -106,8 +106,8 @@ def hot_loops(body):
 
 
 def shortest_round(body, loop):
-    """The instructions of the shortest way round a loop that passes each block with FMAs: those for the rest of a count,
-    or around a prefetch that may have nothing to do, are left out."""
+    """The instructions of the shortest way round a loop that passes each block with FMAs: a prefetch that may have
+    nothing to do is left out."""
     blocks, successors = flow(body)
     inside = {block for block, positions in enumerate(blocks) if positions[0] in loop}
     stops = [block for block in sorted(inside) if any(FMA.match(body[position][1]) for position in blocks[block])]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns: the libraries of another architecture that a cross build of the tuner and the benchmark links: downloads Debian's
-# packages and unpacks them into a directory. Installs nothing and adds no architecture to the system.
+# Owns: the libraries of another architecture that a cross build of the tuner and the benchmark links: downloads
+# Debian's packages and unpacks them into a directory. Installs nothing and adds no architecture to the system.
 set -euo pipefail
 
 packages=(libhwloc-dev libhwloc15 libudev1 libfmt-dev libfmt9 libbenchmark-dev libbenchmark1debian libcli11-dev
@@ -27,7 +27,7 @@ case ${1:-} in -h | --help) usage; exit 0 ;; esac
 architecture=$1
 target=$(realpath -m -- "$2")
 [ ! -e "$target/complete" ] || exit 0
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail 4 'no apt-get or dpkg-deb here'
+for program in apt-get dpkg-deb; do command -v "$program" >/dev/null || fail 4 "no $program here"; done
 
 work=$target.download
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/packages"

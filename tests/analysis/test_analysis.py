@@ -145,7 +145,8 @@ class Command(unittest.TestCase):
                 super().__init__(2, 2, 2, cycles)
         output, errors = io.StringIO(), io.StringIO()
         kept = analysis.Mca, analysis.loops_of
-        analysis.Mca, analysis.loops_of = Model, lambda options, directory: {"avx512": [loop(mr=12, fmas_per_k=24), loop()]}
+        tiles = [loop(mr=12, fmas_per_k=24), loop()]
+        analysis.Mca, analysis.loops_of = Model, lambda options, directory: {"avx512": tiles}
         try:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 code = analysis.main([*words, "avx512.cpp.o"])
