@@ -3,7 +3,7 @@ enough to be asked. Does not own: reading the objects (disassembly.py), building
 
 A prediction is not a measurement: llvm-mca sees execution ports, dependences and registers on the stack, but neither
 caches nor branches. Its model of a core is asked only after it has given that core's documented rates of FMAs and loads
-on loops of nothing else. On a Zen 4 the tallest AVX-512 tiles of both widths, predicted at 99.9 % of the FMA bound, were
+on loops of nothing else. On a Zen 4 the tallest AVX-512 tiles of both widths, predicted at 99.9 % of the bound, were
 measured at 97.5 to 97.7 % of the FMA peak with their operands in L1.
 """
 
