@@ -44,9 +44,11 @@ std::uint32_t cgroup_quota() noexcept {
 
 std::uint32_t available_threads() noexcept {
   std::uint32_t count = std::max(1U, std::thread::hardware_concurrency());
+#if defined(__linux__)
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) == 0) count = static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
+#endif
   const std::uint32_t quota = cgroup_quota();
   return quota == 0 ? count : std::min(count, quota);
 }

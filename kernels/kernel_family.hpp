@@ -25,11 +25,13 @@ struct PanelFamily {
     return Kernels<packed, index...>::entries;
   }
 
-  // A single row is fastest as one stream (Zen 4, AVX-512, of the read roof: 100 %, two streams 93 %, four 89 %); more
-  // rows need the loads of several in flight (three rows: one stream 79 %, two 98 %).
+  // A single row is fastest as one stream (Zen 4, AVX-512, of the read roof: 100 %, two streams 93 %, four 89 %),
+  // unless its panel is narrower than a cache line: two chains of FMAs do not keep up with memory. More rows need the
+  // loads of several in flight (three rows: one stream 79 %, two 98 %).
+  static constexpr int line_floats = 16;
   static constexpr int wide_panels(int mr) {
     const int fit = accumulators / (mr * vectors);
-    const int most = mr == 1 ? 1 : 2;
+    const int most = mr == 1 && vectors * static_cast<int>(Simd::Batch::size) >= line_floats ? 1 : 2;
     return fit < most ? fit : most;
   }
   static constexpr int wide_rows = accumulators / (2 * vectors);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/kernel_table.hpp"
 
@@ -13,6 +14,15 @@ namespace {
 
 // Keeps a loop from being unrolled by the compiler's own judgement on top of ours.
 #define SLUICE_INLINE [[gnu::always_inline]] inline
+
+// An ISA whose FMA takes one factor by element (Simd::by_element) multiplies by the float as it was loaded, the others
+// by a vector of copies.
+template <class Simd>
+constexpr bool by_element = requires {
+  Simd::by_element;
+};
+template <class Simd>
+using Factor = std::conditional_t<by_element<Simd>, float, typename Simd::Batch>;
 
 // acc[i][j] += a(i)·b(j) for one k.
 template <class Simd, int mr, int vectors, bool packed>
@@ -24,9 +34,30 @@ SLUICE_INLINE void rank_one(typename Simd::Batch (&acc)[mr][vectors], const floa
   for (int j = 0; j < vectors; ++j) row[j] = V::load_unaligned(b + j * static_cast<int>(V::size));
 #pragma GCC unroll 16
   for (int i = 0; i < mr; ++i) {
-    const V broadcast(packed ? a[i] : a[i * a_row_stride]);
+    const Factor<Simd> factor(packed ? a[i] : a[i * a_row_stride]);
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) Simd::accumulate(acc[i][j], broadcast, row[j]);
+    for (int j = 0; j < vectors; ++j) Simd::accumulate(acc[i][j], factor, row[j]);
+  }
+}
+
+// Four k of packed A where FMAs take a factor by element: the 4·mr floats are whole vectors, each loaded once.
+template <class Simd, int mr, int vectors>
+SLUICE_INLINE void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a, const float* b) {
+  using V = typename Simd::Batch;
+  constexpr int lanes = static_cast<int>(V::size);
+  V floats;
+#pragma GCC unroll 4
+  for (int step = 0; step < 4; ++step) {
+    V row[vectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) row[j] = V::load_unaligned(b + (step * vectors + j) * lanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; ++i) {
+      const int index = step * mr + i;
+      if (index % lanes == 0) floats = V::load_unaligned(a + index);
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) Simd::accumulate_element(acc[i][j], floats, row[j], index % lanes);
+    }
   }
 }
 
@@ -60,9 +91,13 @@ void panel_kernel(const PanelCall& call) {
       }
       __builtin_prefetch(data_ahead, 0, 2);
       data_ahead += data_step;
+      if constexpr (packed && by_element<Simd>) {
+        rank_four<Simd, mr, vectors>(acc, a, b);
+      } else {
 #pragma GCC unroll 4
-      for (int step = 0; step < 4; ++step)
-        rank_one<Simd, mr, vectors, packed>(acc, a + step * a_step, a_row_stride, b + step * nr);
+        for (int step = 0; step < 4; ++step)
+          rank_one<Simd, mr, vectors, packed>(acc, a + step * a_step, a_row_stride, b + step * nr);
+      }
       a += 4 * a_step;
       b += 4 * nr;
     }
@@ -101,9 +136,9 @@ void wide_kernel(const PanelCall& call) {
   const float* a = call.a;
   const float* b = call.b;
   for (std::size_t k = call.k; k != 0; --k) {
-    V broadcast[mr];
+    Factor<Simd> factor[mr];
 #pragma GCC unroll 8
-    for (int i = 0; i < mr; ++i) broadcast[i] = V(a[i * a_row]);
+    for (int i = 0; i < mr; ++i) factor[i] = Factor<Simd>(a[i * a_row]);
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
       const float* row = b + p * call.b_panel_stride;
@@ -116,7 +151,7 @@ void wide_kernel(const PanelCall& call) {
       for (int j = 0; j < vectors; ++j) {
         const V column = V::load_unaligned(row + j * lanes);
 #pragma GCC unroll 8
-        for (int i = 0; i < mr; ++i) Simd::accumulate(acc[p][i][j], broadcast[i], column);
+        for (int i = 0; i < mr; ++i) Simd::accumulate(acc[p][i][j], factor[i], column);
       }
     }
     a += a_step;

@@ -3,6 +3,10 @@
 
 #include <unistd.h>
 
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -75,7 +79,16 @@ std::string_view name(PlanOrigin origin) noexcept {
 
 CacheSizes CacheSizes::of_this_machine() noexcept {
   CacheSizes sizes;
-#ifdef _SC_LEVEL1_DCACHE_SIZE
+#if defined(__APPLE__)
+  // Of the fastest cores; there is no L3 to ask for.
+  const auto ask = [](const char* what, std::size_t& size) {
+    std::int64_t answer = 0;
+    std::size_t bytes = sizeof answer;
+    if (sysctlbyname(what, &answer, &bytes, nullptr, 0) == 0 && answer > 0) size = static_cast<std::size_t>(answer);
+  };
+  ask("hw.perflevel0.l1dcachesize", sizes.l1d);
+  ask("hw.perflevel0.l2cachesize", sizes.l2);
+#elif defined(_SC_LEVEL1_DCACHE_SIZE)
   const auto ask = [](int what, std::size_t& size) {
     const long answer = sysconf(what);
     if (answer > 0) size = static_cast<std::size_t>(answer);

@@ -40,7 +40,8 @@ schema or unwritable, 130 interrupted"""
 
 def parse(words):
     parser = Arguments(prog=PROGRAM,
-                       usage="sluice report [--profile FILE] [--results FILE | --fleet DIR...] [--out DIR] [--json]",
+                       usage="sluice report [--profile FILE] [--results FILE | --fleet DIR...] [--static FILE]\n"
+                             "                     [--out DIR] [--json]",
                        description=DESCRIPTION, epilog=EXAMPLE, allow_abbrev=False,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="out/profile.json", metavar="FILE", type=path_text,
@@ -50,6 +51,8 @@ def parse(words):
     parser.add_argument("--fleet", nargs="+", metavar="DIR", type=path_text,
                         help="several machines on one page: folders that hold results.json and perhaps profile.json; "
                         "writes index.html, fleet.md and plots")
+    parser.add_argument("--static", metavar="FILE", type=path_text,
+                        help="predictions of scripts/analyze.sh, shown beside what was measured")
     parser.add_argument("--out", default="out/report", metavar="DIR", type=path_text,
                         help="directory of the report, made when missing (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print every ratio and the list of files as JSON")
@@ -67,11 +70,19 @@ def short_summary(cells, comparisons, found, index):
     return "\n".join([*lines, "", f"Report: {index}"])
 
 
+def load_predictions(path):
+    # Lays out tables, so it needs what the drawing needs.
+    from static import load_static
+
+    return load_static(path)
+
+
 def report(options):
     if options.fleet:
         return fleet_command.report_fleet(options, PROGRAM)
     profile = load_profile(options.profile)
     results = load_results(options.results)
+    static = load_predictions(options.static) if options.static else None
     prepare(options.out)
     import page
 
@@ -80,7 +91,7 @@ def report(options):
     shapes = workloads(cells)
     notes = missing_parts(profile, results, cells, comparisons)
     reasons = doubts(profile, results)
-    files = page.build(profile, results, shapes, comparisons, notes, reasons)
+    files = page.build(profile, results, shapes, comparisons, notes, reasons, static)
     write_files(options.out, files)
     for doubt in reasons:
         complain(PROGRAM, f"warning: {doubt}")

@@ -33,7 +33,7 @@ def escape_markdown(text):
     return re.sub(r"([\\`*_<>|#\[\]~])", r"\\\1", " ".join(str(text).split()))
 
 
-def build(profile, results, workloads, comparisons, notes, doubts):
+def build(profile, results, workloads, comparisons, notes, doubts, static=None):
     """{file name: bytes} of the whole report."""
     cells = results.cells
     fma_roofs = results.fma_roofs or profile.fma_roofs
@@ -63,7 +63,7 @@ def build(profile, results, workloads, comparisons, notes, doubts):
         "date": str(results.context.get("date") or "unknown"),
         "overview": answer.overview(cells, comparisons),
         "answers": answer.answers(workloads, cells, comparisons),
-        "notes": notes, "doubts": doubts, "figures": groups,
+        "notes": notes, "doubts": doubts, "figures": groups, "static": static,
         "tied_percent": f"{100 * TIED_HALF_WIDTH:g} %",
         "budget": tables.comparison_table("budget", comparisons, cells),
         "width": tables.comparison_table("width", comparisons, cells),

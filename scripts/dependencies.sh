@@ -14,17 +14,19 @@ lint_packages=(clang clang-format clang-tidy)
 # Of libraries with several variants the OpenMP ones: their thread count can be set, and the gate uses the same threads.
 peers_packages=(libopenblas-openmp-dev libblis-openmp-dev libeigen3-dev libxsmm-dev libdnnl-dev python3-torch
                 python3-venv)
+analyze_packages=(llvm-19 clang binutils)
 
 usage() {
   cat <<END
-Usage: scripts/dependencies.sh [run|test|lint|peers]...
+Usage: scripts/dependencies.sh [run|test|lint|peers|analyze]...
 
 Installs the missing Debian packages of the named groups with apt-get, as root or through sudo. Default: run.
 
-  run    what scripts/quickstart.sh needs: ${run_packages[*]}
-  test   what scripts/test.sh needs besides: ${test_packages[*]}
-  lint   what scripts/lint.sh needs besides: ${lint_packages[*]}
-  peers  what scripts/peers.sh needs besides: ${peers_packages[*]}
+  run      what scripts/quickstart.sh needs: ${run_packages[*]}
+  test     what scripts/test.sh needs besides: ${test_packages[*]}
+  lint     what scripts/lint.sh needs besides: ${lint_packages[*]}
+  peers    what scripts/peers.sh needs besides: ${peers_packages[*]}
+  analyze  what scripts/analyze.sh needs besides: ${analyze_packages[*]}
 END
 }
 
@@ -41,8 +43,9 @@ for group in "$@"; do
     test) packages+=("${test_packages[@]}") ;;
     lint) packages+=("${lint_packages[@]}") ;;
     peers) packages+=("${peers_packages[@]}") ;;
+    analyze) packages+=("${analyze_packages[@]}") ;;
     -h | --help) usage; exit 0 ;;
-    *) fail 2 "$group: not a group; expected run, test, lint or peers; try --help" ;;
+    *) fail 2 "$group: not a group; expected run, test, lint, peers or analyze; try --help" ;;
   esac
 done
 

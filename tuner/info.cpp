@@ -142,6 +142,13 @@ std::string classes_text(const Machine& machine) {
   return text;
 }
 
+std::string features_text(const Machine& machine) {
+  std::string names;
+  for (const std::string_view feature : machine.features)
+    names += fmt::format("{}{}", names.empty() ? "" : " ", feature);
+  return fmt::format("features  {}\n", names.empty() ? "none of those that narrower weights would use" : names);
+}
+
 std::string profile_text_of(const Information& information) {
   const std::string path = information.profile_path.string();
   if (!information.profile) {
@@ -188,7 +195,7 @@ std::string information_text(const Information& information) {
                       m.cgroup_quota ? fmt::format("{:g} CPUs", *m.cgroup_quota) : "none", m.default_threads());
   text += fmt::format("memory    {}, {} available\n", bytes_text(m.memory_bytes), bytes_text(m.available_memory));
   text += fmt::format("caches    L1d {}, L2 {}, L3 {}\n", bytes_text(m.l1d), bytes_text(m.l2), bytes_text(m.l3));
-  text += isas_text(m) + profile_text_of(information);
+  text += isas_text(m) + features_text(m) + profile_text_of(information);
   for (const PlannedCell& cell : information.planned) {
     const Call& call = cell.call;
     text += fmt::format("\n{}{} {}x{}, M {}, at most {} thread{}\n",
@@ -207,6 +214,7 @@ std::string information_json(const Information& information) {
   json["machine"] = to_json(machine);
   json["available_memory_bytes"] = machine.available_memory ? Json(*machine.available_memory) : Json(nullptr);
   json["default_threads"] = machine.default_threads();
+  json["features"] = machine.features;
   json["isas"] = Json::array();
   for (const Isa isa : all_isas()) {
     const std::string reason = obstacle(isa, machine);

@@ -13,6 +13,7 @@
 
 #include "sluice/executor.hpp"
 #include "tuner/binding.hpp"
+#include "tuner/features.hpp"
 #include "tuner/limits.hpp"
 #include "tuner/power.hpp"
 #include "tuner/processor.hpp"
@@ -140,6 +141,7 @@ Machine probe_machine(const ProbeOptions& options) {
   machine.stepping = processor.stepping;
   machine.hypervisor = processor.hypervisor;
   machine.isas.assign(runnable_isas().begin(), runnable_isas().end());
+  if (here) machine.features = cpu_features();
   machine.l1d = topology.l1d;
   machine.l2 = topology.l2;
   machine.l3 = topology.l3;

@@ -25,6 +25,7 @@ struct Machine {
   std::optional<std::uint32_t> model;
   std::optional<std::uint32_t> stepping;
   std::vector<Isa> isas;                      // runnable here, worst to best
+  std::vector<std::string_view> features;     // as cpu_features() names them; never stored
   std::optional<std::size_t> l1d, l2, l3;     // l1d and l2 of one core, l3 shared by its cluster
   std::optional<std::uint32_t> cores;         // of the whole machine
   std::optional<std::uint32_t> cpus;          // hardware threads of the whole machine

@@ -112,7 +112,7 @@ class CommandTest(unittest.TestCase):
         ):
             with self.subTest(verb=verb, arguments=arguments):
                 self.expect_failure(USAGE, verb, *arguments, says=says)
-        foreign = "neon" if os.uname().machine != "aarch64" else "avx2"
+        foreign = "neon" if os.environ.get("SLUICE_MACHINE", os.uname().machine) != "aarch64" else "avx2"
         with self.subTest(verb=verb, isa=foreign):
             self.expect_failure(UNSUPPORTED, verb, "--isa", foreign, says=[f"--isa {foreign}", "scalar"])
             self.expect_failure(UNSUPPORTED, verb, environment={"SLUICE_ISA": foreign}, says=[f"SLUICE_ISA={foreign}"])

@@ -42,13 +42,16 @@ TEST(Info, SaysWhatIsUnknown) {
 }
 
 TEST(Info, ShowsTheMachine) {
-  const std::string text = information_text(about(example_machine(), std::nullopt));
+  Machine machine = example_machine();
+  machine.features = {"asimd", "i8mm"};
+  const std::string text = information_text(about(machine, std::nullopt));
   for (const char* part : {"Example CPU", "stepping 8", "a virtual machine", "L1d 48 KiB, L2 2 MiB, L3 60 MiB",
                            "4 usable (cgroup quota: 3.5 CPUs)", "8.0 GiB", "performance", "scalar   runs, the default",
-                           "neon     cannot run"}) {
+                           "neon     cannot run", "features  asimd i8mm\n"}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
   EXPECT_TRUE(contains(text, example_machine().fingerprint()));
+  EXPECT_EQ(Json::parse(information_json(about(machine, std::nullopt)))["features"], Json({"asimd", "i8mm"}));
 }
 
 TEST(Info, ExplainsAnExactABorrowedAndAnAnalyticalPlan) {
