@@ -15,6 +15,7 @@ import warnings
 
 from answer import answers, doubts, missing_parts, overview, summary
 from comparison import compare, workloads
+from landscapes import load_landscapes
 from results import InputError, load_profile, load_results
 
 OK, USAGE, CANNOT, FILE_PROBLEM, INTERRUPTED = 0, 2, 4, 5, 130
@@ -25,7 +26,7 @@ Write a report on what the gate of a feed-forward network costs on this machine.
 Reads the profile of `sluice tune` and the results of `sluice bench`, and writes into the output directory:
   index.html   one self-contained page: the answer, plots, tables, the machine
   report.md    a summary for a pull request
-  *.png        every plot"""
+  *.png, *.svg every plot"""
 
 EXAMPLE = """\
 example:
@@ -51,13 +52,15 @@ def complain(message):
 
 def parse(words):
     parser = Arguments(prog="sluice report",
-                       usage="sluice report [--profile FILE] [--results FILE] [--out DIR] [--json]",
+                       usage="sluice report [--profile FILE] [--results FILE] [--journal FILE] [--out DIR] [--json]",
                        description=DESCRIPTION, epilog=EXAMPLE, allow_abbrev=False,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="out/profile.json", metavar="FILE", type=path_text,
                         help="tuned profile (default: %(default)s)")
     parser.add_argument("--results", default="out/results.json", metavar="FILE", type=path_text,
                         help="benchmark results (default: %(default)s)")
+    parser.add_argument("--journal", metavar="FILE", type=path_text,
+                        help="journal of `sluice tune --journal`: adds the tile landscape and the regret")
     parser.add_argument("--out", default="out/report", metavar="DIR", type=path_text,
                         help="directory of the report, made when missing (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print every ratio and the list of files as JSON")
@@ -111,6 +114,7 @@ def short_summary(cells, comparisons, found, index):
 def report(options):
     profile = load_profile(options.profile)
     results = load_results(options.results)
+    landscapes = load_landscapes(options.journal) if options.journal else []
     # Made before the drawing, so that an unwritable place is told at once and not after the work.
     os.makedirs(options.out, exist_ok=True)
     if not os.access(options.out, os.W_OK | os.X_OK):
@@ -125,7 +129,7 @@ def report(options):
     shapes = workloads(cells)
     notes = missing_parts(profile, results, cells, comparisons)
     reasons = doubts(profile, results)
-    files = page.build(profile, results, shapes, comparisons, notes, reasons)
+    files = page.build(profile, results, shapes, comparisons, notes, reasons, landscapes)
     write_files(options.out, files)
     for doubt in reasons:
         complain(f"warning: {doubt}")

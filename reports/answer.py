@@ -1,14 +1,16 @@
 """Says the answer in sentences.
 
-Owns: number formats, the one or two sentences per model that open the report, the list of what is missing, and the
+Owns: names, the tiles and the one or two sentences per model that open the report, the list of what is missing, and the
 JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
 """
 
 from dataclasses import dataclass
 from statistics import median
 
+import traces
 from comparison import BASELINE, IDEAL, pooled
 from records import GATED_KINDS
+from traces import Traced, percent, ratio_interval, signed
 
 KIND_NAMES = {
     "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "silu": "SiLU", "swiglu": "SwiGLU", "geglu": "GEGLU",
@@ -43,24 +45,6 @@ def isa_rank(isa):
 
 def threads_name(threads):
     return "1 thread" if threads == 1 else f"{threads} threads"
-
-
-def signed(value, digits=1):
-    """A number with a true minus sign; a rounded zero has no sign."""
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text[1:] if float(f"{value:.{digits}f}") == 0 else text
-
-
-def percent(value, digits=1):
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def toll_interval(estimate):
-    return f"[{signed(100 * (estimate.low - 1))}, {signed(100 * (estimate.high - 1))}]"
-
-
-def ratio_interval(estimate):
-    return f"[{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def at_m(cells):
@@ -139,31 +123,88 @@ def roof_sentence(cells):
     return "Share of the roof: " + "; ".join(parts) + "." if parts else "Share of the roof: not known."
 
 
-def matrix(cells, comparisons):
-    """The small table under the sentences: (threads, rows of M, toll, equal width, share of the roof) per thread count.
-    A toll or width is (text, interval, verdict)."""
+def matrix(cells, comparisons, plans):
+    """The small table of an answer: (threads, rows of M, toll, equal width, share of the roof, plan) per thread count.
+    A toll or width is (mark, text, interval, verdict)."""
     found = {(comparison.what, comparison.gated.threads, comparison.gated.m): comparison for comparison in comparisons}
     groups = {}
     for cell in sorted(cells, key=lambda cell: (cell.threads, cell.m)):
         budget, width = (matrix_entry(found.get((what, cell.threads, cell.m))) for what in ("budget", "width"))
         groups.setdefault(threads_name(cell.threads), []).append(
-            (cell.m, budget, width, percent(cell.roof_fraction, 0)))
+            (traces.plain(cell, "m"), budget, width, traces.roof_share(cell, 0), plan_words(cell, plans)))
     return list(groups.items())
 
 
 def matrix_entry(comparison):
     if comparison is None:
-        return ("–", "", "")
-    estimate, budget = comparison.estimate, comparison.what == "budget"
+        return ("", "–", "", "")
+    estimate, verdict = comparison.estimate, comparison.verdict
     if estimate.half_width is None:
-        return ("?", "no pairs", "inconclusive")
+        return ("", "?", "no pairs", "inconclusive")
     # A sign beside the colour, for those who do not see it and for print.
-    mark = {"tied": "≈ ", "inconclusive": "? "}.get(comparison.verdict, "")
-    text = mark + (f"{signed(100 * comparison.toll)} %" if budget else f"{estimate.ratio:.3f}×")
-    return (text, toll_interval(estimate) if budget else ratio_interval(estimate), comparison.verdict)
+    mark = {"tied": "≈ ", "inconclusive": "? "}.get(verdict, "")
+    pair = (estimate, comparison.gated, comparison.baseline)
+    if comparison.what == "budget":
+        return (mark, traces.toll(*pair), traces.toll_interval(*pair), verdict)
+    return (mark, traces.ratio(*pair), traces.interval(*pair), verdict)
 
 
-def answers(workloads, cells, comparisons):
+def plan_words(cell, plans):
+    """(tiling, full plan) of the profile's plan for the cell; where there is none, the analytical default serves."""
+    row = next((plan for plan in plans if (plan["d_model"], plan["d_ff"], plan["kind"], plan["isa"],
+                plan["max_threads"], plan["m"]) == (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)),
+               None)
+    tiling = row and row.get("plan")
+    if not tiling:
+        return ("default", "the profile holds no plan for this cell; the analytical default serves")
+    verdict = (row.get("measured") or {}).get("verdict")
+    words = f"{tiling.get('mr')}×{tiling.get('nr')}" + ("" if verdict in (None, "default") else f", {verdict}")
+    return (words, ", ".join(f"{key} {value}" for key, value in tiling.items()))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the figures that a hurried reader takes along."""
+
+    name: str
+    number: str
+    detail: str
+
+
+def tiles(cells, comparisons, plans):
+    """What the gate costs, how far from the roof, which plan to use."""
+    gated = [cell for cell in cells if cell.gated]
+    if not gated:
+        return []
+    kind = headline_kind(gated)
+    found = []
+    for what, name, words in (("budget", f"{kind_name(kind)} costs", "against ReLU of equal budget"),
+                              ("width", "at equal width", "times ReLU's time, ideal 1.5")):
+        estimate = pooled([one.estimate for one in comparisons if one.what == what and one.gated.kind == kind])
+        if estimate.ratio is None:
+            continue
+        text = traces.signed_percent(estimate.ratio - 1) if what == "budget" else f"{estimate.ratio:.3f}×"
+        within = traces.toll_interval_text(estimate) if what == "budget" else ratio_interval(estimate)
+        found.append(Tile(name, Traced(text, f"pooled_{what} {kind}", estimate.ratio),
+                          [words + ", 95 % interval ", Traced(within, f"pooled_{what}_interval {kind}", estimate.low)]))
+    fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
+    if fractions:
+        found.append(Tile(f"{kind_name(kind)} runs at", Traced(percent(median(fractions), 0), f"roof_median {kind}",
+                                                               median(fractions)),
+                          ["of the measured roof, median of ",
+                           Traced(f"{len(fractions)}", f"roof_cells {kind}", len(fractions)), " cells, ",
+                           Traced(f"{percent(min(fractions), 0)} to {percent(max(fractions), 0)}", f"roof_range {kind}",
+                                  min(fractions))]))
+    measured = [plan for plan in plans if plan.get("measured")]
+    if measured:
+        faster = sum(plan["measured"].get("verdict") == "faster" for plan in measured)
+        found.append(Tile("use", Traced(f"{len(measured)} tuned plans", "plan_count", len(measured)),
+                          [Traced(str(faster), "plan_faster", faster),
+                           " faster than the analytical default; the table below names each"]))
+    return found
+
+
+def answers(workloads, cells, comparisons, plans=()):
     """The first screen: one Answer for each gated workload."""
     found = []
     for workload in workloads:
@@ -186,7 +227,7 @@ def answers(workloads, cells, comparisons):
                 BASELINE, workload.d_model, workload.d_ff)) + ".",
             roof_sentence(own)]
         found.append(Answer(workload.label, f"{kind_name(kind)} against ReLU, {isa_name(isa)}", sentences,
-                            matrix(own, pairs["budget"] + pairs["width"])))
+                            matrix(own, pairs["budget"] + pairs["width"], plans)))
     return found
 
 
@@ -194,11 +235,11 @@ def pooled_sentence(kind, comparisons):
     """What the kind costs over all cells: one figure for each comparison, with its interval."""
     of_kind = [comparison for comparison in comparisons if comparison.gated.kind == kind]
     parts = []
-    for what, words in (("budget", "{toll} % against ReLU at equal budget (interval {tolls} %)"),
+    for what, words in (("budget", "{toll} % against ReLU at equal budget (interval {tolls})"),
                         ("width", "{ratio:.3f} times ReLU's time at equal width (interval {ratios}, ideal 1.5)")):
         estimate = pooled([comparison.estimate for comparison in of_kind if comparison.what == what])
         if estimate.ratio is not None:
-            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)), tolls=toll_interval(estimate),
+            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)), tolls=traces.toll_interval_text(estimate),
                                       ratio=estimate.ratio, ratios=ratio_interval(estimate)))
     if not parts:
         return ""

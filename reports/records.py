@@ -38,6 +38,7 @@ class Cell:
     peer_version: str | None = None
     peer_variant: str | None = None
     error: str | None = None
+    place: str = ""                 # in the file, "benchmarks[3]"
 
     @property
     def gated(self):
@@ -71,6 +72,7 @@ class Micro:
     fma_fraction: float | None = None
     bytes_per_second: float | None = None
     ns_per_element: float | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""Draws the tile landscape of a tuning.
+
+Owns: one heatmap per cell of the journal. Reading the journal is landscapes.py's.
+"""
+
+import json
+
+from drawing import INK, PAPER, canvas, file_name, finish
+from traces import Traced
+
+LARGEST = 12    # landscapes; a journal of many models would make a page nobody scrolls through
+
+
+def landscape_figures(landscapes):
+    drawable = [place for place in landscapes if place.axes()]
+    drawable.sort(key=lambda place: -len(place.plans))
+    return [landscape_figure(place) for place in drawable[:LARGEST]]
+
+
+def landscape_figure(place):
+    across, down = place.axes()
+    best = {}
+    for plan, time in place.plans:
+        spot = (plan.get(down), plan.get(across))
+        best[spot] = min(time, best.get(spot, time))
+    rows, columns = (sorted({spot[index] for spot in best}, key=rank) for index in (0, 1))
+    drawing, (axes,) = canvas(height=1.2 + 0.3 * len(rows))
+    shares = [[100 * place.best / best[row, column] if (row, column) in best else float("nan") for column in columns]
+              for row in rows]
+    low = min(100 * place.best / time for time in best.values())
+    # Grey: dark is fast, on light and dark paper alike, and no colour has to be told from another.
+    axes.imshow(shares, cmap="Greys", vmin=low - 0.35 * (100 - low) - 1, vmax=100 + 0.15 * (100 - low), aspect="auto")
+    for y, values in enumerate(shares):
+        for x, value in enumerate(values):
+            if value == value:
+                axes.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7,
+                          color=PAPER if value > (low + 100) / 2 else INK)
+    axes.grid(False)
+    axes.set_xticks(range(len(columns)), [short(value) for value in columns], fontsize=7)
+    axes.set_yticks(range(len(rows)), [short(value) for value in rows], fontsize=7)
+    axes.set_xlabel(across)
+    axes.set_ylabel(down)
+    return finish(
+        drawing, file_name("landscape", place.key), f"Tile landscape: {place.label}",
+        f"Per cent of the speed of the best plan, by {across} and {down}; of the plans that share a field the best "
+        "counts. Dark is fast, an empty field was not tried.",
+        f"Heatmap of the speed of {len(place.plans)} plans by {across} and {down}; {place.label}.",
+        [down, across, "ms"],
+        [[short(row), short(column), Traced(f"{best[row, column] / 1e6:.4f}",
+                                            f"journal_field {place.key} {down}={json.dumps(row)} "
+                                            f"{across}={json.dumps(column)}", best[row, column])]
+         for row in rows for column in columns if (row, column) in best], "")
+
+
+def rank(value):
+    return (isinstance(value, str), value)
+
+
+def short(value):
+    """A block that is never reached is said as no block."""
+    return "∞" if isinstance(value, int) and value >= 2**28 else str(value)
