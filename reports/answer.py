@@ -17,6 +17,7 @@ KIND_NAMES = {
     "geglu_tanh": "GEGLU (tanh)", "reglu": "ReGLU", "glu": "GLU", "bilinear": "Bilinear"}
 ISA_NAMES = {"scalar": "scalar", "neon": "NEON", "avx2": "AVX2", "avx512": "AVX-512"}
 ISA_ORDER = tuple(ISA_NAMES)
+NO_BLOCK = 2**28     # a block size that no shape reaches: the dimension is not blocked
 ROOF_NAMES = {"fma": "FMA peak", "read": "read bandwidth"}
 
 
@@ -158,8 +159,12 @@ def plan_words(cell, plans):
     if not tiling:
         return ("default", "the profile holds no plan for this cell; the analytical default serves")
     verdict = (row.get("measured") or {}).get("verdict")
-    words = f"{tiling.get('mr')}×{tiling.get('nr')}" + ("" if verdict in (None, "default") else f", {verdict}")
-    return (words, ", ".join(f"{key} {value}" for key, value in tiling.items()))
+    words = f"{tiling.get('mr')}×{tiling.get('nr')}"
+    if isinstance(tiling.get("kc"), int) and tiling["kc"] < NO_BLOCK:
+        words += f", kc {tiling['kc']}"
+    words += ("" if verdict in (None, "default") else f", {verdict}")
+    return (Traced(words, f"tile profile.{row['place']}.plan", words),
+            ", ".join(f"{key} {value}" for key, value in tiling.items()))
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ def tiles(cells, comparisons, plans):
         text = traces.signed_percent(estimate.ratio - 1) if what == "budget" else f"{estimate.ratio:.3f}×"
         within = traces.toll_interval_text(estimate) if what == "budget" else ratio_interval(estimate)
         found.append(Tile(name, Traced(text, f"pooled_{what} {kind}", estimate.ratio),
-                          [words + ", 95 % interval ", Traced(within, f"pooled_{what}_interval {kind}", estimate.low)]))
+                          [words + ", 95\u00a0% interval ", Traced(within, f"pooled_{what}_interval {kind}", estimate.low)]))
     fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
     if fractions:
         found.append(Tile(f"{kind_name(kind)} runs at", Traced(percent(median(fractions), 0), f"roof_median {kind}",
@@ -198,9 +203,9 @@ def tiles(cells, comparisons, plans):
     measured = [plan for plan in plans if plan.get("measured")]
     if measured:
         faster = sum(plan["measured"].get("verdict") == "faster" for plan in measured)
-        found.append(Tile("use", Traced(f"{len(measured)} tuned plans", "plan_count", len(measured)),
+        found.append(Tile("tuned plans to use", Traced(str(len(measured)), "plan_count", len(measured)),
                           [Traced(str(faster), "plan_faster", faster),
-                           " faster than the analytical default; the table below names each"]))
+                           " of them faster than the analytical default, which won elsewhere; named below"]))
     return found
 
 

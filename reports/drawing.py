@@ -63,12 +63,18 @@ def canvas(rows=1, height=3.4, **arguments):
 
 
 def finish(drawing, name, title, caption, alternative, columns, rows, command):
+    svg, png = pictures(drawing)
+    return Figure(name, title, caption, alternative, columns, rows, command, inline_svg(svg, name, alternative),
+                  svg_file(svg), png)
+
+
+def pictures(drawing):
+    """The text of an SVG, and a PNG."""
     svg, png = io.StringIO(), io.BytesIO()
     drawing.savefig(svg, format="svg", transparent=True,
                     metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing.savefig(png, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
-    return Figure(name, title, caption, alternative, columns, rows, command,
-                  inline_svg(svg.getvalue(), name, alternative), svg_file(svg.getvalue()), png.getvalue())
+    return svg.getvalue(), png.getvalue()
 
 
 def svg_file(text):

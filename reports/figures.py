@@ -15,6 +15,7 @@ from records import GATED_KINDS
 
 BASELINE_STYLES = {"budget": {"color": INK, "marker": ".", "linestyle": "-"},
                    "width": {"color": MUTED, "marker": ".", "linestyle": "--"}}
+WIDEST_INTERVAL = 0.1   # half-width; a wider bar says nothing but that, and leaves the panel
 NARROWEST_SPAN = 0.02   # of the ratio axis about the ideal: a zoom further in would make noise look like an effect
 
 
@@ -70,8 +71,11 @@ def cost_figure(workload, isa, threads, shown, context):
                                 [estimate.high - estimate.ratio for estimate in estimates]],
                           capsize=2.5, label=kind_name(kind), **kind_style(kind))
         set_m_axis(axes, [comparison.gated.m for comparison in own])
-        low, high = axes.get_ylim()
-        axes.set_ylim(min(low, IDEAL[what] * (1 - NARROWEST_SPAN)), max(high, IDEAL[what] * (1 + NARROWEST_SPAN)))
+        known = [one.estimate for one in own if one.estimate.half_width <= WIDEST_INTERVAL]
+        ends = [end for one in known for end in (one.low, one.high)] + [one.estimate.ratio for one in own]
+        margin = 0.04 * (max(ends) - min(ends))
+        axes.set_ylim(min(min(ends) - margin, IDEAL[what] * (1 - NARROWEST_SPAN)),
+                      max(max(ends) + margin, IDEAL[what] * (1 + NARROWEST_SPAN)))
         axes.set_ylabel(f"time ÷ ReLU, equal {what}")
         axes.yaxis.set_major_formatter(compact)
         rows += [[what, kind_name(comparison.gated.kind), traces.plain(comparison.gated, "m"), *(
@@ -81,7 +85,7 @@ def cost_figure(workload, isa, threads, shown, context):
     place = f"{workload.label}, {isa_name(isa)}, {threads_name(threads)}"
     return finish(drawing, file_name("cost", workload.shape, isa, f"t{threads}"), f"Cost of the gate: {place}",
                   "Time of the gated kind divided by the time of ReLU, paired by round; bars are 95 % intervals. The "
-                  "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Points at one M are moved apart a "
+                  "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Bars of more than ±10 % leave the panel. Points at one M are moved apart a "
                   "little so that the bars can be seen.",
                   f"Time ratio to ReLU by M for {', '.join(kind_name(kind) for kind in kinds)}; {place}. "
                   "The table below holds every value.",

@@ -5,6 +5,7 @@ Owns: one heatmap per cell of the journal. Reading the journal is landscapes.py'
 
 import json
 
+from answer import NO_BLOCK
 from drawing import INK, PAPER, canvas, file_name, finish
 from traces import Traced
 
@@ -58,4 +59,4 @@ def rank(value):
 
 def short(value):
     """A block that is never reached is said as no block."""
-    return "∞" if isinstance(value, int) and value >= 2**28 else str(value)
+    return "∞" if isinstance(value, int) and value >= NO_BLOCK else str(value)

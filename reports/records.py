@@ -38,7 +38,7 @@ class Cell:
     peer_version: str | None = None
     peer_variant: str | None = None
     error: str | None = None
-    place: str = ""                 # in the file, "benchmarks[3]"
+    place: str = field(default="", compare=False)   # in the file, "benchmarks[3]"
 
     @property
     def gated(self):
@@ -72,7 +72,7 @@ class Micro:
     fma_fraction: float | None = None
     bytes_per_second: float | None = None
     ns_per_element: float | None = None
-    place: str = ""
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

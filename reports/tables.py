@@ -230,7 +230,7 @@ def regret_table(landscapes):
     return Table("table-regret", "Regret", ["cell", "plans tried", "best plan", "ms", "regret of the default"], [
         [entry(place.label), number(Traced(str(len(place.plans)), f"journal_plans {place.key}", len(place.plans))),
          entry(place.best_words), number(Traced(f"{place.best / 1e6:.3f}", f"journal_best {place.key}", place.best)),
-         number(share(place.regret, f"journal_regret {place.key}"))] for place in landscapes])
+         number(Traced(percent(place.regret), f"journal_regret {place.key}", place.regret))] for place in landscapes])
 
 
 def facts(mapping):
