@@ -158,11 +158,9 @@ def plan_words(cell, plans):
     tiling = row and row.get("plan")
     if not tiling:
         return ("default", "the profile holds no plan for this cell; the analytical default serves")
-    verdict = (row.get("measured") or {}).get("verdict")
     words = f"{tiling.get('mr')}×{tiling.get('nr')}"
     if isinstance(tiling.get("kc"), int) and tiling["kc"] < NO_BLOCK:
         words += f", kc {tiling['kc']}"
-    words += ("" if verdict in (None, "default") else f", {verdict}")
     return (Traced(words, f"tile profile.{row['place']}.plan", words),
             ", ".join(f"{key} {value}" for key, value in tiling.items()))
 

@@ -25,10 +25,10 @@ def bench_command(cells, context, *options):
     return "\n".join(lines)
 
 
-def tune_command(plans):
+def tune_command(plans, *options):
     """Tunes these plans again."""
     rows = [Row(plan) for plan in plans]
-    return shlex.join(["sluice", "tune", *selection([(row, row.max_threads) for row in rows])])
+    return shlex.join(["sluice", "tune", *selection([(row, row.max_threads) for row in rows]), *options])
 
 
 class Row:

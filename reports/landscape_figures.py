@@ -5,8 +5,11 @@ Owns: one heatmap per cell of the journal. Reading the journal is landscapes.py'
 
 import json
 
+from matplotlib.patches import Rectangle
+
+import commands
 from answer import NO_BLOCK
-from drawing import INK, PAPER, canvas, file_name, finish
+from drawing import SERIES, canvas, file_name, finish
 from traces import Traced
 
 LARGEST = 12    # landscapes; a journal of many models would make a page nobody scrolls through
@@ -26,16 +29,15 @@ def landscape_figure(place):
         best[spot] = min(time, best.get(spot, time))
     rows, columns = (sorted({spot[index] for spot in best}, key=rank) for index in (0, 1))
     drawing, (axes,) = canvas(height=1.2 + 0.3 * len(rows))
-    shares = [[100 * place.best / best[row, column] if (row, column) in best else float("nan") for column in columns]
-              for row in rows]
-    low = min(100 * place.best / time for time in best.values())
-    # Grey: dark is fast, on light and dark paper alike, and no colour has to be told from another.
-    axes.imshow(shares, cmap="Greys", vmin=low - 0.35 * (100 - low) - 1, vmax=100 + 0.15 * (100 - low), aspect="auto")
-    for y, values in enumerate(shares):
-        for x, value in enumerate(values):
-            if value == value:
-                axes.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7,
-                          color=PAPER if value > (low + 100) / 2 else INK)
+    low = place.best / max(best.values())
+    for (row, column), time in best.items():
+        x, y, speed = columns.index(column), rows.index(row), place.best / time
+        # Thin enough for the number on it, in the light and in the dark.
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=SERIES[1], linewidth=0,
+                                 alpha=0.05 + 0.5 * ((speed - low) / (1 - low) if low < 1 else 1)))
+        axes.text(x, y, f"{100 * speed:.0f}", ha="center", va="center", fontsize=7)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(False)
     axes.set_xticks(range(len(columns)), [short(value) for value in columns], fontsize=7)
     axes.set_yticks(range(len(rows)), [short(value) for value in rows], fontsize=7)
@@ -44,13 +46,14 @@ def landscape_figure(place):
     return finish(
         drawing, file_name("landscape", place.key), f"Tile landscape: {place.label}",
         f"Per cent of the speed of the best plan, by {across} and {down}; of the plans that share a field the best "
-        "counts. Dark is fast, an empty field was not tried.",
+        "counts. Deep colour is fast, an empty field was not tried.",
         f"Heatmap of the speed of {len(place.plans)} plans by {across} and {down}; {place.label}.",
         [down, across, "ms"],
         [[short(row), short(column), Traced(f"{best[row, column] / 1e6:.4f}",
                                             f"journal_field {place.key} {down}={json.dumps(row)} "
                                             f"{across}={json.dumps(column)}", best[row, column])]
-         for row in rows for column in columns if (row, column) in best], "")
+         for row in rows for column in columns if (row, column) in best],
+        commands.tune_command([place.cell], "--journal", "journal.jsonl"))
 
 
 def rank(value):

@@ -19,9 +19,13 @@ AXES = ("mr", "nr", "kc", "mc", "nc", "fc", "prefetch", "schedule", "threads")
 class Landscape:
     """One cell: what each plan took, the analytical default first."""
 
-    key: str
+    cell: dict      # what was tuned, as in the file
     label: str
     plans: list     # (plan, median ns) in the order they were first tried
+
+    @property
+    def key(self):
+        return "/".join(str(value) for value in self.cell.values())
 
     @property
     def best(self):
@@ -88,5 +92,5 @@ def landscape(cell, plans):
     for plan, trials in plans.values():
         calm = [cost for contended, cost in trials if not contended]
         times.append((plan, median(calm or [cost for _, cost in trials])))
-    return Landscape("/".join(map(str, cell)), f"{kind_name(kind)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, "
+    return Landscape(dict(zip(CELL, cell)), f"{kind_name(kind)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, "
                      f"≤ {threads_name(threads)}", times)
