@@ -1,7 +1,7 @@
 """Says the answer in sentences.
 
-Owns: names, the tiles and the one or two sentences per model that open the report, the list of what is missing, and the
-JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
+Owns: names, the small table and the one or two sentences per model that open the report, the list of what is missing,
+and the JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
 """
 
 from dataclasses import dataclass
@@ -152,9 +152,9 @@ def matrix_entry(comparison):
 
 def plan_words(cell, plans):
     """(tiling, full plan) of the profile's plan for the cell; where there is none, the analytical default serves."""
-    row = next((plan for plan in plans if (plan["d_model"], plan["d_ff"], plan["kind"], plan["isa"],
-                plan["max_threads"], plan["m"]) == (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)),
-               None)
+    wanted = (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)
+    keys = ("d_model", "d_ff", "kind", "isa", "max_threads", "m")
+    row = next((plan for plan in plans if tuple(plan[key] for key in keys) == wanted), None)
     tiling = row and row.get("plan")
     if not tiling:
         return ("default", "the profile holds no plan for this cell; the analytical default serves")
@@ -163,48 +163,6 @@ def plan_words(cell, plans):
         words += f", kc {tiling['kc']}"
     return (Traced(words, f"tile profile.{row['place']}.plan", words),
             ", ".join(f"{key} {value}" for key, value in tiling.items()))
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One of the figures that a hurried reader takes along."""
-
-    name: str
-    number: str
-    detail: str
-
-
-def tiles(cells, comparisons, plans):
-    """What the gate costs, how far from the roof, which plan to use."""
-    gated = [cell for cell in cells if cell.gated]
-    if not gated:
-        return []
-    kind = headline_kind(gated)
-    found = []
-    for what, name, words in (("budget", f"{kind_name(kind)} costs", "against ReLU of equal budget"),
-                              ("width", "at equal width", "times ReLU's time, ideal 1.5")):
-        estimate = pooled([one.estimate for one in comparisons if one.what == what and one.gated.kind == kind])
-        if estimate.ratio is None:
-            continue
-        text = traces.signed_percent(estimate.ratio - 1) if what == "budget" else f"{estimate.ratio:.3f}×"
-        within = traces.toll_interval_text(estimate) if what == "budget" else ratio_interval(estimate)
-        found.append(Tile(name, Traced(text, f"pooled_{what} {kind}", estimate.ratio),
-                          [words + ", 95\u00a0% interval ", Traced(within, f"pooled_{what}_interval {kind}", estimate.low)]))
-    fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
-    if fractions:
-        found.append(Tile(f"{kind_name(kind)} runs at", Traced(percent(median(fractions), 0), f"roof_median {kind}",
-                                                               median(fractions)),
-                          ["of the measured roof, median of ",
-                           Traced(f"{len(fractions)}", f"roof_cells {kind}", len(fractions)), " cells, ",
-                           Traced(f"{percent(min(fractions), 0)} to {percent(max(fractions), 0)}", f"roof_range {kind}",
-                                  min(fractions))]))
-    measured = [plan for plan in plans if plan.get("measured")]
-    if measured:
-        faster = sum(plan["measured"].get("verdict") == "faster" for plan in measured)
-        found.append(Tile("tuned plans to use", Traced(str(len(measured)), "plan_count", len(measured)),
-                          [Traced(str(faster), "plan_faster", faster),
-                           " of them faster than the analytical default, which won elsewhere; named below"]))
-    return found
 
 
 def answers(workloads, cells, comparisons, plans=()):
@@ -242,12 +200,13 @@ def pooled_sentence(kind, comparisons):
                         ("width", "{ratio:.3f} times ReLU's time at equal width (interval {ratios}, ideal 1.5)")):
         estimate = pooled([comparison.estimate for comparison in of_kind if comparison.what == what])
         if estimate.ratio is not None:
-            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)), tolls=traces.toll_interval_text(estimate),
+            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)),
+                                      tolls=traces.toll_interval_text(estimate),
                                       ratio=estimate.ratio, ratios=ratio_interval(estimate)))
     if not parts:
         return ""
-    return (f"On this machine {kind_name(kind)} costs {' and '.join(parts)}, over all shapes, thread counts and M, each "
-            "cell weighted by its precision. ")
+    return (f"On this machine {kind_name(kind)} costs {' and '.join(parts)}, over all shapes, thread counts and M, "
+            "each cell weighted by its precision. ")
 
 
 def overview(cells, comparisons):

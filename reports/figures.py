@@ -85,8 +85,8 @@ def cost_figure(workload, isa, threads, shown, context):
     place = f"{workload.label}, {isa_name(isa)}, {threads_name(threads)}"
     return finish(drawing, file_name("cost", workload.shape, isa, f"t{threads}"), f"Cost of the gate: {place}",
                   "Time of the gated kind divided by the time of ReLU, paired by round; bars are 95 % intervals. The "
-                  "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Bars of more than ±10 % leave the panel. Points at one M are moved apart a "
-                  "little so that the bars can be seen.",
+                  "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Bars of more than ±10 % leave the "
+                  "panel. Points at one M are moved apart a little so that the bars can be seen.",
                   f"Time ratio to ReLU by M for {', '.join(kind_name(kind) for kind in kinds)}; {place}. "
                   "The table below holds every value.",
                   ["comparison", "kind", "M", "ratio", "95 % interval", "pairs", "verdict"], rows,

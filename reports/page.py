@@ -19,6 +19,7 @@ import part_figures
 import peers
 import quality_figures
 import tables
+import tiles
 from comparison import IDEAL, TIED_HALF_WIDTH
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -77,7 +78,7 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "date": str(results.context.get("date") or "unknown"),
         "overview": answer.overview(cells, comparisons),
         "answers": answer.answers(workloads, cells, comparisons, profile.plans),
-        "tiles": answer.tiles(cells, comparisons, profile.plans), "glossary": tables.GLOSSARY,
+        "tiles": tiles.tiles(cells, comparisons, profile.plans), "glossary": tables.GLOSSARY,
         "regret": tables.regret_table(landscapes),
         "notes": notes, "doubts": doubts, "figures": groups,
         "tied_percent": f"{100 * TIED_HALF_WIDTH:g} %",

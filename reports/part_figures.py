@@ -53,7 +53,8 @@ def phase_figure(workload, isa, kind, cells, context):
         "returning.",
         f"Stacked bars of the share of each phase by M and thread count; {place}. The table below holds every value.",
         ["threads", "M", *PHASE_NAMES.values()],
-        [[traces.plain(cell, "threads"), traces.plain(cell, "m"), *(traces.phase_share(cell, phase) for phase in PHASES)]
+        [[traces.plain(cell, "threads"), traces.plain(cell, "m"),
+          *(traces.phase_share(cell, phase) for phase in PHASES)]
          for cell in cells], commands.bench_command(cells, context, "--phases"))
 
 

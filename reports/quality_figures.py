@@ -91,7 +91,8 @@ def scaling_figures(workload, cells, context):
         "Median time with one thread divided by the median with more. The dashed line is the thread count. The two "
         "runs are not interleaved, so there is no paired interval; read differences of a few percent as noise.",
         f"Speed-up over one thread by M; {place}.", ["threads", "M", "speed-up", "efficiency"],
-        [[traces.plain(cell, "threads"), traces.plain(cell, "m"), traces.speedup(cell, one), traces.efficiency(cell, one)]
+        [[traces.plain(cell, "threads"), traces.plain(cell, "m"), traces.speedup(cell, one),
+          traces.efficiency(cell, one)]
          for cell, one in own], commands.bench_command([cell for pair in own for cell in pair], context))]
 
 
@@ -132,6 +133,7 @@ def noise_figures(cells, comparisons, context):
             ["comparison", "cell", "pairs", "ratio", "95 % interval", "half-width"],
             [[f"equal {comparison.what}", comparison.gated.name, *(
                 write(comparison.estimate, comparison.gated, comparison.baseline)
-                for write in (traces.pairs, traces.ratio, traces.interval, traces.half_width))] for comparison in widths],
+                for write in (traces.pairs, traces.ratio, traces.interval, traces.half_width))]
+             for comparison in widths],
             commands.bench_command([cell for one in widths for cell in (one.gated, one.baseline)], context)))
     return figures

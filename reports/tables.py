@@ -125,7 +125,8 @@ def cell_table(cells, context):
             number(traces.contended_count(cell)), entry(cell.plan_origin or "–"),
             entry("all contended" if cell.contended else ""), entry(bench_command([cell], context))])
     return Table("table-cells", "Every cell", ["cell"] + PLACE + [
-        "µs per call", "GFLOP/s", "GB/s", "% of roof", "roof", "samples", "contended", "plan", "remark", "command"], rows)
+        "µs per call", "GFLOP/s", "GB/s", "% of roof", "roof", "samples", "contended", "plan", "remark",
+        "command"], rows)
 
 
 def tuned_table(plans):
