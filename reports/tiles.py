@@ -50,5 +50,5 @@ def tiles(cells, comparisons, plans):
         faster = sum(plan["measured"].get("verdict") == "faster" for plan in measured)
         found.append(Tile("tuned plans to use", Traced(str(len(measured)), "plan_count", len(measured)),
                           [Traced(str(faster), "plan_faster", faster),
-                           " of them faster than the analytical default, which won elsewhere; named below"]))
+                           " of them faster than the analytical default; named below"]))
     return found
