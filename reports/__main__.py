@@ -14,6 +14,7 @@ import fleet_command
 from answer import answers, doubts, missing_parts, overview, summary
 from command import OK, Arguments, complain, path_text, prepare, run, write_files
 from comparison import compare, workloads
+from landscapes import load_landscapes
 from results import load_profile, load_results
 
 PROGRAM = "sluice report"
@@ -24,7 +25,7 @@ Write a report on what the gate of a feed-forward network costs on this machine.
 Reads the profile of `sluice tune` and the results of `sluice bench`, and writes into the output directory:
   index.html   one self-contained page: the answer, plots, tables, the machine
   report.md    a summary for a pull request
-  *.png        every plot"""
+  *.png, *.svg every plot"""
 
 EXAMPLE = """\
 example:
@@ -40,8 +41,8 @@ schema or unwritable, 130 interrupted"""
 
 def parse(words):
     parser = Arguments(prog=PROGRAM,
-                       usage="sluice report [--profile FILE] [--results FILE | --fleet DIR...] [--static FILE]\n"
-                             "                     [--out DIR] [--json]",
+                       usage="sluice report [--profile FILE] [--results FILE | --fleet DIR...] [--journal FILE]\n"
+                             "                     [--static FILE] [--out DIR] [--json]",
                        description=DESCRIPTION, epilog=EXAMPLE, allow_abbrev=False,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="out/profile.json", metavar="FILE", type=path_text,
@@ -53,6 +54,8 @@ def parse(words):
                         "writes index.html, fleet.md and plots")
     parser.add_argument("--static", metavar="FILE", type=path_text,
                         help="predictions of scripts/analyze.sh, shown beside what was measured")
+    parser.add_argument("--journal", metavar="FILE", type=path_text,
+                        help="journal of `sluice tune --journal`: adds the tile landscape and the regret")
     parser.add_argument("--out", default="out/report", metavar="DIR", type=path_text,
                         help="directory of the report, made when missing (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print every ratio and the list of files as JSON")
@@ -82,6 +85,7 @@ def report(options):
         return fleet_command.report_fleet(options, PROGRAM)
     profile = load_profile(options.profile)
     results = load_results(options.results)
+    landscapes = load_landscapes(options.journal) if options.journal else []
     static = load_predictions(options.static) if options.static else None
     prepare(options.out)
     import page
@@ -91,7 +95,7 @@ def report(options):
     shapes = workloads(cells)
     notes = missing_parts(profile, results, cells, comparisons)
     reasons = doubts(profile, results)
-    files = page.build(profile, results, shapes, comparisons, notes, reasons, static)
+    files = page.build(profile, results, shapes, comparisons, notes, reasons, landscapes, static)
     write_files(options.out, files)
     for doubt in reasons:
         complain(PROGRAM, f"warning: {doubt}")

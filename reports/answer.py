@@ -1,20 +1,23 @@
 """Says the answer in sentences.
 
-Owns: number formats, the one or two sentences per model that open the report, the list of what is missing, and the
-JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
+Owns: names, the small table and the one or two sentences per model that open the report, the list of what is missing,
+and the JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
 """
 
 from dataclasses import dataclass
 from statistics import median
 
+import traces
 from comparison import BASELINE, IDEAL, pooled
 from records import GATED_KINDS
+from traces import Traced, percent, ratio_interval, signed
 
 KIND_NAMES = {
     "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "silu": "SiLU", "swiglu": "SwiGLU", "geglu": "GEGLU",
     "geglu_tanh": "GEGLU (tanh)", "reglu": "ReGLU", "glu": "GLU", "bilinear": "Bilinear"}
 ISA_NAMES = {"scalar": "scalar", "neon": "NEON", "avx2": "AVX2", "avx512": "AVX-512"}
 ISA_ORDER = tuple(ISA_NAMES)
+NO_BLOCK = 2**28     # a block size that no shape reaches: the dimension is not blocked
 ROOF_NAMES = {"fma": "FMA peak", "read": "read bandwidth"}
 
 
@@ -43,24 +46,6 @@ def isa_rank(isa):
 
 def threads_name(threads):
     return "1 thread" if threads == 1 else f"{threads} threads"
-
-
-def signed(value, digits=1):
-    """A number with a true minus sign; a rounded zero has no sign."""
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text[1:] if float(f"{value:.{digits}f}") == 0 else text
-
-
-def percent(value, digits=1):
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def toll_interval(estimate):
-    return f"[{signed(100 * (estimate.low - 1))}, {signed(100 * (estimate.high - 1))}]"
-
-
-def ratio_interval(estimate):
-    return f"[{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def at_m(cells):
@@ -139,31 +124,48 @@ def roof_sentence(cells):
     return "Share of the roof: " + "; ".join(parts) + "." if parts else "Share of the roof: not known."
 
 
-def matrix(cells, comparisons):
-    """The small table under the sentences: (threads, rows of M, toll, equal width, share of the roof) per thread count.
-    A toll or width is (text, interval, verdict)."""
+def matrix(cells, comparisons, plans):
+    """The small table of an answer: (threads, rows of M, toll, equal width, share of the roof, plan) per thread count.
+    A toll or width is (mark, text, interval, verdict)."""
     found = {(comparison.what, comparison.gated.threads, comparison.gated.m): comparison for comparison in comparisons}
     groups = {}
     for cell in sorted(cells, key=lambda cell: (cell.threads, cell.m)):
         budget, width = (matrix_entry(found.get((what, cell.threads, cell.m))) for what in ("budget", "width"))
         groups.setdefault(threads_name(cell.threads), []).append(
-            (cell.m, budget, width, percent(cell.roof_fraction, 0)))
+            (traces.plain(cell, "m"), budget, width, traces.roof_share(cell, 0), plan_words(cell, plans)))
     return list(groups.items())
 
 
 def matrix_entry(comparison):
     if comparison is None:
-        return ("–", "", "")
-    estimate, budget = comparison.estimate, comparison.what == "budget"
+        return ("", "–", "", "")
+    estimate, verdict = comparison.estimate, comparison.verdict
     if estimate.half_width is None:
-        return ("?", "no pairs", "inconclusive")
+        return ("", "?", "no pairs", "inconclusive")
     # A sign beside the colour, for those who do not see it and for print.
-    mark = {"tied": "≈ ", "inconclusive": "? "}.get(comparison.verdict, "")
-    text = mark + (f"{signed(100 * comparison.toll)} %" if budget else f"{estimate.ratio:.3f}×")
-    return (text, toll_interval(estimate) if budget else ratio_interval(estimate), comparison.verdict)
+    mark = {"tied": "≈ ", "inconclusive": "? "}.get(verdict, "")
+    pair = (estimate, comparison.gated, comparison.baseline)
+    if comparison.what == "budget":
+        return (mark, traces.toll(*pair), traces.toll_interval(*pair), verdict)
+    return (mark, traces.ratio(*pair), traces.interval(*pair), verdict)
 
 
-def answers(workloads, cells, comparisons):
+def plan_words(cell, plans):
+    """(tiling, full plan) of the profile's plan for the cell; where there is none, the analytical default serves."""
+    wanted = (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)
+    keys = ("d_model", "d_ff", "kind", "isa", "max_threads", "m")
+    row = next((plan for plan in plans if tuple(plan[key] for key in keys) == wanted), None)
+    tiling = row and row.get("plan")
+    if not tiling:
+        return ("default", "the profile holds no plan for this cell; the analytical default serves")
+    words = f"{tiling.get('mr')}×{tiling.get('nr')}"
+    if isinstance(tiling.get("kc"), int) and tiling["kc"] < NO_BLOCK:
+        words += f", kc {tiling['kc']}"
+    return (Traced(words, f"tile profile.{row['place']}.plan", words),
+            ", ".join(f"{key} {value}" for key, value in tiling.items()))
+
+
+def answers(workloads, cells, comparisons, plans=()):
     """The first screen: one Answer for each gated workload."""
     found = []
     for workload in workloads:
@@ -186,7 +188,7 @@ def answers(workloads, cells, comparisons):
                 BASELINE, workload.d_model, workload.d_ff)) + ".",
             roof_sentence(own)]
         found.append(Answer(workload.label, f"{kind_name(kind)} against ReLU, {isa_name(isa)}", sentences,
-                            matrix(own, pairs["budget"] + pairs["width"])))
+                            matrix(own, pairs["budget"] + pairs["width"], plans)))
     return found
 
 
@@ -194,16 +196,17 @@ def pooled_sentence(kind, comparisons):
     """What the kind costs over all cells: one figure for each comparison, with its interval."""
     of_kind = [comparison for comparison in comparisons if comparison.gated.kind == kind]
     parts = []
-    for what, words in (("budget", "{toll} % against ReLU at equal budget (interval {tolls} %)"),
+    for what, words in (("budget", "{toll} % against ReLU at equal budget (interval {tolls})"),
                         ("width", "{ratio:.3f} times ReLU's time at equal width (interval {ratios}, ideal 1.5)")):
         estimate = pooled([comparison.estimate for comparison in of_kind if comparison.what == what])
         if estimate.ratio is not None:
-            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)), tolls=toll_interval(estimate),
+            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)),
+                                      tolls=traces.toll_interval_text(estimate),
                                       ratio=estimate.ratio, ratios=ratio_interval(estimate)))
     if not parts:
         return ""
-    return (f"On this machine {kind_name(kind)} costs {' and '.join(parts)}, over all shapes, thread counts and M, each "
-            "cell weighted by its precision. ")
+    return (f"On this machine {kind_name(kind)} costs {' and '.join(parts)}, over all shapes, thread counts and M, "
+            "each cell weighted by its precision. ")
 
 
 def overview(cells, comparisons):

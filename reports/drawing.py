@@ -50,7 +50,9 @@ class Figure:
     alternative: str    # alt text
     columns: list       # of the data table
     rows: list
-    svg: str
+    command: str        # that measures it again
+    svg: str            # for the page
+    drawing: bytes      # an SVG file of its own
     png: bytes
 
 
@@ -60,13 +62,24 @@ def canvas(rows=1, height=3.4, **arguments):
     return drawing, list(drawing.subplots(rows, 1, squeeze=False, **arguments)[:, 0])
 
 
-def finish(drawing, name, title, caption, alternative, columns, rows):
+def finish(drawing, name, title, caption, alternative, columns, rows, command=""):
+    svg, png = pictures(drawing)
+    return Figure(name, title, caption, alternative, columns, rows, command, inline_svg(svg, name, alternative),
+                  svg_file(svg), png)
+
+
+def pictures(drawing):
+    """The text of an SVG, and a PNG."""
     svg, png = io.StringIO(), io.BytesIO()
     drawing.savefig(svg, format="svg", transparent=True,
                     metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing.savefig(png, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
-    return Figure(name, title, caption, alternative, columns, rows,
-                  inline_svg(svg.getvalue(), name, alternative), png.getvalue())
+    return svg.getvalue(), png.getvalue()
+
+
+def svg_file(text):
+    """The drawing on white paper, so that it can be read on a dark page too."""
+    return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', text, count=1).encode()
 
 
 def inline_svg(text, name, alternative):

@@ -4,8 +4,9 @@ Owns: what is drawn. Every function takes checked values and returns a list of F
 draw. Style and output are drawing.py's.
 """
 
-from answer import (ROOF_NAMES, headline_kind, isa_name, isa_rank, kind_name, percent, ratio_interval,
-                    threads_name)
+import commands
+import traces
+from answer import ROOF_NAMES, headline_kind, isa_name, isa_rank, kind_name, threads_name
 from comparison import BASELINE, IDEAL, order
 from drawing import (DASHES, INK, MARKERS, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish,
                      legend_above, set_log_axis, set_m_axis)
@@ -14,6 +15,7 @@ from records import GATED_KINDS
 
 BASELINE_STYLES = {"budget": {"color": INK, "marker": ".", "linestyle": "-"},
                    "width": {"color": MUTED, "marker": ".", "linestyle": "--"}}
+WIDEST_INTERVAL = 0.1   # half-width; a wider bar says nothing but that, and leaves the panel
 NARROWEST_SPAN = 0.02   # of the ratio axis about the ideal: a zoom further in would make noise look like an effect
 
 
@@ -35,7 +37,7 @@ def facets(workload, cells):
     return {key: own for key, own in found.items() if any(cell.gated for cell in own)}
 
 
-def cost_figures(workload, cells, comparisons):
+def cost_figures(workload, cells, comparisons, context):
     """Time ratios against ReLU over M: one figure per ISA and thread count, equal budget above equal width."""
     figures = []
     for isa, threads in facets(workload, cells):
@@ -47,11 +49,11 @@ def cost_figures(workload, cells, comparisons):
             if own:
                 shown[what] = own
         if shown:
-            figures.append(cost_figure(workload, isa, threads, shown))
+            figures.append(cost_figure(workload, isa, threads, shown, context))
     return figures
 
 
-def cost_figure(workload, isa, threads, shown):
+def cost_figure(workload, isa, threads, shown, context):
     drawing, panels = canvas(len(shown), 0.5 + 2.5 * len(shown))
     kinds = [kind for kind in GATED_KINDS
              if any(comparison.gated.kind == kind for own in shown.values() for comparison in own)]
@@ -69,25 +71,30 @@ def cost_figure(workload, isa, threads, shown):
                                 [estimate.high - estimate.ratio for estimate in estimates]],
                           capsize=2.5, label=kind_name(kind), **kind_style(kind))
         set_m_axis(axes, [comparison.gated.m for comparison in own])
-        low, high = axes.get_ylim()
-        axes.set_ylim(min(low, IDEAL[what] * (1 - NARROWEST_SPAN)), max(high, IDEAL[what] * (1 + NARROWEST_SPAN)))
+        known = [one.estimate for one in own if one.estimate.half_width <= WIDEST_INTERVAL]
+        ends = [end for one in known for end in (one.low, one.high)] + [one.estimate.ratio for one in own]
+        margin = 0.04 * (max(ends) - min(ends))
+        axes.set_ylim(min(min(ends) - margin, IDEAL[what] * (1 - NARROWEST_SPAN)),
+                      max(max(ends) + margin, IDEAL[what] * (1 + NARROWEST_SPAN)))
         axes.set_ylabel(f"time ÷ ReLU, equal {what}")
         axes.yaxis.set_major_formatter(compact)
-        rows += [[what, kind_name(comparison.gated.kind), comparison.gated.m, f"{comparison.estimate.ratio:.3f}",
-                  ratio_interval(comparison.estimate), comparison.estimate.pairs, comparison.verdict]
-                 for comparison in own]
+        rows += [[what, kind_name(comparison.gated.kind), traces.plain(comparison.gated, "m"), *(
+            write(comparison.estimate, comparison.gated, comparison.baseline)
+            for write in (traces.ratio, traces.interval, traces.pairs)), comparison.verdict] for comparison in own]
     legend_above(panels[0])
     place = f"{workload.label}, {isa_name(isa)}, {threads_name(threads)}"
     return finish(drawing, file_name("cost", workload.shape, isa, f"t{threads}"), f"Cost of the gate: {place}",
                   "Time of the gated kind divided by the time of ReLU, paired by round; bars are 95 % intervals. The "
-                  "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Points at one M are moved apart a "
-                  "little so that the bars can be seen.",
+                  "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Bars of more than ±10 % leave the "
+                  "panel. Points at one M are moved apart a little so that the bars can be seen.",
                   f"Time ratio to ReLU by M for {', '.join(kind_name(kind) for kind in kinds)}; {place}. "
                   "The table below holds every value.",
-                  ["comparison", "kind", "M", "ratio", "95 % interval", "pairs", "verdict"], rows)
+                  ["comparison", "kind", "M", "ratio", "95 % interval", "pairs", "verdict"], rows,
+                  commands.bench_command([cell for own in shown.values() for one in own
+                                          for cell in (one.gated, one.baseline)], context))
 
 
-def speed_figures(workload, cells):
+def speed_figures(workload, cells, context):
     """FLOP/s and time per token over M for the gated kinds and both ReLU baselines."""
     figures = []
     for (isa, threads), own in facets(workload, cells).items():
@@ -119,12 +126,12 @@ def speed_figures(workload, cells):
             "one call divided by M.",
             f"FLOP/s and time per token by M for {', '.join(label for label, _ in lines)}; {place}.",
             ["series", "M", "GFLOP/s", "µs per token"],
-            [[label, cell.m, f"{cell.flops / 1e9:.1f}", f"{cell.ns_per_token / 1e3:.2f}"]
-             for (label, _), line in lines.items() for cell in line]))
+            [[label, traces.plain(cell, "m"), traces.gflops(cell), traces.us_per_token(cell)]
+             for (label, _), line in lines.items() for cell in line], commands.bench_command(own, context)))
     return figures
 
 
-def roof_figures(workload, cells):
+def roof_figures(workload, cells, fma_roofs, read_roofs, context):
     """Percent of the binding roof over M, one line per ISA and thread count, for the headline kind."""
     own = [cell for cell in sorted(cells, key=order) if workload.owns(cell) and cell.roof_fraction is not None]
     kind = headline_kind(own)
@@ -135,6 +142,7 @@ def roof_figures(workload, cells):
     for cell in own:
         lines.setdefault((cell.isa, cell.threads, cell.d_ff), []).append(cell)
     drawing, (axes,) = canvas()
+    crossovers = []
     axes.axhline(100, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for index, ((isa, threads, _), line) in enumerate(lines.items()):
         style = series_style(index)
@@ -143,25 +151,43 @@ def roof_figures(workload, cells):
         read = [cell for cell in line if cell.roof == "read"]
         axes.plot([cell.m for cell in read], [100 * cell.roof_fraction for cell in read], linestyle="none",
                   marker=style["marker"], markerfacecolor=PAPER, markeredgecolor=style["color"])
+        found = crossover(line[0], fma_roofs, read_roofs)
+        if found and own[0].m < found < max(cell.m for cell in own):
+            axes.axvline(found, color=style["color"], linewidth=0.9, linestyle=":")
+            crossovers.append(f"M = {found:.0f} with {isa_name(isa)} and {threads_name(threads)}")
     axes.set_ylim(0, max(105, 104 * max(cell.roof_fraction for cell in own)))
     axes.set_ylabel("% of the binding roof")
     set_m_axis(axes, [cell.m for cell in own])
     legend_above(axes, 2)
     return [finish(
         drawing, file_name("roof", workload.shape), f"{kind_name(kind)}, share of the roof: {workload.label}",
-        "Speed divided by the measured roof that binds the cell. Filled marks: FMA peak. Hollow marks: read bandwidth.",
+        "Speed divided by the measured roof that binds the cell. Filled marks: FMA peak. Hollow marks: read bandwidth."
+        + (f" Dotted: where the two roofs meet, {'; '.join(crossovers)}; to its left memory binds, to its right "
+           "arithmetic." if crossovers else ""),
         f"Percent of the binding roof by M, {kind_name(kind)}, {workload.label}, one line per ISA and thread count.",
         ["ISA", "threads", "M", "roof", "% of roof"],
-        [[isa_name(cell.isa), cell.threads, cell.m, ROOF_NAMES.get(cell.roof, "–"), percent(cell.roof_fraction)]
-         for cell in own])]
+        [[isa_name(cell.isa), traces.plain(cell, "threads"), traces.plain(cell, "m"), ROOF_NAMES.get(cell.roof, "–"),
+          traces.roof_share(cell)] for cell in own], commands.bench_command(own, context))]
 
 
-def roofline_figures(cells, fma_roofs, read_roofs):
+def crossover(cell, fma_roofs, read_roofs):
+    """The M at which both roofs allow a cell the same time; None where arithmetic never binds or a roof is missing."""
+    peak, bandwidth = fma_roofs.get((cell.isa, cell.threads)), read_roofs.get(cell.threads)
+    if not peak or not bandwidth:
+        return None
+    matrices = 3 if cell.gated else 2
+    weights = matrices * cell.d_model * cell.d_ff
+    # 2·weights·M / peak = (4·weights + 8·M·D) / bandwidth, solved for M.
+    gain = 2 * weights / peak - 8 * cell.d_model / bandwidth
+    return 4 * weights / bandwidth / gain if gain > 0 else None
+
+
+def roofline_figures(cells, fma_roofs, read_roofs, context):
     """One measured roofline per ISA with every cell of that ISA on it."""
     figures = []
     for isa in sorted({cell.isa for cell in cells}, key=isa_rank):
         own = sorted((cell for cell in cells if cell.isa == isa), key=order)
-        intensity = {cell.key: cell.flops / cell.bytes_per_second for cell in own}
+        intensity = {cell.key: traces.intensity(cell).value for cell in own}
         left, right = min(intensity.values()) / 2, max(intensity.values()) * 2
         drawing, (axes,) = canvas(height=3.8)
         counts = sorted({cell.threads for cell in own})
@@ -184,8 +210,8 @@ def roofline_figures(cells, fma_roofs, read_roofs):
                               linestyle="none", marker=style["marker"], markersize=5, markerfacecolor=face,
                               markeredgecolor=style["color"],
                               label=f"{'gated' if gated else 'plain'}, {threads_name(threads)}")
-        rows = [[cell.name, f"{intensity[cell.key]:.3g}", f"{cell.flops / 1e9:.1f}",
-                 f"{cell.bytes_per_second / 1e9:.2f}", percent(cell.roof_fraction)] for cell in own]
+        rows = [[cell.name, traces.intensity(cell), traces.gflops(cell), traces.gigabytes(cell),
+                 traces.roof_share(cell)] for cell in own]
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(left, right)
@@ -201,5 +227,5 @@ def roofline_figures(cells, fma_roofs, read_roofs):
             "Each mark is one cell. The sloped part of a roof is the measured read bandwidth, the flat part the "
             "measured FMA peak." + roofs,
             f"Roofline for {isa_name(isa)}: GFLOP/s over FLOP per byte for {len(own)} cells, roofs per thread count.",
-            ["cell", "FLOP per byte", "GFLOP/s", "GB/s", "% of roof"], rows))
+            ["cell", "FLOP per byte", "GFLOP/s", "GB/s", "% of roof"], rows, commands.bench_command(own, context)))
     return figures

@@ -4,12 +4,13 @@ Owns: the tables, figures and sentences of `sluice report --fleet`. Returns the 
 fleet_command.py's.
 """
 
-from answer import isa_name, kind_name, percent, ratio_interval, signed, threads_name, toll_interval
+from answer import isa_name, kind_name, threads_name
 from comparison import workloads
 from drawing import DASHES, INK, MARKERS, SERIES, canvas, dodge, file_name, finish, legend_above, set_m_axis
 from fleet import comparison_at, fleet_kind, own_cells, summaries
 from page import environment
-from tables import Table, command_line, entry, fact, number
+from tables import Table, command_line, decimal, entry, fact
+from traces import percent, ratio_interval, signed, toll_interval_text
 
 FACTS = ("vendor", "isas", "caches", "cores", "available_threads", "cgroup_quota", "numa_nodes", "memory_bytes", "os",
          "compiler", "governor", "hypervisor")
@@ -45,7 +46,7 @@ def sentences(every, same):
     for one in same or every:
         parts = []
         if one.toll.ratio is not None:
-            parts.append(f"costs {signed(100 * (one.toll.ratio - 1))} % {toll_interval(one.toll)} against ReLU at "
+            parts.append(f"costs {signed(100 * (one.toll.ratio - 1))} % {toll_interval_text(one.toll)} against ReLU at "
                          "equal budget")
         if one.width.ratio is not None:
             parts.append(f"takes {one.width.ratio:.3f} times as long {ratio_interval(one.width)} at equal width")
@@ -64,7 +65,7 @@ def ratio_entries(estimate, toll):
         return [entry("–", -9), entry("–", -9)]
     if toll:
         return [entry(f"{signed(100 * (estimate.ratio - 1))} %", estimate.ratio), entry(
-            f"{toll_interval(estimate)} %", estimate.low)]
+            toll_interval_text(estimate), estimate.low)]
     return [entry(f"{estimate.ratio:.3f}", estimate.ratio), entry(ratio_interval(estimate), estimate.low)]
 
 
@@ -74,7 +75,7 @@ def summary_table(name, title, chosen):
         shares = one.roof or (None, None, None)
         rows.append([entry(one.member.name), *ratio_entries(one.toll, True), *ratio_entries(one.width, False)] + [
             entry(percent(share, 0), -1 if share is None else share) for share in shares] + [
-            number(one.peers, 3), entry(one.cells, one.cells)])
+            decimal(one.peers, 3), entry(one.cells, one.cells)])
     return Table(name, title, ["machine", "toll", "toll, 95 % interval", "equal width", "equal width, 95 % interval",
                                "of the roof, least", "median", "greatest", "best peer ÷ Sluice", "cells"], rows)
 
@@ -159,7 +160,7 @@ def toll_figures(members, kind):
                 [100 * (pair.estimate.high - 1) - toll for toll, pair in zip(tolls, pairs)]],
                 capsize=2.5, label=members[index].name, **line_style(index))
             rows += [[members[index].name, pair.gated.m, f"{signed(100 * pair.toll)} %",
-                      f"{toll_interval(pair.estimate)} %"] for pair in pairs]
+                      toll_interval_text(pair.estimate)] for pair in pairs]
         if not rows:
             continue
         set_m_axis(axes, [row[1] for row in rows])

@@ -4,17 +4,22 @@ Owns: which figure and table stands where, and the templates' surroundings. Retu
 writing them is __main__.py's.
 """
 
+import csv
+import io
 import re
+import urllib.parse
 from pathlib import Path
 
 import jinja2
 
 import answer
 import figures
+import landscape_figures
 import part_figures
 import peers
 import quality_figures
 import tables
+import tiles
 from comparison import IDEAL, TIED_HALF_WIDTH
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -25,7 +30,16 @@ def environment():
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=lambda name: bool(name) and ".html" in name,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     surroundings.filters["markdown"] = escape_markdown
+    surroundings.filters["csv_link"] = csv_link
+    surroundings.globals["glossary"] = tables.GLOSSARY
     return surroundings
+
+
+def csv_link(figure):
+    """The data of a figure as a link that saves a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([figure.columns, *figure.rows])
+    return "data:text/csv;charset=utf-8," + urllib.parse.quote(text.getvalue())
 
 
 def escape_markdown(text):
@@ -33,9 +47,9 @@ def escape_markdown(text):
     return re.sub(r"([\\`*_<>|#\[\]~])", r"\\\1", " ".join(str(text).split()))
 
 
-def build(profile, results, workloads, comparisons, notes, doubts, static=None):
+def build(profile, results, workloads, comparisons, notes, doubts, landscapes=(), static=None):
     """{file name: bytes} of the whole report."""
-    cells = results.cells
+    cells, context = results.cells, results.context
     fma_roofs = results.fma_roofs or profile.fma_roofs
     read_roofs = results.read_roofs or profile.read_roofs
     machine = results.machine or profile.machine
@@ -43,15 +57,17 @@ def build(profile, results, workloads, comparisons, notes, doubts, static=None):
     best_peers = peers.best(pairs)
     groups = {
         "cost": [figure for workload in workloads
-                 for figure in figures.cost_figures(workload, cells, comparisons)
-                 + figures.speed_figures(workload, cells)],
-        "roof": [figure for workload in workloads for figure in figures.roof_figures(workload, cells)],
-        "roofline": figures.roofline_figures(cells, fma_roofs, read_roofs),
-        "phases": [figure for workload in workloads for figure in part_figures.phase_figures(workload, cells)],
-        "peers": [figure for workload in workloads for figure in part_figures.peer_figures(workload, pairs)],
-        "tuned": quality_figures.tuned_figures(profile.plans),
-        "scaling": [figure for workload in workloads for figure in quality_figures.scaling_figures(workload, cells)],
-        "noise": quality_figures.noise_figures(cells, comparisons),
+                 for figure in figures.cost_figures(workload, cells, comparisons, context)
+                 + figures.speed_figures(workload, cells, context)],
+        "roof": [figure for workload in workloads for figure in figures.roof_figures(
+            workload, cells, fma_roofs, read_roofs, context)],
+        "roofline": figures.roofline_figures(cells, fma_roofs, read_roofs, context),
+        "phases": [figure for workload in workloads for figure in part_figures.phase_figures(workload, cells, context)],
+        "peers": [figure for workload in workloads for figure in part_figures.peer_figures(workload, pairs, context)],
+        "tuned": quality_figures.tuned_figures(profile.plans) + landscape_figures.landscape_figures(landscapes),
+        "scaling": [figure for workload in workloads
+                    for figure in quality_figures.scaling_figures(workload, cells, context)],
+        "noise": quality_figures.noise_figures(cells, comparisons, context),
     }
     # A pull request takes 65 536 characters: the summary lists the headline kinds, the page every kind.
     headline = [comparison for comparison in comparisons if comparison.gated.kind == answer.headline_kind(
@@ -62,7 +78,9 @@ def build(profile, results, workloads, comparisons, notes, doubts, static=None):
         "version": str(results.context.get("sluice_version") or "unknown"),
         "date": str(results.context.get("date") or "unknown"),
         "overview": answer.overview(cells, comparisons),
-        "answers": answer.answers(workloads, cells, comparisons),
+        "answers": answer.answers(workloads, cells, comparisons, profile.plans),
+        "tiles": tiles.tiles(cells, comparisons, profile.plans),
+        "regret": tables.regret_table(landscapes),
         "notes": notes, "doubts": doubts, "figures": groups, "static": static,
         "tied_percent": f"{100 * TIED_HALF_WIDTH:g} %",
         "budget": tables.comparison_table("budget", comparisons, cells),
@@ -76,7 +94,7 @@ def build(profile, results, workloads, comparisons, notes, doubts, static=None):
         "peer_sentence": peers.sentence(pairs) if pairs else "",
         "failed_peers": [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed_peers],
         "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),
-        "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells),
+        "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells, context),
         "machine": tables.facts(machine),
         "measurement": tables.facts(measurement) if isinstance(measurement, dict) else [],
         "profile_use": tables.facts(results.context["profile"])
@@ -92,5 +110,6 @@ def build(profile, results, workloads, comparisons, notes, doubts, static=None):
     files = {"index.html": surroundings.get_template("report.html.j2").render(values).encode("utf-8", "replace"),
              "report.md": surroundings.get_template("report.md.j2").render(values).encode("utf-8", "replace")}
     for group in groups.values():
-        files |= {f"{figure.name}.png": figure.png for figure in group}
+        for figure in group:
+            files |= {f"{figure.name}.png": figure.png, f"{figure.name}.svg": figure.drawing}
     return files

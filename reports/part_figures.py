@@ -4,7 +4,9 @@ Owns: these two groups of figures. The figures about the gate and the roofs are 
 quality_figures.py's.
 """
 
-from answer import headline_kind, isa_name, kind_name, percent, ratio_interval, threads_name
+import commands
+import traces
+from answer import headline_kind, isa_name, kind_name, threads_name
 from comparison import order
 from drawing import INK, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish, legend_above, set_m_axis
 from figures import series_style
@@ -15,18 +17,19 @@ PHASE_NAMES = {"pack": "pack x", "up": "up GEMM", "gate": "gate", "down": "down 
                "wait": "wait", "call": "call"}
 
 
-def phase_figures(workload, cells):
+def phase_figures(workload, cells, context):
     """A bar per M and thread count of the headline kind: one figure per ISA."""
     figures = []
     own = [cell for cell in sorted(cells, key=order) if workload.owns(cell) and cell.phases]
     for isa in dict.fromkeys(cell.isa for cell in own):
         of_isa = [cell for cell in own if cell.isa == isa]
         kind = headline_kind(of_isa)
-        figures.append(phase_figure(workload, isa, kind, [cell for cell in of_isa if cell.kind == kind]))
+        figures.append(phase_figure(workload, isa, kind, [cell for cell in of_isa if cell.kind == kind],
+                                    context))
     return figures
 
 
-def phase_figure(workload, isa, kind, cells):
+def phase_figure(workload, isa, kind, cells, context):
     drawing, (axes,) = canvas(height=1.3 + 0.24 * len(cells))
     rows = range(len(cells))
     left = [0.0] * len(cells)
@@ -50,10 +53,12 @@ def phase_figure(workload, isa, kind, cells):
         "returning.",
         f"Stacked bars of the share of each phase by M and thread count; {place}. The table below holds every value.",
         ["threads", "M", *PHASE_NAMES.values()],
-        [[cell.threads, cell.m, *(percent(cell.phases[phase]) for phase in PHASES)] for cell in cells])
+        [[traces.plain(cell, "threads"), traces.plain(cell, "m"),
+          *(traces.phase_share(cell, phase) for phase in PHASES)]
+         for cell in cells], commands.bench_command(cells, context, "--phases"))
 
 
-def peer_figures(workload, pairs):
+def peer_figures(workload, pairs, context):
     """Ratio to Sluice over M for the headline kind, a line per peer: one figure per ISA and thread count."""
     figures = []
     own = [pair for pair in pairs if workload.owns(pair.own) and pair.estimate.half_width is not None]
@@ -63,11 +68,11 @@ def peer_figures(workload, pairs):
         # A plain workload's own shape and its equal-budget one would be two points at one M.
         width = min(pair.own.d_ff for pair in here if pair.own.kind == kind)
         figures.append(peer_figure(workload, isa, threads, kind, [
-            pair for pair in here if pair.own.kind == kind and pair.own.d_ff == width]))
+            pair for pair in here if pair.own.kind == kind and pair.own.d_ff == width], context))
     return figures
 
 
-def peer_figure(workload, isa, threads, kind, pairs):
+def peer_figure(workload, isa, threads, kind, pairs, context):
     drawing, (axes,) = canvas()
     axes.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     names = sorted({pair.peer.peer for pair in pairs})
@@ -89,5 +94,6 @@ def peer_figure(workload, isa, threads, kind, pairs):
         "are 95 % intervals. Points at one M are moved apart a little so that the bars can be seen.",
         f"Time ratio of {', '.join(names)} to Sluice by M; {place}. The table below holds every value.",
         ["library", "M", "ratio", "95 % interval", "pairs", "Sluice is"],
-        [[pair.peer.peer, pair.own.m, f"{pair.estimate.ratio:.3f}", ratio_interval(pair.estimate), pair.estimate.pairs,
-          pair.verdict] for pair in pairs])
+        [[pair.peer.peer, traces.plain(pair.own, "m"), *(
+            write(pair.estimate, pair.peer, pair.own) for write in (traces.ratio, traces.interval, traces.pairs)),
+          pair.verdict] for pair in pairs], commands.bench_command([pair.own for pair in pairs], context, "--peers"))

@@ -4,7 +4,9 @@ Owns: tuned plans against the analytical default, thread scaling, the noise audi
 gate and the roofs are figures.py's.
 """
 
-from answer import headline_isa, headline_kind, isa_name, kind_name, percent, ratio_interval, threads_name
+import commands
+import traces
+from answer import headline_isa, headline_kind, isa_name, kind_name, threads_name
 from comparison import TIED_HALF_WIDTH, order
 from drawing import INK, SERIES, canvas, compact, file_name, finish, legend_above, set_m_axis
 from figures import series_style
@@ -54,29 +56,28 @@ def tuned_figure(plans, part):
         "exactly 1 without a bar is the analytical default itself, which won.",
         f"Time ratio of {len(plans)} tuned plans to the analytical default with intervals, {shape}.",
         ["plan", "ratio", "95 % interval", "verdict"],
-        [[plan_label(plan), f"{plan['measured']['ratio_to_default']:.3f}",
-          f"[{plan['measured']['ratio_low']:.3f}, {plan['measured']['ratio_high']:.3f}]",
-          plan["measured"].get("verdict") or "–"] for plan in plans])
+        [[plan_label(plan), traces.plan_value(plan, "ratio_to_default", 3), traces.plan_interval(plan),
+          plan["measured"].get("verdict") or "–"] for plan in plans], commands.tune_command(plans))
 
 
 def scaling_rows(cells):
-    """(cell, speed-up over the same cell with one thread) for every cell with more threads."""
+    """(cell, the same cell with one thread) for every cell with more threads."""
     single = {cell.key[:5] + cell.key[6:]: cell for cell in cells if cell.threads == 1}
-    return [(cell, single[cell.key[:5] + cell.key[6:]].time_ns / cell.time_ns)
+    return [(cell, single[cell.key[:5] + cell.key[6:]])
             for cell in sorted(cells, key=order) if cell.threads > 1 and cell.key[:5] + cell.key[6:] in single]
 
 
-def scaling_figures(workload, cells):
-    own = [(cell, speedup) for cell, speedup in scaling_rows(cells) if workload.owns(cell)]
+def scaling_figures(workload, cells, context):
+    own = [(cell, one) for cell, one in scaling_rows(cells) if workload.owns(cell)]
     if not own:
         return []
     isa = headline_isa([cell for cell, _ in own])
     kind = headline_kind([cell for cell, _ in own if cell.isa == isa])
-    own = [(cell, speedup) for cell, speedup in own if (cell.isa, cell.kind) == (isa, kind)]
+    own = [(cell, one) for cell, one in own if (cell.isa, cell.kind) == (isa, kind)]
     drawing, (axes,) = canvas(height=3.1)
     counts = sorted({cell.threads for cell, _ in own})
     for index, threads in enumerate(counts):
-        line = [(cell.m, speedup) for cell, speedup in own if cell.threads == threads]
+        line = [(cell.m, traces.speedup(cell, one).value) for cell, one in own if cell.threads == threads]
         style = series_style(index)
         axes.axhline(threads, color=style["color"], linewidth=0.9, linestyle=(0, (4, 3)))
         axes.plot(*zip(*line), label=threads_name(threads), **style)
@@ -90,10 +91,12 @@ def scaling_figures(workload, cells):
         "Median time with one thread divided by the median with more. The dashed line is the thread count. The two "
         "runs are not interleaved, so there is no paired interval; read differences of a few percent as noise.",
         f"Speed-up over one thread by M; {place}.", ["threads", "M", "speed-up", "efficiency"],
-        [[cell.threads, cell.m, f"{speedup:.2f}", percent(speedup / cell.threads, 0)] for cell, speedup in own])]
+        [[traces.plain(cell, "threads"), traces.plain(cell, "m"), traces.speedup(cell, one),
+          traces.efficiency(cell, one)]
+         for cell, one in own], commands.bench_command([cell for pair in own for cell in pair], context))]
 
 
-def noise_figures(cells, comparisons):
+def noise_figures(cells, comparisons, context):
     """How many samples were contended, and how wide the intervals came out."""
     shares = [cell for cell in sorted(cells, key=order) if cell.contended_share is not None]
     widths = [comparison for comparison in comparisons if comparison.estimate.half_width is not None]
@@ -109,9 +112,9 @@ def noise_figures(cells, comparisons):
             "A sample is contended when a probe right before or after it ran below the level of the run: somebody "
             "else used the core. Contended samples are kept and shown, but do not enter medians or ratios.",
             f"Histogram of the share of contended samples over {len(shares)} cells.",
-            ["cell", "samples", "contended", "share"],
-            [[cell.name, len(cell.samples) + cell.contended_samples, cell.contended_samples,
-              percent(cell.contended_share, 0)] for cell in shares]))
+            ["cell", "calm samples", "contended", "share"],
+            [[cell.name, traces.sample_count(cell), traces.contended_count(cell), traces.contended_share(cell)]
+             for cell in shares], commands.bench_command(shares, context)))
     if widths:
         drawing, (axes,) = canvas(height=2.6)
         values = sorted(100 * comparison.estimate.half_width for comparison in widths)
@@ -128,7 +131,9 @@ def noise_figures(cells, comparisons):
             "contains the ideal cannot be called tied.",
             f"Cumulative share of {len(widths)} comparisons by the half-width of their interval.",
             ["comparison", "cell", "pairs", "ratio", "95 % interval", "half-width"],
-            [[f"equal {comparison.what}", comparison.gated.name, comparison.estimate.pairs,
-              f"{comparison.estimate.ratio:.3f}", ratio_interval(comparison.estimate),
-              percent(comparison.estimate.half_width, 2)] for comparison in widths]))
+            [[f"equal {comparison.what}", comparison.gated.name, *(
+                write(comparison.estimate, comparison.gated, comparison.baseline)
+                for write in (traces.pairs, traces.ratio, traces.interval, traces.half_width))]
+             for comparison in widths],
+            commands.bench_command([cell for one in widths for cell in (one.gated, one.baseline)], context)))
     return figures

@@ -39,6 +39,7 @@ class Cell:
     peer_version: str | None = None
     peer_variant: str | None = None
     error: str | None = None
+    place: str = field(default="", compare=False)   # in the file, "benchmarks[3]"
 
     @property
     def gated(self):
@@ -72,6 +73,7 @@ class Micro:
     fma_fraction: float | None = None
     bytes_per_second: float | None = None
     ns_per_element: float | None = None
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ def load_profile(path):
     plans = reader.listed(document, "plans", "", required=True)
     for index, plan in enumerate(plans):
         reader.check_plan(plan, f"plans[{index}]")
+        # Where it stands in the file, for the sources of what is printed of it.
+        plan["place"] = f"plans[{index}]"
     return Profile(document, reader.mapping(document, "machine", ""), fma_roofs, read_roofs, plans)
 
 
@@ -241,7 +243,7 @@ class Reader:
         unit = self.unit(entry, place)
         words = {key: None if entry.get(key) is None else self.text(entry, key, place) for key in ("tile", "operands")}
         return Micro(
-            name=name, group=self.text(entry, "micro", place), isa=self.text(entry, "isa", place, "any"),
+            name=name, place=place, group=self.text(entry, "micro", place), isa=self.text(entry, "isa", place, "any"),
             threads=self.count(entry, "threads", place), **words,
             time_ns=self.positive(entry.get("real_time"), place + ".real_time") * unit,
             **{key: self.fraction(entry, key, place) for key in ("fma_fraction", "bytes_per_second", "ns_per_element")})
@@ -272,7 +274,7 @@ class Reader:
         if not all(isinstance(model, str) for model in models):
             self.fail(place + ".models", models, "a list of strings")
         identity = dict(
-            name=name, kind=entry["kind"], isa=self.text(entry, "isa", place),
+            name=name, place=place, kind=entry["kind"], isa=self.text(entry, "isa", place),
             weights=self.text(entry, "weights", place, "f32"), d_model=self.count(entry, "d_model", place),
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
             threads=self.count(entry, "threads", place), models=tuple(models),

@@ -6,9 +6,10 @@ enter no comparison with measured figures.
 
 from dataclasses import dataclass
 
-from answer import isa_name, percent
+from answer import isa_name
 from results import InputError, Reader, check_version, read_json, shown
-from tables import Table, entry, number
+from tables import Table, decimal, entry
+from traces import percent
 
 MAKER = "scripts/analyze.sh --out FILE"
 FORMS = {"packed": "packed", "in_place": "in place"}
@@ -59,6 +60,6 @@ def prediction_row(reader, one, place):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
             reader.fail(place + key, value, "a number from 0 on")
     return [entry(core), entry(isa_name(isa)), entry(compiler), entry(FORMS.get(form, form)),
-            entry(f"{one['mr']}x{one['nr']}"), number(one["cycles_per_k"], 2),
-            entry(percent(one["fma_bound_fraction"]), one["fma_bound_fraction"]), number(one["loads_per_fma"], 2),
+            entry(f"{one['mr']}x{one['nr']}"), decimal(one["cycles_per_k"], 2),
+            entry(percent(one["fma_bound_fraction"]), one["fma_bound_fraction"]), decimal(one["loads_per_fma"], 2),
             entry(one["registers"], one["registers"]), entry(one["stack_references"], one["stack_references"])]

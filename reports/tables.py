@@ -6,10 +6,37 @@ Owns: columns, rows and sort keys of every table that is not the data of a figur
 import shlex
 from dataclasses import dataclass
 
-from answer import (ROOF_NAMES, isa_name, kind_name, percent, ratio_interval, signed, threads_name, toll_interval)
-from comparison import IDEAL, order
+import traces
+from answer import ROOF_NAMES, isa_name, kind_name, threads_name
+from commands import bench_command
+from comparison import order
 from part_figures import PHASE_NAMES
 from quality_figures import plan_label, plan_order, scaling_rows
+from traces import Traced, percent, share
+
+
+# What a column means, one hover or one press away.
+GLOSSARY = {
+    "M": "rows of x: tokens in one call",
+    "shape": "d_model×d_ff: the width of x and y, and the width of the hidden layer",
+    "ISA": "the instruction set the kernels were forced to",
+    "time ratio": "time of the gated kind ÷ time of ReLU, taken round by round, geometric mean",
+    "toll": "the equal-budget time ratio minus 1; ideal 0",
+    "95 % interval": "Student's t on the logarithms of the paired ratios",
+    "verdict": "tied: the interval contains the ideal and its half-width is at most 1 %; inconclusive: it is wider; "
+               "slower, faster: it does not contain the ideal",
+    "pairs": "rounds in which both cells have an undisturbed sample",
+    "GFLOP/s": "10^9 floating-point operations per second: gated 6·M·D·F, plain 4·M·D·F, activations not counted",
+    "GB/s": "10^9 bytes per second: weights, x and y once each",
+    "µs per token": "median time of one call ÷ M, in microseconds",
+    "% of roof": "speed ÷ the measured limit that binds: FMA peak or read bandwidth",
+    "samples": "undisturbed samples; only these enter medians and ratios",
+    "contended": "samples beside which a probe ran slow: somebody else used the core",
+    "efficiency": "speed-up ÷ number of threads",
+    "time, tuned ÷ default": "time of the tuned plan ÷ time of the plan computed from the cache sizes",
+    "regret": "time of a plan ÷ time of the best plan tried, minus 1",
+    "plan": "mr×nr: the register tile; kc, mc, nc, fc: cache blocks; prefetch in bytes",
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +48,7 @@ class Entry:
     link: str | None = None     # anchor of a row in the table of cells
     anchor: str | None = None   # this row's own anchor
     tone: str | None = None     # a verdict, for its colour
+    source: str | None = None   # of a number: where it comes from
 
 
 @dataclass(frozen=True)
@@ -36,11 +64,18 @@ class Table:
 
 
 def entry(text, value=None, **extra):
-    text = str(text)
-    return Entry(text, text if value is None else value, **extra)
+    return Entry(str(text), str(text) if value is None else value, **extra)
 
 
-def number(value, digits):
+def number(text):
+    """A traced number; one that is not known sorts before all others."""
+    if not isinstance(text, Traced):
+        return entry(text, -9)
+    return Entry(str(text), text.value, source=text.source)
+
+
+def decimal(value, digits):
+    """A number that is not of one run's results, so that nothing traces it."""
     return entry("–", -1) if value is None else entry(f"{value:.{digits}f}", value)
 
 
@@ -54,9 +89,8 @@ def model_names(cell):
 
 
 def place(cell):
-    return [entry(model_names(cell)), entry(f"{cell.d_model}×{cell.d_ff}", cell.d_model * cell.d_ff),
-            entry(kind_name(cell.kind)), entry(isa_name(cell.isa)), entry(cell.threads, cell.threads),
-            entry(cell.m, cell.m)]
+    return [entry(model_names(cell)), number(traces.shape(cell)), entry(kind_name(cell.kind)),
+            entry(isa_name(cell.isa)), number(traces.plain(cell, "threads")), number(traces.plain(cell, "m"))]
 
 
 PLACE = ["model", "shape", "kind", "ISA", "threads", "M"]
@@ -69,19 +103,13 @@ def comparison_table(what, comparisons, cells):
     for comparison in comparisons:
         if comparison.what != what:
             continue
-        gated, baseline, estimate = comparison.gated, comparison.baseline, comparison.estimate
-        row = place(gated) + [number(estimate.ratio, 3)]
-        known = estimate.half_width is not None
-        if what == "budget":
-            toll = comparison.toll
-            row.append(entry("–", -9) if toll is None else entry(f"{signed(100 * toll)} %", toll))
-            row.append(entry(f"{toll_interval(estimate)} %" if known else "–", estimate.low if known else -1))
-        else:
-            row.append(number(None if estimate.ratio is None else estimate.ratio / IDEAL[what], 3))
-            row.append(entry(ratio_interval(estimate) if known else "–", estimate.low if known else -1))
-        row += [entry(comparison.verdict, tone=comparison.verdict), entry(estimate.pairs, estimate.pairs),
-                number(gated.flops / 1e9, 1), number(baseline.flops / 1e9, 1),
-                number(gated.ns_per_token / 1e3, 2), number(baseline.ns_per_token / 1e3, 2),
+        gated, baseline = comparison.gated, comparison.baseline
+        pair = (comparison.estimate, gated, baseline)
+        middle = (traces.toll, traces.toll_interval) if what == "budget" else (traces.of_ideal, traces.interval)
+        row = place(gated) + [number(traces.ratio(*pair))] + [number(write(*pair)) for write in middle]
+        row += [entry(comparison.verdict, tone=comparison.verdict), number(traces.pairs(*pair)),
+                number(traces.gflops(gated)), number(traces.gflops(baseline)),
+                number(traces.us_per_token(gated)), number(traces.us_per_token(baseline)),
                 entry("gated", gated.name, link=anchor[gated.key]),
                 entry("ReLU", baseline.name, link=anchor[baseline.key])]
         rows.append(row)
@@ -92,18 +120,18 @@ def comparison_table(what, comparisons, cells):
         "from", "and"], rows)
 
 
-def cell_table(cells):
+def cell_table(cells, context):
     anchor = anchors(cells)
     rows = []
     for cell in sorted(cells, key=order):
         rows.append([entry(cell.name, anchor=anchor[cell.key])] + place(cell) + [
-            number(cell.time_ns / 1e3, 1), number(cell.flops / 1e9, 1), number(cell.bytes_per_second / 1e9, 2),
-            entry(percent(cell.roof_fraction), -1 if cell.roof_fraction is None else cell.roof_fraction),
-            entry(ROOF_NAMES.get(cell.roof, "–")), entry(len(cell.samples), len(cell.samples)),
-            entry(cell.contended_samples, cell.contended_samples), entry(cell.plan_origin or "–"),
-            entry("all contended" if cell.contended else "")])
+            number(traces.us_per_call(cell)), number(traces.gflops(cell)), number(traces.gigabytes(cell)),
+            number(traces.roof_share(cell)), entry(ROOF_NAMES.get(cell.roof, "–")), number(traces.sample_count(cell)),
+            number(traces.contended_count(cell)), entry(cell.plan_origin or "–"),
+            entry("all contended" if cell.contended else ""), entry(bench_command([cell], context))])
     return Table("table-cells", "Every cell", ["cell"] + PLACE + [
-        "µs per call", "GFLOP/s", "GB/s", "% of roof", "roof", "samples", "contended", "plan", "remark"], rows)
+        "µs per call", "GFLOP/s", "GB/s", "% of roof", "roof", "samples", "contended", "plan", "remark",
+        "command"], rows)
 
 
 def tuned_table(plans):
@@ -113,14 +141,12 @@ def tuned_table(plans):
         row = [entry(plan_label(plan))]
         if measured:
             verdict = str(measured.get("verdict") or "–")
-            row += [number(measured["ratio_to_default"], 3),
-                    entry(f"[{measured['ratio_low']:.3f}, {measured['ratio_high']:.3f}]", measured["ratio_low"]),
-                    entry(verdict, tone=verdict),
-                    number(measured.get("pairs"), 0), number(measured.get("trials"), 0),
-                    entry(percent(measured.get("roof_fraction")), measured.get("roof_fraction") or -1),
-                    entry(percent(measured.get("contended_share"), 0), measured.get("contended_share") or 0)]
+            row += [number(traces.plan_value(plan, "ratio_to_default", 3)), number(traces.plan_interval(plan)),
+                    entry(verdict, tone=verdict), number(traces.plan_value(plan, "pairs")),
+                    number(traces.plan_value(plan, "trials")), number(traces.plan_share(plan, "roof_fraction")),
+                    number(traces.plan_share(plan, "contended_share", 0))]
         else:
-            row += [entry("not measured", -1)] + [entry("–", -1)] * 6
+            row += [entry("not measured", -9), entry("–", -9), entry("–")] + [entry("–", -9)] * 4
         rows.append(row + [entry(fact("plan", tiling))])
     return Table("table-tuned", "Tuned plans", [
         "plan for", "time, tuned ÷ default", "95 % interval", "verdict", "pairs", "trials", "% of roof", "contended",
@@ -129,14 +155,14 @@ def tuned_table(plans):
 
 def scaling_table(cells):
     return Table("table-scaling", "Thread scaling", PLACE + ["speed-up over 1 thread", "efficiency"], [
-        place(cell) + [number(speedup, 2), entry(percent(speedup / cell.threads, 0), speedup / cell.threads)]
-        for cell, speedup in scaling_rows(cells)])
+        place(cell) + [number(traces.speedup(cell, single)), number(traces.efficiency(cell, single))]
+        for cell, single in scaling_rows(cells)])
 
 
 def phase_table(cells):
     known = [cell for cell in sorted(cells, key=order) if cell.phases]
     return Table("table-phases", "Where the time goes", PLACE + list(PHASE_NAMES.values()), [
-        place(cell) + [entry(percent(cell.phases[phase]), cell.phases[phase]) for phase in PHASE_NAMES]
+        place(cell) + [number(traces.phase_share(cell, phase)) for phase in PHASE_NAMES]
         for cell in known])
 
 
@@ -145,13 +171,12 @@ def peer_table(chosen, cells):
     anchor = anchors(cells)
     rows = []
     for pair in chosen:
-        estimate, known = pair.estimate, pair.estimate.half_width is not None
+        paired = (pair.estimate, pair.peer, pair.own)
         library = " ".join(word for word in (pair.peer.peer, pair.peer.peer_version) if word)
         rows.append(place(pair.own) + [
-            entry(library), entry(pair.peer.peer_variant or "–"), number(estimate.ratio, 3),
-            entry(ratio_interval(estimate) if known else "–", estimate.low if known else -1),
-            entry(pair.verdict, tone=pair.verdict), entry(estimate.pairs, estimate.pairs),
-            number(pair.own.flops / 1e9, 1), number(pair.peer.flops / 1e9, 1),
+            entry(library), entry(pair.peer.peer_variant or "–"), number(traces.ratio(*paired)),
+            number(traces.interval(*paired)), entry(pair.verdict, tone=pair.verdict), number(traces.pairs(*paired)),
+            number(traces.gflops(pair.own)), number(traces.gflops(pair.peer)),
             entry("Sluice", pair.own.name, link=anchor[pair.own.key])])
     return Table("table-peers", "The best peer of each cell", PLACE + [
         "best peer", "variant", "time ÷ Sluice's", "95 % interval", "Sluice is", "pairs", "GFLOP/s", "peer GFLOP/s",
@@ -159,8 +184,11 @@ def peer_table(chosen, cells):
 
 
 def mean_table(means):
-    rows = [[entry("all" if mean.m is None else mean.m, mean.m or 1e18), number(mean.ratio, 3), number(mean.least, 3)]
-            + [entry(count, count) for count in mean.verdicts.values()] for mean in means]
+    rows = [[entry("all" if mean.m is None else mean.m, mean.m or 1e18)]
+            + [number(Traced(f"{value:.3f}", f"{name} {mean.m or 'all'}", value))
+               for name, value in (("peer_mean", mean.ratio), ("peer_least", mean.least))]
+            + [number(Traced(str(count), f"peer_verdict {mean.m or 'all'} {verdict}", count))
+               for verdict, count in mean.verdicts.items()] for mean in means]
     return Table("table-peer-means", "By M", ["M", "geometric mean of time ÷ Sluice's", "least"]
                  + (list(means[0].verdicts) if means else []), rows)
 
@@ -173,27 +201,42 @@ def micro_table(micros):
     kernels = {}
     for micro in micros:
         if micro.group in KERNEL_FORMS and micro.tile:
-            kernels.setdefault((micro.isa, micro.group, micro.tile), {})[micro.operands] = micro.fma_fraction
+            kernels.setdefault((micro.isa, micro.group, micro.tile), {})[micro.operands] = share(
+                micro.fma_fraction, f"{micro.place}.fma_fraction")
     return Table("table-microkernels", "Microkernels", ["ISA", "A", "tile", "L1, % of FMA peak", "L2, % of FMA peak"], [
         [entry(isa_name(isa)), entry(KERNEL_FORMS[group]), entry(tile)]
-        + [entry(percent(levels.get(level)), levels.get(level) or -1) for level in ("L1", "L2")]
+        + [number(levels.get(level, "–")) for level in ("L1", "L2")]
         for (isa, group, tile), levels in kernels.items()])
 
 
 def part_table(micros):
     """The micro benchmarks that are no microkernel."""
     return Table("table-parts", "Other parts", ["part", "ns", "GB/s", "ns per element"], [
-        [entry(micro.name.removeprefix("micro/")), number(micro.time_ns, 1),
-         number(micro.bytes_per_second and micro.bytes_per_second / 1e9, 1), number(micro.ns_per_element, 3)]
+        [entry(micro.name.removeprefix("micro/")),
+         number(Traced(f"{micro.time_ns:.1f}", f"ns {micro.place}", micro.time_ns)),
+         number("–" if micro.bytes_per_second is None else Traced(
+             f"{micro.bytes_per_second / 1e9:.1f}", f"giga {micro.place}.bytes_per_second", micro.bytes_per_second)),
+         number("–" if micro.ns_per_element is None else Traced(
+             f"{micro.ns_per_element:.3f}", f"{micro.place}.ns_per_element", micro.ns_per_element))]
         for micro in micros if micro.group not in KERNEL_FORMS])
 
 
 def roof_table(fma_roofs, read_roofs):
     rows = [[entry(f"FMA peak, {isa_name(isa)}"), entry(threads_name(threads), threads),
-             entry(f"{flops / 1e9:.1f} GFLOP/s", flops)] for (isa, threads), flops in sorted(fma_roofs.items())]
-    rows += [[entry("read bandwidth"), entry(threads_name(threads), threads), entry(f"{rate / 1e9:.1f} GB/s", rate)]
+             number(Traced(f"{flops / 1e9:.1f} GFLOP/s", f"fma_roof {isa} {threads}", flops))]
+            for (isa, threads), flops in sorted(fma_roofs.items())]
+    rows += [[entry("read bandwidth"), entry(threads_name(threads), threads),
+              number(Traced(f"{rate / 1e9:.1f} GB/s", f"read_roof {threads}", rate))]
              for threads, rate in sorted(read_roofs.items())]
     return Table("table-roofs", "Measured roofs", ["roof", "threads", "value"], rows)
+
+
+def regret_table(landscapes):
+    """How far the analytical default was from the best plan that the journal saw."""
+    return Table("table-regret", "Regret", ["cell", "plans tried", "best plan", "ms", "regret of the default"], [
+        [entry(place.label), number(Traced(str(len(place.plans)), f"journal_plans {place.key}", len(place.plans))),
+         entry(place.best_words), number(Traced(f"{place.best / 1e6:.3f}", f"journal_best {place.key}", place.best)),
+         number(Traced(percent(place.regret), f"journal_regret {place.key}", place.regret))] for place in landscapes])
 
 
 def facts(mapping):

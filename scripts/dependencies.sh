@@ -10,6 +10,8 @@ case $(uname -m) in
   aarch64 | arm64) ;;
   *) test_packages+=(googletest g++-aarch64-linux-gnu qemu-user) ;;
 esac
+# A browser that opens the report; its tests are left out where it is not installed.
+browser_packages=(chromium chromium-driver python3-selenium)
 lint_packages=(clang clang-format clang-tidy)
 # Of libraries with several variants the OpenMP ones: their thread count can be set, and the gate uses the same threads.
 peers_packages=(libopenblas-openmp-dev libblis-openmp-dev libeigen3-dev libxsmm-dev libdnnl-dev python3-torch
@@ -18,12 +20,13 @@ analyze_packages=(llvm-19 clang binutils)
 
 usage() {
   cat <<END
-Usage: scripts/dependencies.sh [run|test|lint|peers|analyze]...
+Usage: scripts/dependencies.sh [run|test|browser|lint|peers|analyze]...
 
 Installs the missing Debian packages of the named groups with apt-get, as root or through sudo. Default: run.
 
   run      what scripts/quickstart.sh needs: ${run_packages[*]}
   test     what scripts/test.sh needs besides: ${test_packages[*]}
+  browser  what the tests of the report in a browser need besides: ${browser_packages[*]}
   lint     what scripts/lint.sh needs besides: ${lint_packages[*]}
   peers    what scripts/peers.sh needs besides: ${peers_packages[*]}
   analyze  what scripts/analyze.sh needs besides: ${analyze_packages[*]}
@@ -41,11 +44,12 @@ for group in "$@"; do
   case $group in
     run) packages+=("${run_packages[@]}") ;;
     test) packages+=("${test_packages[@]}") ;;
+    browser) packages+=("${browser_packages[@]}") ;;
     lint) packages+=("${lint_packages[@]}") ;;
     peers) packages+=("${peers_packages[@]}") ;;
     analyze) packages+=("${analyze_packages[@]}") ;;
     -h | --help) usage; exit 0 ;;
-    *) fail 2 "$group: not a group; expected run, test, lint, peers or analyze; try --help" ;;
+    *) fail 2 "$group: not a group; expected run, test, browser, lint, peers or analyze; try --help" ;;
   esac
 done
 

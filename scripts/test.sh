@@ -12,7 +12,7 @@ the kernels' for aarch64 under QEMU, and, if less than seven minutes have passed
 AddressSanitizer and UndefinedBehaviorSanitizer (`ctest --preset sanitize` runs more). About ten minutes on two cores.
 
   --quick        this machine only, without the tests labelled slow or consumer
-  --label LABEL  only tests with this label: unit, numerics, cli, reports, consumer, slow, aarch64
+  --label LABEL  only tests with this label: unit, numerics, cli, reports, browser, consumer, slow, aarch64
   --no-install   leave the system's packages alone
 END
 }

@@ -28,3 +28,17 @@ reveal();
 addEventListener("beforeprint", () => {
   document.querySelectorAll("details.print").forEach((part) => { part.open = true; });
 });
+for (const button of document.querySelectorAll("button.copy")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const command = button.parentElement.querySelector("pre");
+    const chosen = document.createRange();
+    chosen.selectNodeContents(command);
+    getSelection().removeAllRanges();
+    getSelection().addRange(chosen);
+    // Where the clipboard is refused the command stays selected.
+    if (navigator.clipboard) {
+      navigator.clipboard.writeText(command.textContent).then(() => { button.textContent = "copied"; }, () => {});
+    }
+  });
+}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 sys.path.insert(0, str(REPORTS))
@@ -163,6 +164,21 @@ class Desk:
         return subprocess.run([sys.executable, *python, str(REPORTS), *([verb] if verb else []), *words],
                               cwd=self.root, capture_output=True, text=True, encoding="utf-8",
                               env=dict(os.environ) | (environment or {}), timeout=300, check=False)
+
+    def undrawn(self):
+        """The page without the pictures, which are what takes the time; made here and not by the command."""
+        import page
+        from answer import doubts, missing_parts
+        from comparison import compare, workloads
+        from results import load_profile, load_results
+
+        read, results = (load(str(self.root / "out" / name)) for load, name in (
+            (load_profile, "profile.json"), (load_results, "results.json")))
+        comparisons = compare(results.cells)
+        with mock.patch("drawing.pictures", return_value=('<svg viewBox="0 0 1 1"></svg>', b"")):
+            files = page.build(read, results, workloads(results.cells), comparisons,
+                               missing_parts(read, results, results.cells, comparisons), doubts(read, results))
+        return files["index.html"].decode()
 
     def page(self):
         return (self.out / "index.html").read_text(encoding="utf-8")
