@@ -25,13 +25,15 @@ std::vector<unsigned> allowed_cpus(const std::filesystem::path& root) {
     }
     return {};
   }
+  std::vector<unsigned> cpus;
+#if defined(__linux__)
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  std::vector<unsigned> cpus;
   if (sched_getaffinity(0, sizeof mask, &mask) != 0) return cpus;
   for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (CPU_ISSET(cpu, &mask)) cpus.push_back(cpu);
   }
+#endif
   return cpus;
 }
 
@@ -80,6 +82,7 @@ Machine bind_and_probe(const std::optional<std::string>& cores) {
   Machine machine = probe_machine();
   const std::vector<unsigned> cpus = choose_cpus(machine.core_classes, allowed_cpus(), cores);
   if (cpus.empty()) return machine;
+#if defined(__linux__)
   cpu_set_t mask;
   CPU_ZERO(&mask);
   for (const unsigned cpu : cpus) {
@@ -89,6 +92,7 @@ Machine bind_and_probe(const std::optional<std::string>& cores) {
     throw Failure(exit_code::unsupported,
                   fmt::format("--cores {}: the system refuses to bind to these cores; use --cores all",
                               cores.value_or(machine.core_classes.front().name)));
+#endif
   return probe_machine();
 }
 

@@ -234,7 +234,7 @@ TEST_F(PlanChoices, FromATableOfNonsenseIsAPlanThatRuns) {
   const auto extent = [&] { return any({0, 1, 8, 40, 41, 512, 1U << 28U, (1U << 28U) + 1, 0xFFFFFFFFU}); };
   std::vector<PlanRow> rows(40);
   int chosen = 0;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     for (PlanRow& row : rows) {
       row = {static_cast<Isa>(any({0, 0, 0, 1, 2, 3, 200})),
              {static_cast<Activation>(any({0, 5, 77})), any({0, 1}) != 0},
