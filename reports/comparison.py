@@ -11,19 +11,15 @@ neighbour's burst that hit one side); normal values so trimmed scatter 1/1.27 as
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, median, stdev
+from functools import cache
+from statistics import fmean, median, stdev
 
 from records import GATED_KINDS, Cell
+from student import quantile
 
 BASELINE = "relu"
 TIED_HALF_WIDTH = 0.01      # of the log-ratio, that is 1 %
 IDEAL = {"budget": 1.0, "width": 1.5}
-
-# Two-sided 95 % quantiles of Student's t for 1 ... 30 degrees of freedom.
-T_QUANTILES = (
-    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
-    2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
-    2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423)
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,10 @@ class Workload:
         return cell.d_ff == self.d_ff or (not cell.gated and 2 * cell.d_ff == 3 * self.d_ff)
 
 
+@cache
 def t_quantile(freedom):
     """The two-sided 95 % quantile of Student's t for `freedom` >= 1 degrees of freedom."""
-    if freedom <= len(T_QUANTILES):
-        return T_QUANTILES[freedom - 1]
-    # Cornish-Fisher expansion about the normal quantile (Abramowitz and Stegun 26.7.5); below 1e-5 off beyond 30.
-    z = NormalDist().inv_cdf(0.975)
-    return (z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-            + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3))
+    return quantile(0.025, freedom)
 
 
 def paired_ratio(numerator, denominator):
