@@ -15,9 +15,9 @@ def cell(kind="swiglu", d_ff=200, m=4, isa="avx2", threads=1, samples=None, weig
 
 class PairedRatio(unittest.TestCase):
     def test_geometric_mean_and_student_interval(self):
-        # Log-ratios 0.1, 0.2, 0.3: mean 0.2, standard deviation 0.1, t(2) = 4.3027.
+        # Log-ratios 0.1, 0.2, 0.3: mean 0.2, standard deviation 0.1, t(2) = 4.302652730.
         estimate = paired_ratio({n: math.exp(0.1 * n) for n in (1, 2, 3)}, {n: 1.0 for n in (1, 2, 3)})
-        half = 4.3027 * 0.1 / math.sqrt(3)
+        half = 4.302652730 * 0.1 / math.sqrt(3)
         self.assertEqual(estimate.pairs, 3)
         self.assertAlmostEqual(estimate.ratio, math.exp(0.2), places=12)
         self.assertAlmostEqual(estimate.half_width, half, places=9)
