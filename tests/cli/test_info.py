@@ -35,15 +35,16 @@ class InfoTest(command.CommandTest):
             self.skipTest("needs two CPUs")
         both = sum(1 << cpu for cpu in cpus)
         attributes = 'cpuset="{0:#x}" complete_cpuset="{0:#x}" nodeset="0x1" complete_nodeset="0x1"'.format
-        cores = "".join(f'<object type="Core" os_index="{i}" {attributes(1 << cpu)} gp_index="{10 + i}">'
-                        f'<object type="PU" os_index="{cpu}" {attributes(1 << cpu)} gp_index="{20 + i}"/></object>'
+        cores = "".join(f'<object type="Core" os_index="{i}" {attributes(1 << cpu)} gp_index="{10 + i}">\n'
+                        f'<object type="PU" os_index="{cpu}" {attributes(1 << cpu)} gp_index="{20 + i}"/>\n</object>\n'
                         for i, cpu in enumerate(cpus))
-        self.write("hybrid.xml", '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE topology SYSTEM "hwloc2.dtd">'
-                   f'<topology version="2.0"><object type="Machine" os_index="0" {attributes(both)} '
-                   f'allowed_cpuset="{both:#x}" allowed_nodeset="0x1" gp_index="1">'
-                   f'<object type="NUMANode" os_index="0" {attributes(both)} gp_index="2"/>{cores}</object>'
-                   f'<cpukind cpuset="{1 << cpus[0]:#x}" forced_efficiency="1"/>'
-                   f'<cpukind cpuset="{1 << cpus[1]:#x}" forced_efficiency="0"/></topology>')
+        # hwloc's own parser, which serves where it was built without libxml2, wants these lines as it writes them.
+        self.write("hybrid.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n'
+                   f'<topology version="2.0">\n<object type="Machine" os_index="0" {attributes(both)} '
+                   f'allowed_cpuset="{both:#x}" allowed_nodeset="0x1" gp_index="1">\n'
+                   f'<object type="NUMANode" os_index="0" {attributes(both)} gp_index="2"/>\n{cores}</object>\n'
+                   f'<cpukind cpuset="{1 << cpus[0]:#x}" forced_efficiency="1"/>\n'
+                   f'<cpukind cpuset="{1 << cpus[1]:#x}" forced_efficiency="0"/>\n</topology>\n')
         environment = {"HWLOC_XMLFILE": str(self.directory / "hybrid.xml"), "HWLOC_THISSYSTEM": "1"}
 
         def machine(*arguments):

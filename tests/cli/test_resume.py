@@ -124,6 +124,9 @@ class ResumeTest(command.CommandTest):
         self.addCleanup(subprocess.run, ["umount", disk], check=True)
         self.tune(*CELLS, "--m", "1", "--rigor", "estimate", "--profile", "disk/p.json")
         old = (disk / "p.json").read_bytes()
+        # Room for the journal's beginning alone.
+        free = os.statvfs(disk)
+        (disk / "filler").write_bytes(bytes((free.f_bavail - 1) * free.f_bsize))
         result = self.tune(*CELLS, "--m", "2", "--budget", "9", "--profile", "disk/p.json", code=command.FILE)
         self.assertIn("disk/p.json", result.stderr)
         self.assertEqual((disk / "p.json").read_bytes(), old)
