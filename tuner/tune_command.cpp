@@ -106,6 +106,7 @@ std::string resume_command(const std::vector<std::string>& command) {
 
 std::string cell_names(const std::vector<Cell>& cells) {
   std::vector<std::string> names;
+  names.reserve(cells.size());
   for (const Cell& cell : cells)
     names.push_back(fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads));
   return fmt::format("{}", fmt::join(names, ", "));
