@@ -33,7 +33,7 @@ class [[nodiscard]] Status {
   std::array<char, 255> message_{};
 };
 
-// A value, or the reason why there is none.
+// A value, or the reason why there is none. * and -> only when ok(); status() then is ok.
 template <class T>
 class [[nodiscard]] Result {
  public:
