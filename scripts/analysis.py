@@ -124,7 +124,13 @@ def analyze(options):
 
 def main(words):
     try:
-        return analyze(parse(words))
+        code = analyze(parse(words))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of the table left early.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except Complaint as complaint:
         print(f"analyze.sh: {complaint}", file=sys.stderr)
         return complaint.code
