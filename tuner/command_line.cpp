@@ -136,7 +136,7 @@ std::vector<std::uint32_t> resolve_threads(const RawSelection& raw, const Machin
 }
 
 std::optional<Isa> resolve_isa(const RawSelection& raw, const Machine& machine) {
-  const char* const environment = std::getenv("SLUICE_ISA");  // NOLINT(concurrency-mt-unsafe): nothing here sets it
+  const char* const environment = std::getenv("SLUICE_ISA");
   const bool from_environment = !raw.isa && environment != nullptr && *environment != '\0';
   if (!raw.isa && !from_environment) return std::nullopt;
   const std::string word = raw.isa ? *raw.isa : environment;

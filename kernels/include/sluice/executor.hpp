@@ -1,7 +1,6 @@
 // Owns: the threads that share a call: the interface a host may implement, and the library's own pool.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 
