@@ -13,7 +13,7 @@ namespace sluice {
 
 struct Ffn::Packed {
   struct Free {
-    void operator()(float* memory) const noexcept { std::free(memory); }
+    void operator()(float* floats) const noexcept { std::free(floats); }
   };
 
   const detail::KernelTable* kernels = nullptr;
