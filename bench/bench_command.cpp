@@ -183,39 +183,36 @@ int bench_command(int argc, char** argv) {
   raw.default_kinds = {swiglu, relu};
   tuner::add_selectors(app, raw);
   std::vector<std::string> equal;
-  app.add_option("--equal", equal,
-                 "Size the plain kinds for comparison with gated ones: width (same d_ff), budget "
-                 "(1.5 times d_ff: equal parameters and FLOPs), or both")
-      ->delimiter(',');
+  tuner::add_equal_option(app, equal);
   SessionOptions options{};
-  app.add_option("--samples", options.samples, "Undisturbed samples to aim for, per cell")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{100000}))
-      ->capture_default_str();
-  app.add_option("--budget", options.budget_seconds, "Seconds to spend on all cells, about; 0: as long as it takes")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
+  app.add_option("--samples", options.samples, "undisturbed samples to aim for, per cell [24]")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100000}).description(""))
+      ->type_name("NUMBER");
+  app.add_option("--budget", options.budget_seconds, "time to spend on all cells, about; 0: as long as it takes [0]")
+      ->check(CLI::Range(0.0, 1e6).description(""))
+      ->type_name("SECONDS");
   std::size_t require_calm = 0;
   app.add_option("--require-calm", require_calm,
-                 "Undisturbed samples that every cell must have, or the run ends with exit code 4. The results are "
-                 "written all the same. 0: it is enough that one sample of the run was undisturbed")
-      ->capture_default_str();
-  app.add_option("--seed", options.seed, "Seed of the order of samples")->capture_default_str();
+                 "undisturbed samples that every cell must have, or the run ends with exit code 4; the results are "
+                 "written all the same; 0: it is enough that one sample of the run was undisturbed [0]")
+      ->type_name("NUMBER");
+  app.add_option("--seed", options.seed, "seed of the order of samples [1]")->type_name("NUMBER");
   std::vector<std::string> peers;
   CLI::Option* const with_peers =
       app.add_option("--peers", peers,
-                     "Measure other libraries in turns with Sluice, each at its best: all that scripts/peers.sh built, "
+                     "measure other libraries in turns with Sluice, each at its best: all that scripts/peers.sh built, "
                      "or those named: --peers=NAME,NAME")
           ->delimiter(',')
           ->expected(0, -1)
           ->type_name("LIST");
   bool hot = false;
-  app.add_flag("--hot", hot, "Let the weights stay in the cache; by default they are cold");
-  app.add_flag("--phases", options.phases, "Show where the time of each cell goes, by some further calls");
+  app.add_flag("--hot", hot, "let the weights stay in the cache; by default they are cold");
+  app.add_flag("--phases", options.phases, "show where the time of each cell goes, by some further calls");
   bool micro = false;
   app.add_flag("--micro", micro,
-               "Measure the parts of a forward instead: microkernels, packing, epilogues, barrier, call");
+               "measure the parts of a forward instead: microkernels, packing, epilogues, barrier, call");
   bool no_profile = false;
-  app.add_flag("--no-profile", no_profile, "Use no profile: the analytical default plans");
+  app.add_flag("--no-profile", no_profile, "use no profile: the analytical plans");
   app.footer(tuner::selector_help("sluice bench --model tinyllama --kind swiglu,relu --m 1,256 --threads 1,all") +
              "\nGoogle Benchmark's --benchmark_filter=REGEX and --benchmark_list_tests work as well.");
   std::vector<char*> words(argv, argv + argc);

@@ -69,7 +69,7 @@ struct ThreadPool::State {
 
   void work(Worker& self, std::uint32_t index) noexcept {
     for (std::uint32_t seen = 0;; ++seen) {
-      // Some 50 µs of spinning keep a stream of calls awake; then the thread sleeps.
+      // Some tens of microseconds of spinning keep a stream of calls awake; then the thread sleeps.
       while (!detail::spin([&] { return self.calls.load(std::memory_order_acquire) != seen; }, 2000))
         self.calls.wait(seen, std::memory_order_acquire);
       if (stop) return;

@@ -1,171 +1,49 @@
-// Owns: the public class: checking arguments, packing, choosing the plan, starting the threads.
+// Owns: the public class: checking arguments, choosing the plan, starting the threads.
+// Does not own: packing (ffn_pack.cpp), what each thread does (forward.hpp).
 #include "sluice/ffn.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
+#include <memory>
+#include <utility>
 
 #include "kernels/ffn_access.hpp"
 #include "kernels/forward.hpp"
 #include "kernels/memory.hpp"
-#include "kernels/packed_weights.hpp"
-#include "kernels/share.hpp"
+#include "kernels/packed_ffn.hpp"
 #include "kernels/workspace.hpp"
 
 namespace sluice {
 namespace {
 
-struct FreeMemory {
-  void operator()(float* memory) const noexcept { std::free(memory); }
-};
-
-Status too_large(Shape shape, const char* what) noexcept {
-  return Status::error(Code::too_large, "d_model = %zu and d_ff = %zu: %s overflows; use smaller extents",
-                       shape.d_model, shape.d_ff, what);
+Status workspace_too_large(Shape shape, std::size_t m) noexcept {
+  return Status::error(Code::too_large,
+                       "d_model = %zu, d_ff = %zu and m = %zu: the size of the workspace overflows; use fewer rows",
+                       shape.d_model, shape.d_ff, m);
 }
 
-// Checks a weight matrix of [in, out] and makes a dense leading dimension explicit.
-Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Matrix& matrix) noexcept {
-  if (matrix.data == nullptr)
-    return Status::error(Code::invalid_argument, "weights.%s is null; expected a [%zu, %zu] matrix", matrix_name, in,
-                         out);
-  if (matrix.order != Order::in_out && matrix.order != Order::out_in)
-    return Status::error(Code::invalid_argument, "weights.%s.order = %u; expected in_out or out_in", matrix_name,
-                         static_cast<unsigned>(matrix.order));
-  const std::size_t contiguous = matrix.order == Order::in_out ? out : in;
-  const std::size_t lines = matrix.order == Order::in_out ? in : out;
-  if (matrix.ld == 0) matrix.ld = contiguous;
-  if (matrix.ld < contiguous)
-    return Status::error(Code::invalid_argument, "weights.%s.ld = %zu is less than a row; expected 0 or at least %zu",
-                         matrix_name, matrix.ld, contiguous);
-  std::size_t extent = 0;
-  if (__builtin_mul_overflow(matrix.ld, lines, &extent) || extent > SIZE_MAX / sizeof(float))
-    return Status::error(Code::too_large, "weights.%s.ld = %zu times %zu rows overflows", matrix_name, matrix.ld,
-                         lines);
+// Ok when the plan can run on weights packed nr wide for this ISA.
+Status check_plan(const Plan& plan, Isa isa, std::uint32_t nr) noexcept {
+  if (Status status = validate(plan, isa); !status.ok()) return status;
+  if (plan.tiling.nr != nr)
+    return Status::error(Code::invalid_argument,
+                         "the plan has nr = %u, but the weights are packed with nr = %u; set PackOptions::nr",
+                         plan.tiling.nr, nr);
   return {};
-}
-
-}  // namespace
-
-struct Ffn::Packed {
-  const detail::KernelTable* kernels = nullptr;
-  const detail::PanelKernels* panels = nullptr;
-  Shape shape{};
-  PlanTable plans;
-  CacheSizes caches;
-  std::unique_ptr<float, FreeMemory> memory;
-  std::size_t bytes = 0;
-  detail::PackedStage up;
-  detail::PackedStage down;
-};
-
-namespace {
-
-// Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the
-// NUMA node that touches it first.
-void pack_stages(const Ffn::Packed& packed, bool gated, const Weights& weights, Executor* executor) {
-  struct Context {
-    const Ffn::Packed& packed;
-    bool gated;
-    const Weights& weights;
-    std::uint32_t threads;
-  };
-  Executor& threads_of = executor != nullptr ? *executor : ThreadPool::process_wide();
-  // Below a few MiB waking the threads takes longer than packing.
-  constexpr std::size_t worth_a_thread = std::size_t{2} << 20U;
-  const std::size_t most = std::max<std::size_t>(1, packed.bytes / worth_a_thread);
-  Context context{packed, gated, weights,
-                  static_cast<std::uint32_t>(std::min<std::size_t>(threads_of.max_threads(), most))};
-  const auto pack = [](void* opaque, std::uint32_t index) {
-    const auto& [of, is_gated, given, threads] = *static_cast<const Context*>(opaque);
-    const std::uint32_t nr = of.panels->tile.nr;
-    const detail::Range up = detail::share(of.up.panels, index, threads);
-    detail::pack_panels(of.up, nr, is_gated ? given.gate : given.up, is_gated ? given.gate_bias : given.up_bias,
-                        is_gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
-    const detail::Range down = detail::share(of.down.panels, index, threads);
-    detail::pack_panels(of.down, nr, given.down, given.down_bias, nullptr, nullptr, down.begin, down.end);
-  };
-  if (threads_of.run(context.threads, pack, &context)) return;
-  context.threads = 1;
-  pack(&context, 0);
 }
 
 }  // namespace
 
 Ffn::Ffn(std::shared_ptr<const Packed> packed, Kind kind) noexcept : packed_(std::move(packed)), kind_(kind) {}
 
-Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
-                                 const PackOptions& options) {
-  if (shape.d_model == 0 || shape.d_ff == 0)
-    return Status::error(Code::invalid_argument, "d_model = %zu, d_ff = %zu; expected both at least 1", shape.d_model,
-                         shape.d_ff);
-  if (!parse_kind(name(kind)))
-    return Status::error(Code::invalid_argument, "a %s kind with activation %u is not offered; see sluice::kinds()",
-                         kind.gated ? "gated" : "plain", static_cast<unsigned>(kind.activation));
-  Weights weights = given;
-  if (kind.gated) {
-    if (const Status status = check_matrix("gate", shape.d_model, shape.d_ff, weights.gate); !status.ok())
-      return status;
-  } else if (weights.gate.data != nullptr || weights.gate_bias != nullptr) {
-    return Status::error(Code::invalid_argument, "weights.gate is set, but %s is plain; its matrices are up and down",
-                         name(kind).data());
-  }
-  if (const Status status = check_matrix("up", shape.d_model, shape.d_ff, weights.up); !status.ok()) return status;
-  if (const Status status = check_matrix("down", shape.d_ff, shape.d_model, weights.down); !status.ok()) return status;
-
-  std::uint32_t nr = options.nr;
-  if (nr == 0) nr = tuned_nr(options.plans, kernels.isa, kind, shape);
-  if (nr == 0) nr = kernels.panels[0].tile.nr;
-  const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr);
-  if (panels == nullptr)
-    return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", nr,
-                         name(kernels.isa).data(), kernels.panels[0].tile.nr);
-
-  auto packed = std::shared_ptr<Ffn::Packed>(new (std::nothrow) Ffn::Packed);
-  if (packed == nullptr) return Status::error(Code::out_of_memory, "no memory for an FFN");
-  packed->kernels = &kernels;
-  packed->panels = panels;
-  packed->shape = shape;
-  packed->plans = options.plans;
-  packed->caches = options.caches;
-  std::size_t floats = 0;
-  if (!detail::lay_out(shape, kind.gated, nr, packed->up, packed->down, floats) ||
-      floats > SIZE_MAX / sizeof(float) - 64)
-    return too_large(shape, "the size of the packed weights");
-  packed->bytes = floats * sizeof(float);
-  packed->memory.reset(static_cast<float*>(detail::allocate(packed->bytes)));
-  if (packed->memory == nullptr)
-    return Status::error(Code::out_of_memory, "no memory for %zu bytes of packed weights", packed->bytes);
-  detail::PackedStage& up = packed->up;
-  detail::PackedStage& down = packed->down;
-  up.weights = packed->memory.get();
-  down.weights = up.weights + up.panels * up.depth * nr;
-  up.bias = down.weights + down.panels * down.depth * nr;
-  down.bias = up.bias + up.panels * nr;
-  pack_stages(*packed, kind.gated, weights, options.executor);
-  return Ffn(std::move(packed), kind);
-}
-
-Result<Ffn> Ffn::pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options) {
-  const Result<Isa> isa = select_isa(options.isa);
-  if (!isa) return isa.status();
-  return FfnAccess::pack_with(*detail::kernel_table(*isa), shape, kind, weights, options);
-}
-
 Result<Ffn> Ffn::with_activation(Activation activation) const {
   const Kind kind{activation, kind_.gated};
-  if (!parse_kind(name(kind)))
-    return Status::error(Code::invalid_argument, "a %s kind with activation %u is not offered; see sluice::kinds()",
-                         kind.gated ? "gated" : "plain", static_cast<unsigned>(activation));
+  if (const Status status = detail::check_kind(kind); !status.ok()) return status;
   return Ffn(packed_, kind);
 }
 
 Result<std::size_t> Ffn::workspace_size(std::size_t m, const Plan& plan) const noexcept {
-  if (const Status status = validate(plan, isa()); !status.ok()) return status;
-  if (plan.tiling.nr != nr())
-    return Status::error(Code::invalid_argument, "the plan has nr = %u, but the weights are packed with nr = %u",
-                         plan.tiling.nr, nr());
+  if (const Status status = check_plan(plan, isa(), nr()); !status.ok()) return status;
   if (m == 0) return std::size_t{0};
   // An executor that has no threads to give leaves the call to one thread, with the same plan otherwise.
   Plan alone = plan;
@@ -173,12 +51,12 @@ Result<std::size_t> Ffn::workspace_size(std::size_t m, const Plan& plan) const n
   detail::Blocking shared;
   detail::Blocking single;
   if (!detail::block(plan, shape(), kind_.gated, m, shared) || !detail::block(alone, shape(), kind_.gated, m, single))
-    return too_large(shape(), "the workspace");
+    return workspace_too_large(shape(), m);
   return std::max(shared.bytes, single.bytes);
 }
 
 Result<std::size_t> Ffn::workspace_size(std::size_t max_m, std::uint32_t max_threads) const noexcept {
-  if (max_threads == 0) max_threads = available_threads();
+  max_threads = std::min(max_threads == 0 ? available_threads() : max_threads, max_plan_threads);
   std::size_t most = 0;
   // Within a bucket every M has one plan, and the need grows with M and with the threads: the bucket's end decides.
   // Fewer threads may have another plan, so each limit is asked.
@@ -207,7 +85,6 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
   const std::uint64_t begin = phases == nullptr ? 0 : detail::ticks();
   const Ffn::Packed& packed = *ffn.packed_;
   const Kind kind = ffn.kind_;
-  const std::uint32_t nr = ffn.nr();
   if (m == 0) return {};
   if (x == nullptr || y == nullptr)
     return Status::error(Code::invalid_argument, "%s is null; expected %zu rows", x == nullptr ? "x" : "y", m);
@@ -219,7 +96,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
                          d_model);
   std::size_t extent = 0;
   if (__builtin_mul_overflow(std::max(ldx, ldy), m, &extent) || extent > PTRDIFF_MAX / sizeof(float) - d_model)
-    return Status::error(Code::too_large, "m = %zu rows of stride %zu overflow", m, std::max(ldx, ldy));
+    return Status::error(Code::too_large, "m = %zu rows of stride %zu overflow; use fewer rows", m, std::max(ldx, ldy));
 
   Executor* executor = options.executor;
   std::uint32_t max_threads = options.max_threads;
@@ -228,22 +105,21 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
     max_threads = max_threads == 0 ? executor->max_threads() : std::min(max_threads, executor->max_threads());
   Plan plan = options.plan != nullptr ? *options.plan : ffn.plan(m, max_threads).plan;
   if (options.plan != nullptr) {
-    if (const Status status = validate(plan, ffn.isa()); !status.ok()) return status;
-    if (plan.tiling.nr != nr)
-      return Status::error(Code::invalid_argument, "the plan has nr = %u, but the weights are packed with nr = %u",
-                           plan.tiling.nr, nr);
+    if (const Status status = check_plan(plan, ffn.isa(), ffn.nr()); !status.ok()) return status;
     if (plan.threads > max_threads)
-      return Status::error(Code::invalid_argument, "the plan has %u threads, but at most %u are allowed", plan.threads,
-                           max_threads);
+      return Status::error(
+          Code::invalid_argument,
+          "the plan has %u threads, but this call at most %u; set ForwardOptions::max_threads or executor",
+          plan.threads, max_threads);
   }
 
   const auto run_with = [&](std::uint32_t threads, bool& started) -> Status {
     plan.threads = threads;
     detail::ForwardCall call{};
-    if (!detail::block(plan, packed.shape, kind.gated, m, call.blocking))
-      return too_large(packed.shape, "the workspace");
+    if (!detail::block(plan, packed.shape, kind.gated, m, call.blocking)) return workspace_too_large(packed.shape, m);
     if (workspace.data() == nullptr || workspace.size() < call.blocking.bytes)
-      return Status::error(Code::invalid_argument, "the workspace has %zu bytes; expected at least %zu",
+      return Status::error(Code::invalid_argument,
+                           "the workspace has %zu bytes; expected at least %zu: see Ffn::workspace_size",
                            workspace.size(), call.blocking.bytes);
     const auto activation = static_cast<std::size_t>(kind.activation);
     detail::Barrier barrier(threads);

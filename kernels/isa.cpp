@@ -85,7 +85,7 @@ bool runnable(Isa isa) noexcept {
 
 Result<Isa> select_isa(std::optional<Isa> forced) noexcept {
   if (!forced) {
-    const char* variable = std::getenv("SLUICE_ISA");  // NOLINT(concurrency-mt-unsafe): read only
+    const char* variable = std::getenv("SLUICE_ISA");
     if (variable == nullptr || *variable == '\0') return runnable_isas().back();
     forced = parse_isa(variable);
     if (!forced)

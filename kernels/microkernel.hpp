@@ -12,9 +12,6 @@
 namespace sluice::detail {
 namespace {
 
-// Keeps a loop from being unrolled by the compiler's own judgement on top of ours.
-#define SLUICE_INLINE [[gnu::always_inline]] inline
-
 // An ISA whose FMA takes one factor by element (Simd::by_element) multiplies by the float as it was loaded, the others
 // by a vector of copies.
 template <class Simd>
@@ -24,10 +21,10 @@ constexpr bool by_element = requires {
 template <class Simd>
 using Factor = std::conditional_t<by_element<Simd>, float, typename Simd::Batch>;
 
-// acc[i][j] += a(i)·b(j) for one k.
+// acc[i][j] += a(i)·b(j) for one k. Always inlined: a call would pass the register tile through memory.
 template <class Simd, int mr, int vectors, bool packed>
-SLUICE_INLINE void rank_one(typename Simd::Batch (&acc)[mr][vectors], const float* a, std::ptrdiff_t a_row_stride,
-                            const float* b) {
+[[gnu::always_inline]] inline void rank_one(typename Simd::Batch (&acc)[mr][vectors], const float* a,
+                                            std::ptrdiff_t a_row_stride, const float* b) {
   using V = typename Simd::Batch;
   V row[vectors];
 #pragma GCC unroll 8
@@ -42,7 +39,7 @@ SLUICE_INLINE void rank_one(typename Simd::Batch (&acc)[mr][vectors], const floa
 
 // Four k of packed A where FMAs take a factor by element: the 4·mr floats are whole vectors, each loaded once.
 template <class Simd, int mr, int vectors>
-SLUICE_INLINE void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a, const float* b) {
+[[gnu::always_inline]] inline void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a, const float* b) {
   using V = typename Simd::Batch;
   constexpr int lanes = static_cast<int>(V::size);
   V floats;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include "kernels/kernel_table.hpp"
 #include "sluice/ffn.hpp"

@@ -19,13 +19,13 @@ namespace {
 
 // Extents beyond this serve no problem that fits an address space of today, and products of two stay in 64 bits.
 constexpr std::uint32_t max_extent = 1U << 28;
-constexpr std::uint32_t max_threads_of_a_plan = 4096;
 constexpr std::uint32_t max_prefetch = 1U << 20;
 
 constexpr std::array schedule_names = {std::string_view("split_columns"), std::string_view("split_rows")};
 
 std::uint32_t round_down(std::size_t value, std::uint32_t unit) noexcept {
-  return static_cast<std::uint32_t>(std::max<std::size_t>(unit, value / unit * unit));
+  return static_cast<std::uint32_t>(
+      std::max<std::size_t>(unit, std::min<std::size_t>(value, max_extent) / unit * unit));
 }
 
 Status check_extent(const char* field, std::uint32_t value) noexcept {
@@ -150,9 +150,9 @@ Status validate(const Plan& plan, Isa isa) noexcept {
   if (static_cast<std::size_t>(tiling.schedule) >= schedule_names.size())
     return Status::error(Code::invalid_argument, "schedule %u is unknown; expected split_columns or split_rows",
                          static_cast<unsigned>(tiling.schedule));
-  if (plan.threads == 0 || plan.threads > max_threads_of_a_plan)
+  if (plan.threads == 0 || plan.threads > max_plan_threads)
     return Status::error(Code::invalid_argument, "threads = %u is out of range; expected 1 to %u", plan.threads,
-                         max_threads_of_a_plan);
+                         max_plan_threads);
   return {};
 }
 
@@ -205,7 +205,7 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
   const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + tile.nr - 1) / tile.nr;
   const double most =
       std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),
-                static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_threads_of_a_plan)});
+                static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_plan_threads)});
   plan.threads = static_cast<std::uint32_t>(most);
   return plan;
 }
@@ -223,7 +223,7 @@ std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcep
 
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr) noexcept {
-  const std::uint32_t threads = std::max(1U, max_threads);
+  const std::uint32_t threads = std::clamp(max_threads, 1U, max_plan_threads);
   const std::uint32_t bucket = m_bucket(m);
   const PlanRow* best = nullptr;
   // Lower is nearer: first the thread limit, then the bucket (the next higher, else the highest), then the activation.

@@ -1,7 +1,6 @@
 // Owns: the portable baseline: the same templates on a batch of four plain floats. Exports scalar_kernels, nothing
 // else. It is correct anywhere and gives the same bits as the vector ISAs, since std::fma rounds once; it is not fast.
 #include <bit>
-#include <cmath>
 #include <cstdint>
 
 #include "kernels/kernel_family.hpp"

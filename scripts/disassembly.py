@@ -8,9 +8,10 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from complaint import CANNOT, FILE_PROBLEM, Complaint
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 KERNEL = re.compile(r"\b(panel_kernel|wide_kernel)<[^>]*?, (\d+), (\d+), (\w+)>")
@@ -136,11 +137,22 @@ def on_stack(body):
     return re.compile(r"\((%rsp|%rbp)[,)]|\[sp\b" if framed else r"\(%rsp[,)]|\[sp\b")
 
 
+def run(words, directory=None):
+    """What the program writes to stdout."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=directory)
+    except OSError as error:
+        raise Complaint(CANNOT, f"{words[0]} cannot be run ({error.strerror}); install it with "
+                                "scripts/dependencies.sh analyze") from error
+    if done.returncode != 0:
+        first = (done.stderr.strip().splitlines() or ["no message"])[0]
+        raise Complaint(FILE_PROBLEM, f"{words[0]} fails on {words[-1]}: {first}")
+    return done.stdout
+
+
 def microkernels(objdump, path):
     """Each microkernel of an object file."""
-    listing = subprocess.run([objdump, "-d", "-C", "--no-show-raw-insn", path], check=True, capture_output=True,
-                             text=True).stdout
-    for name, body in functions(listing):
+    for name, body in functions(run([objdump, "-d", "-C", "--no-show-raw-insn", path])):
         kernel = KERNEL.search(name)
         # One without FMAs of its own is a jump to its twin.
         if not kernel or not any(FMA.match(mnemonic) for _, mnemonic, _ in body):
@@ -163,6 +175,6 @@ def recompile(compiler, database, built, directory):
         words[words.index("-o") + 1] = str(target)
         # -w: warnings are lint's business, and this compiler may not know the options of the other.
         architecture = ["--target=aarch64-linux-gnu"] if "aarch64" in Path(words[0]).name else []
-        subprocess.run([compiler, *architecture, *words[1:], "-w"], check=True, cwd=entry["directory"])
+        run([compiler, *architecture, "-w", *words[1:]], entry["directory"])
         return target
-    sys.exit(f"{built} is not in {database}; configure with CMAKE_EXPORT_COMPILE_COMMANDS")
+    raise Complaint(FILE_PROBLEM, f"{built} is not in {database}; configure with a preset and build again")

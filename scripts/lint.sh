@@ -15,25 +15,38 @@ clang-tidy. Needs clang-format and clang-tidy (scripts/dependencies.sh lint) and
 END
 }
 
+fail() {
+  printf 'lint.sh: %s\n' "$2" >&2
+  exit "$1"
+}
+
 tidy=true
 files=()
 for argument in "$@"; do
   case $argument in
     --format-only) tidy=false ;;
     -h | --help) usage; exit 0 ;;
-    -*) echo "lint.sh: $argument: not an option; expected --format-only; try --help" >&2; exit 2 ;;
-    *) files+=("$argument") ;;
+    -*) fail 2 "$argument: not an option; expected --format-only; try --help" ;;
+    *)
+      [ -f "$argument" ] || fail 5 "$argument: no such file; expected one as seen from $PWD"
+      files+=("$(realpath --relative-to=. -- "$argument")")
+      ;;
   esac
 done
 if [ ${#files[@]} -eq 0 ]; then
   mapfile -t files < <(find kernels tuner bench tests -name '*.[ch]pp' | sort)
 fi
 
+programs=(clang-format)
+[ "$tidy" = false ] || programs+=(clang-tidy)
+for program in "${programs[@]}"; do
+  command -v "$program" >/dev/null || fail 4 "no $program here; install it with scripts/dependencies.sh lint"
+done
 clang-format --dry-run -Werror "${files[@]}"
 [ "$tidy" = true ] || exit 0
 
 commands=build/release/compile_commands.json
-[ -f "$commands" ] || { echo "lint.sh: $commands is not there; run cmake --preset release first" >&2; exit 5; }
+[ -f "$commands" ] || fail 5 "$commands is not there; run cmake --preset release first"
 sources=()
 for file in "${files[@]}"; do
   # A file of another architecture is not in this build.

@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
 # One line for each library, so that one that cannot be had leaves the others.
 wheels=('mkl mkl-devel mkl-include' 'onednn onednn-devel' 'openvino numpy' 'onnxruntime onnx numpy')
-# The last oneDNN whose wheel computes with OpenMP's threads; the newer one's are SYCL's. It goes to a folder of its own.
+# The last oneDNN whose wheel computes with OpenMP's threads; the newer one's are SYCL's. It goes to its own folder.
 onednn_gomp=(onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0)
 root=$PWD/build/peers
 python=$root/python/bin/python
@@ -66,4 +66,5 @@ fi
 
 cmake --preset release -DSLUICE_PEERS=ON -DSLUICE_PEERS_PYTHON="$peers_python"
 cmake --build --preset release
-echo "Built $(find build/release/libexec/sluice/peers -maxdepth 1 -type f -perm -u+x -printf '%f\n' | sort | paste -s -d' '); try build/release/bin/sluice bench --peers --model t5-base --kind swiglu --m 1,64"
+built=$(find build/release/libexec/sluice/peers -maxdepth 1 -type f -perm -u+x -printf '%f\n' | sort | paste -s -d' ')
+echo "Built $built; try build/release/bin/sluice bench --peers --model t5-base --kind swiglu --m 1,64"

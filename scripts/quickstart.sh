@@ -38,11 +38,10 @@ step() { printf '\n== %s\n' "$*" >&2; }
 sluice=$PWD/build/release/bin/sluice
 profile=out/profile.json
 results=out/results.json
-# shellcheck disable=SC2054  # the commas are the commands' own
-cells=(--model tinyllama,t5-base --equal width,budget --m 1,8,64,256 --threads 1,all)
+cells=(--model 'tinyllama,t5-base' --equal 'width,budget' --m '1,8,64,256' --threads '1,all')
 # One kind of each width of gate is tuned; the others differ in the activation alone and borrow its plans.
-tune=(tune "${cells[@]}" --kind swiglu,relu --budget 120 --profile "$profile")
-bench=(bench "${cells[@]}" --kind relu,glu,bilinear,reglu,geglu,swiglu --budget 120 --phases
+tune=(tune "${cells[@]}" --kind 'swiglu,relu' --budget 120 --profile "$profile")
+bench=(bench "${cells[@]}" --kind 'relu,glu,bilinear,reglu,geglu,swiglu' --budget 120 --phases
        --profile "$profile" --out "$results")
 
 # state FILE COMMAND...: what FILE is to this run: missing; foreign (damaged, or of another machine); stale (of this

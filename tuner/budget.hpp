@@ -1,8 +1,6 @@
 // Owns: time as a user grants it ("40s", "2min"), and its division among cells. No clock: it is told what was spent.
 #pragma once
 
-#include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>

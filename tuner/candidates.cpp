@@ -242,6 +242,4 @@ std::vector<std::size_t> JointSpace::neighbours(std::size_t plan) const {
   return near;
 }
 
-std::vector<Plan> joint_space(const Setting& setting) { return JointSpace(setting).plans(); }
-
 }  // namespace sluice::tuner

@@ -83,7 +83,4 @@ class JointSpace {
   std::map<Key, std::size_t> index_;
 };
 
-// All plans of a setting, the analytical one first.
-std::vector<Plan> joint_space(const Setting& setting);
-
 }  // namespace sluice::tuner

@@ -22,7 +22,7 @@ const std::vector<std::string> default_models{"tinyllama", "t5-base"};
 const std::vector<std::string> default_m{"1", "8", "64", "256"};
 const std::vector<std::string> default_threads{"1", "all"};
 
-// m_bucket() of a larger M would not fit its type.
+// The m of a PlanRow, a power of two, has 32 bits.
 constexpr std::size_t largest_m = std::size_t{1} << 31U;
 
 [[noreturn]] void refuse(std::string message) { throw Failure(exit_code::usage, std::move(message)); }
@@ -136,7 +136,7 @@ std::vector<std::uint32_t> resolve_threads(const RawSelection& raw, const Machin
 }
 
 std::optional<Isa> resolve_isa(const RawSelection& raw, const Machine& machine) {
-  const char* const environment = std::getenv("SLUICE_ISA");  // NOLINT(concurrency-mt-unsafe): nothing here sets it
+  const char* const environment = std::getenv("SLUICE_ISA");
   const bool from_environment = !raw.isa && environment != nullptr && *environment != '\0';
   if (!raw.isa && !from_environment) return std::nullopt;
   const std::string word = raw.isa ? *raw.isa : environment;
@@ -221,6 +221,13 @@ void add_json_option(CLI::App& app, RawSelection& raw) {
 void add_cores_option(CLI::App& app, RawSelection& raw) {
   app.add_option("--cores", raw.cores, "on a hybrid CPU: performance, efficiency or all [performance]")
       ->type_name("CLASS");
+}
+
+void add_equal_option(CLI::App& app, std::vector<std::string>& words) {
+  add_list(app, "--equal", words,
+           "size the plain kinds for comparison with gated ones: width (same d_ff), budget (1.5 times d_ff: equal "
+           "parameters and FLOPs), or both")
+      ->delimiter(',');
 }
 
 void add_shape_options(CLI::App& app, RawSelection& raw) {

@@ -59,6 +59,8 @@ void add_profile_option(CLI::App& app, RawSelection& raw);
 void add_out_option(CLI::App& app, RawSelection& raw);
 void add_json_option(CLI::App& app, RawSelection& raw);
 void add_cores_option(CLI::App& app, RawSelection& raw);
+// Its words are for parse_plain_sizes() of cell.hpp.
+void add_equal_option(CLI::App& app, std::vector<std::string>& words);
 // --model, --d-model, --d-ff, --kind, --m, --threads, --cores, --isa, whose help lists the names.
 void add_shape_options(CLI::App& app, RawSelection& raw);
 // All of the above.

@@ -148,7 +148,9 @@ int doctor_command(int argc, char** argv) {
       "sluice doctor");
   RawSelection raw;
   double seconds = 20;
-  app.add_option("--seconds", seconds, "How long to probe")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+  app.add_option("--seconds", seconds, "how long to probe, 0.1 to 3600 [20]")
+      ->check(CLI::Range(0.1, 3600.0).description(""))
+      ->type_name("NUMBER");
   add_cores_option(app, raw);
   add_json_option(app, raw);
   add_out_option(app, raw);

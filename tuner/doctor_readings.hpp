@@ -3,7 +3,6 @@
 // (doctor_findings.hpp).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>

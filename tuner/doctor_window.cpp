@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <vector>
 
 #include "tuner/interruption.hpp"
 #include "tuner/progress.hpp"

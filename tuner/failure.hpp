@@ -10,7 +10,7 @@ namespace sluice::tuner {
 namespace exit_code {
 inline constexpr int ok = 0;
 inline constexpr int verification_failed = 1;
-inline constexpr int usage = 2;        // flags, names, values, sizes, thread counts
+inline constexpr int usage = 2;        // flags, names, values, sizes, thread counts; 3 is `sluice compare`'s alone
 inline constexpr int unsupported = 4;  // the machine cannot, or a measurement was inconclusive
 inline constexpr int file = 5;         // missing, unreadable, damaged, newer schema, unwritable
 inline constexpr int interrupted = 130;

@@ -2,8 +2,10 @@
 // Measures nothing.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tuner/borrowing.hpp"

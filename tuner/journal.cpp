@@ -103,11 +103,7 @@ JournalContents parse_journal(std::string_view text, const std::string& file) {
 }
 
 JournalContents read_journal(const fs::path& path) {
-  const std::string text = read_file(path, largest_file);
-  JournalContents contents = parse_journal(text, path.string());
-  if (contents.next_number == 0 && !text.empty() && !only_begun(text))
-    refuse(path, "holds no record of a journal; name another file");
-  return contents;
+  return parse_journal(read_file(path, largest_file), path.string());
 }
 
 Journal::Journal(const fs::path& path, const JournalHeader& header, Start start)

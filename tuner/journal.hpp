@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -105,7 +104,7 @@ struct JournalContents {
 // journal of a newer schema.
 JournalContents parse_journal(std::string_view text, const std::string& file);
 
-// The file as parse_journal() sees it. Failure 5 when it cannot be read, or holds bytes but no record.
+// The file as parse_journal() sees it. Failure 5 when it cannot be read.
 JournalContents read_journal(const std::filesystem::path& path);
 
 // A journal that is being written, under a lock that keeps other tunings off it.

@@ -4,7 +4,6 @@
 // A replay needs no clock: strategies are compared on the same costs, with the noise of the machine they come from.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>

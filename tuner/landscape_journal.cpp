@@ -2,10 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "tuner/failure.hpp"
-#include "tuner/file.hpp"
 #include "tuner/landscape.hpp"
 
 namespace sluice::tuner {
@@ -67,9 +65,7 @@ std::vector<Landscape> landscapes(const JournalContents& journal) {
 }
 
 std::vector<Landscape> load_landscapes(const std::filesystem::path& path) {
-  constexpr std::size_t largest_file = std::size_t{1} << 30U;
-  const std::string text = read_file(path, largest_file);
-  const JournalContents journal = parse_journal(text, path.string());
+  const JournalContents journal = read_journal(path);
   if (!journal.header) return {load_landscape(path)};
   std::vector<Landscape> found = landscapes(journal);
   if (found.empty())

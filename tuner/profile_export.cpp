@@ -77,8 +77,8 @@ int export_command(int argc, char** argv) {
   app.add_option(
          "--format", format,
          "json; header: C++20, needs only sluice/plan.hpp; csv: a line per plan; t4: Kernel Tuner's T4 results; "
-         "schema: the JSON Schema of profiles and of json, for which no profile is read")
-      ->capture_default_str();
+         "schema: the JSON Schema of profiles and of json, for which no profile is read [json]")
+      ->type_name("NAME");
   add_profile_option(app, raw);
   add_out_option(app, raw);
   app.footer("Example: sluice export --format header --profile out/profile.json --out include/plans.hpp");

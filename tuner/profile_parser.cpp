@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "tuner/failure.hpp"
 #include "tuner/json_field.hpp"

@@ -128,7 +128,7 @@ void add_tune_options(CLI::App& app, TuneWords& words) {
   app.add_option("--strategy", words.strategy,
                  fmt::format("how to search: {} [halving]", fmt::join(strategy_names(), ", ")))
       ->type_name("NAME");
-  app.add_option("--seed", words.seed, "seed of the order of trials")->capture_default_str();
+  app.add_option("--seed", words.seed, "seed of the order of trials [1]")->type_name("NUMBER");
   app.add_option("--journal", words.journal,
                  "record every trial in this file and keep it [beside the profile, until all is done]")
       ->type_name("FILE");
@@ -198,13 +198,10 @@ int tune_command(int argc, char** argv) {
   raw.default_kinds = {swiglu, relu};
   add_selectors(app, raw);
   std::vector<std::string> equal;
-  app.add_option("--equal", equal,
-                 "Size the plain kinds for comparison with gated ones: width (same d_ff), budget "
-                 "(1.5 times d_ff: equal parameters and FLOPs), or both")
-      ->delimiter(',');
+  add_equal_option(app, equal);
   std::vector<std::string> replay;
   app.add_option("--replay", replay,
-                 "Tune nothing: show what each strategy finds on recorded landscapes (journals of --rigor exhaustive), "
+                 "tune nothing: show what each strategy finds on recorded landscapes (journals of --rigor exhaustive), "
                  "and in how many trials; --out writes a journal as a small landscape")
       ->delimiter(',')
       ->type_name("FILE");

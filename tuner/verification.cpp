@@ -1,7 +1,6 @@
 #include "tuner/verification.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 

@@ -2,6 +2,10 @@
 // header. Does not own: threads, versions (each peer's file).
 #pragma once
 
+#include <cstddef>
+#include <memory>
+#include <vector>
+
 #include "bench/peers/product_composition.hpp"
 
 namespace sluice::peers {

@@ -1,4 +1,4 @@
-"""scripts/analysis.py: what it reads out of machine code, which models it believes, what it says of them.
+"""The analysis by llvm-mca: what it reads out of machine code, which models it believes, what it says of them.
 
 llvm-mca itself is replaced by functions: what it would answer is part of each case.
 """
@@ -17,6 +17,8 @@ sys.path.insert(0, str(SOURCE / "scripts"))
 
 import analysis  # noqa: E402
 import disassembly  # noqa: E402
+import mca_input  # noqa: E402
+import prediction  # noqa: E402
 
 # A loop of a 2 x 1 tile with a prefetch loop inside that may have nothing to do, and the rest of k after it.
 LISTING = """
@@ -66,40 +68,41 @@ class Core:
         if self.rates[0] is None:
             return None
         probes = len(loops) == 3 and all(".L" not in loop for loop in loops)
-        return [analysis.PROBE_LENGTH / rate for rate in self.rates] if probes else [self.answer] * len(loops)
+        return [prediction.PROBE_LENGTH / rate for rate in self.rates] if probes else [self.answer] * len(loops)
 
 
 def loop(**change):
-    values = {"isa": "avx512", "compiler": "g++", "form": "packed", "mr": 13, "nr": 32, "text": f"{analysis.LABEL}:\nx",
-              "k_steps": 4, "fmas_per_k": 26, "loads_per_k": 15, "registers": 29, "stack_references": 0}
-    return analysis.Loop(**values | change)
+    values = {"isa": "avx512", "compiler": "g++", "form": "packed", "mr": 13, "nr": 32,
+              "text": f"{mca_input.LABEL}:\nx", "k_steps": 4, "fmas_per_k": 26, "loads_per_k": 15, "registers": 29,
+              "stack_references": 0}
+    return mca_input.Loop(**values | change)
 
 
 def core(name):
-    return next(one for one in analysis.CORES if one.name == name)
+    return next(one for one in prediction.CORES if one.name == name)
 
 
 class MachineCode(unittest.TestCase):
     def test_the_loop_over_groups_of_k_without_what_may_have_nothing_to_do(self):
-        found = analysis.hot_loop("neon", "g++", kernel())
+        found = mca_input.hot_loop("neon", "g++", kernel())
         self.assertEqual((found.mr, found.nr, found.k_steps, found.fmas_per_k), (2, 4, 2, 2))
         self.assertEqual((found.loads_per_k, found.registers, found.stack_references), (1.5, 5, 0))
         lines = found.text.splitlines()
-        self.assertEqual(lines[0], f"{analysis.LABEL}:")
+        self.assertEqual(lines[0], f"{mca_input.LABEL}:")
         self.assertNotIn("prfm", found.text)
         self.assertNotIn("//", found.text)
-        self.assertIn(f"cbz w9, {analysis.LABEL}", lines)
+        self.assertIn(f"cbz w9, {mca_input.LABEL}", lines)
         self.assertEqual(sum(line.startswith("fmla") for line in lines), 4)
 
     def test_the_stack_is_seen_in_every_hot_loop(self):
         self.assertEqual(kernel().stack_references, ["ldr q4, [sp, #16]"])
 
     def test_loads_of_x86(self):
-        self.assertEqual(analysis.loads("avx512", X86), 3)
-        self.assertEqual(analysis.registers(X86), 4)
+        self.assertEqual(mca_input.loads("avx512", X86), 3)
+        self.assertEqual(mca_input.registers(X86), 4)
 
     def test_loads_are_asked_in_the_form_that_models_take_for_loads_alone(self):
-        lines = analysis.assembly(X86).splitlines()
+        lines = mca_input.assembly(X86).splitlines()
         self.assertEqual(lines[1:3], ["vmovntdqa 0x40(%r9),%zmm4", "vmovntdqa -0x4(%rax),%zmm28"])
         self.assertIn("vmovups %zmm1,(%rdx)", lines)
         self.assertNotIn("cs nopw 0x0(%rax,%rax,1)", lines)
@@ -107,12 +110,12 @@ class MachineCode(unittest.TestCase):
 
 class Models(unittest.TestCase):
     def refused(self, model, name, isa):
-        predictions, (silence,) = analysis.predict(model, core(name), isa, [loop()])
+        predictions, (silence,) = prediction.predict(model, core(name), isa, [loop()])
         self.assertEqual((predictions, silence.core), ([], name))
         return silence.reason
 
     def test_a_right_model_is_believed(self):
-        (one,), silences = analysis.predict(Core(1.99, 2, 2, 54), core("skylake-avx512"), "avx512", [loop()])
+        (one,), silences = prediction.predict(Core(1.99, 2, 2, 54), core("skylake-avx512"), "avx512", [loop()])
         self.assertEqual(silences, [])
         self.assertAlmostEqual(one.cycles_per_k, 13.5)
         self.assertAlmostEqual(one.fma_bound_fraction, 13 / 13.5)
@@ -126,13 +129,13 @@ class Models(unittest.TestCase):
 
     def test_loads_that_are_too_fast_leave_tiles_far_from_that_bound(self):
         tiles = [loop(), loop(mr=2, fmas_per_k=4, loads_per_k=4)]
-        (one,), (silence,) = analysis.predict(Core(1, 2, 1, 104), core("znver4"), "avx512", tiles)
+        (one,), (silence,) = prediction.predict(Core(1, 2, 1, 104), core("znver4"), "avx512", tiles)
         self.assertEqual((one.mr, one.fma_bound_fraction), (13, 1))
         self.assertIn("for 2x32", silence.reason)
 
     def test_no_core_runs_more_instructions_than_its_width(self):
-        text = analysis.LABEL + ":\n" + "\n".join(["nop"] * 400)
-        (one,), _ = analysis.predict(Core(2, 2, 2, 40), core("neoverse-n1"), "neon",
+        text = mca_input.LABEL + ":\n" + "\n".join(["nop"] * 400)
+        (one,), _ = prediction.predict(Core(2, 2, 2, 40), core("neoverse-n1"), "neon",
                                      [loop(isa="neon", text=text, fmas_per_k=24, loads_per_k=6)])
         self.assertAlmostEqual(one.cycles_per_k, 400 / 4 / 4)
 
@@ -181,6 +184,10 @@ class Command(unittest.TestCase):
         with contextlib.redirect_stderr(io.StringIO()) as stream:
             self.assertEqual(analysis.main(["--llvm-mca", "/nonexistent/llvm-mca", "avx2.cpp.o"]), 4)
         self.assertIn("scripts/dependencies.sh analyze", stream.getvalue())
+        for code, program, words in ((4, "/nonexistent/objdump", "cannot be run"), (5, "false", "fails on x.o: no")):
+            with self.assertRaisesRegex(disassembly.Complaint, words) as caught:
+                list(disassembly.microkernels(program, "x.o"))
+            self.assertEqual(caught.exception.code, code)
         self.assertEqual(stream.getvalue().count("\n"), 1)
 
 

@@ -7,8 +7,10 @@ derives from CommandTest.
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 SLUICE = os.environ.get("SLUICE")
@@ -54,6 +56,21 @@ class CommandTest(unittest.TestCase):
         return subprocess.run([os.path.abspath(SLUICE), *map(str, arguments)], cwd=self.directory, env=variables,
                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=120, check=False, text=True,
                               **options)
+
+    def start(self, *arguments):
+        return subprocess.Popen([os.path.abspath(SLUICE), *map(str, arguments)], cwd=self.directory,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def interrupt(self, *arguments, by=signal.SIGINT):
+        """Runs until the first line of progress, sends the signal, and returns the exit code, stdout and stderr."""
+        process = self.start(*arguments)
+        line = process.stderr.readline()
+        while " %" not in line and process.poll() is None:
+            line = process.stderr.readline()
+        time.sleep(0.5)
+        process.send_signal(by)
+        output, errors = process.communicate(timeout=120)
+        return process.returncode, output, errors
 
     def files(self):
         """Every file with its bytes, hidden ones too."""

@@ -44,7 +44,8 @@ class ExportTest(command.CommandTest):
         self.expect_failure(command.FILE, "export", "--profile", "plans.json", says=["plans.json", "sluice-plans"])
 
     def test_usage(self):
-        self.expect_failure(command.USAGE, "export", "--format", "yaml", says=["--format yaml", "json", "header", "csv", "t4"])
+        self.expect_failure(command.USAGE, "export", "--format", "yaml",
+                            says=["--format yaml", "json", "header", "csv", "t4"])
         self.expect_failure(command.USAGE, "export", "--frobnicate", says=["--frobnicate"])
         self.expect_failure(command.USAGE, "export", "--out", "", says=["--out"])
         self.expect_failure(command.USAGE, "export", "--profile", says=["--profile"])

@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import time
 import unittest
 
 import command
@@ -33,18 +29,6 @@ class MeasureTest(command.CommandTest):
         result = self.run_sluice(*arguments, **options)
         self.expect_measured(result)
         return result.stdout
-
-    def interrupt(self, *arguments):
-        """Runs until the first line of progress, sends SIGINT, and returns the exit code, stdout and stderr."""
-        process = subprocess.Popen([os.path.abspath(command.SLUICE), *map(str, arguments)], cwd=self.directory,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        first = process.stderr.readline()
-        while " %" not in first and process.poll() is None:
-            first = process.stderr.readline()
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=120)
-        return process.returncode, output, errors
 
 
 class TuneTest(MeasureTest):

@@ -62,7 +62,8 @@ class PeersTest(command.CommandTest):
         self.assertNotIn("right", self.bench(environment).stdout)
         both = json.loads(self.bench(environment, "--peers=right,wrong", "--json").stdout)
         self.assertEqual(both["context"]["peers"], ["right", "wrong"])
-        self.expect_failure(command.USAGE, "bench", *CELL, "--peers=rigth", says=["--peers rigth", "did you mean right"],
+        self.expect_failure(command.USAGE, "bench", *CELL, "--peers=rigth",
+                            says=["--peers rigth", "did you mean right"],
                             environment=environment)
 
     def test_none_is_here(self):

@@ -15,10 +15,6 @@ INTERRUPTED = 130
 
 
 class ResumeTest(command.CommandTest):
-    def start(self, *arguments):
-        return subprocess.Popen([os.path.abspath(command.SLUICE), *map(str, arguments)], cwd=self.directory,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
     def tune(self, *arguments, code=0, **options):
         result = self.run_sluice("tune", *arguments, **options)
         self.assertEqual(result.returncode, code, result.stderr)
@@ -64,15 +60,10 @@ class ResumeTest(command.CommandTest):
         self.assertEqual([row["m"] for row in self.plans("p.json")], [1, 16])
 
     def test_interrupted_it_prints_the_command_that_goes_on(self):
-        process = self.start("tune", "--d-model", "256", "--d-ff", "512", "--m", "1,4", "--threads", "1",
-                             "--budget", "60", "--profile", "my profile.json", "--kind", "swiglu")
-        line = process.stderr.readline()
-        while " %" not in line and process.poll() is None:
-            line = process.stderr.readline()
-        time.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=120)
-        self.assertEqual(process.returncode, INTERRUPTED, errors)
+        code, output, errors = self.interrupt("tune", "--d-model", "256", "--d-ff", "512", "--m", "1,4", "--threads",
+                                              "1", "--budget", "60", "--profile", "my profile.json", "--kind",
+                                              "swiglu", by=signal.SIGTERM)
+        self.assertEqual(code, INTERRUPTED, errors)
         self.assertEqual(output, "")
         words = shlex.split(errors.splitlines()[-1].split("go on with: ")[1])
         self.assertEqual(words[:2], ["sluice", "tune"])

@@ -3,7 +3,8 @@
 #   consume.sh install WORK BUILD        installs BUILD, moves the prefix, exports the plans from there
 #   consume.sh package WORK              builds and runs the consumer with find_package(sluice)
 #   consume.sh pkg_config WORK           … with pkg-config alone
-#   consume.sh subdirectory WORK SOURCE  … with add_subdirectory, under flags that would change the answer if they leaked
+#   consume.sh subdirectory WORK SOURCE  … with add_subdirectory, under flags that would change the answer if they
+#                                        leaked
 # CXX and CMAKE name the tools.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")

@@ -1,6 +1,5 @@
 // forward allocates nothing. This program counts every allocation of the process, so the test has it to itself.
 #include <atomic>
-#include <cerrno>
 #include <cstdlib>
 #include <new>
 

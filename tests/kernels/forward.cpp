@@ -110,6 +110,8 @@ TEST_F(Forward, SizesThatOverflowAreTooLarge) {
   }
   // The workspace holds blocks of rows, not all of them.
   EXPECT_TRUE(ffn_.workspace_size(huge).ok());
+  EXPECT_EQ(*ffn_.workspace_size(1, std::numeric_limits<std::uint32_t>::max()),
+            *ffn_.workspace_size(1, max_plan_threads));
   expect_refused(ffn_.forward(problem_.x.data(), huge, y_.data(), workspace_), Code::too_large, "m = ");
   expect_refused(forward({.ldx = huge}), Code::too_large, "stride");
   expect_refused(forward({.ldy = huge}), Code::too_large, "stride");

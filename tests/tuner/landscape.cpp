@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <random>
 
 #include "tests/tuner/support.hpp"
@@ -129,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(Shipped, RecordedLandscape, testing::ValuesIn(files()),
 
 TEST(Landscape, TheBestPlanOfOneHalfIsJudgedOnTheOther) {
   const Setting setting{{}, Isa::scalar, swiglu, {768, 2048}, 64, 1, register_tiles(Isa::scalar).front().nr};
-  const std::vector<Plan> plans = joint_space(setting);
+  const std::vector<Plan> plans = JointSpace(setting).plans();
   std::mt19937_64 random(3);
   std::normal_distribution<double> noise(0, 0.05);
   std::vector<std::vector<double>> costs(plans.size());
@@ -142,7 +141,7 @@ TEST(Landscape, TheBestPlanOfOneHalfIsJudgedOnTheOther) {
 
 TEST(Landscape, WithoutTheAnalyticalPlanSearchesBeginNearIt) {
   const Setting setting{{}, Isa::scalar, swiglu, {768, 2048}, 64, 1, register_tiles(Isa::scalar).front().nr};
-  std::vector<Plan> plans = joint_space(setting);
+  std::vector<Plan> plans = JointSpace(setting).plans();
   const Plan start = plans.front();
   plans.erase(plans.begin());
   const Landscape landscape(setting, plans, std::vector<std::vector<double>>(plans.size(), {4, 4, 4, 4}));

@@ -1,7 +1,6 @@
 // The machine from described topologies and from sysfs, procfs and cgroup files that stand for other computers.
 #include "tuner/machine.hpp"
 
-#include <algorithm>
 #include <set>
 
 #include "sluice/executor.hpp"

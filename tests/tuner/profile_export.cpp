@@ -1,8 +1,6 @@
 // The exported header as text; that it compiles and is used is tested by tests/consumer.
 #include "tuner/profile_export.hpp"
 
-#include <algorithm>
-
 #include "tests/tuner/support.hpp"
 
 namespace sluice::tuner {

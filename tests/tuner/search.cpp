@@ -108,7 +108,8 @@ TEST(JointSpace, FindsAPlanHoweverItIsSpelled) {
 }
 
 TEST(JointSpace, OneThreadHasNoThreadsOrScheduleToVary) {
-  for (const Plan& plan : joint_space(example(256, 1))) {
+  const JointSpace space(example(256, 1));
+  for (const Plan& plan : space.plans()) {
     EXPECT_EQ(plan.threads, 1U);
     EXPECT_EQ(plan.tiling.schedule, Schedule::split_columns);
   }

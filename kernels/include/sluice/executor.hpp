@@ -1,7 +1,6 @@
 // Owns: the threads that share a call: the interface a host may implement, and the library's own pool.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -20,21 +19,23 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
   virtual ~Executor() = default;
 
-  // The most parts run() accepts.
+  // The most parts run() accepts; at least 1.
   [[nodiscard]] virtual std::uint32_t max_threads() const noexcept = 0;
 
   // Calls task(context, 0) … task(context, threads − 1), each on its own thread and all at the same time (they wait
   // for each other at barriers), and returns true when all have returned. 1 ≤ threads ≤ max_threads(). Returns false,
-  // having called nothing, when it cannot have that many threads now. May be called from several threads.
+  // having called nothing, when it cannot have that many threads now. May be called from several threads, but not by a
+  // task.
   virtual bool run(std::uint32_t threads, void (*task)(void* context, std::uint32_t index), void* context) noexcept = 0;
 };
 
-// A pool of threads that spin for a moment, then sleep. The caller is thread 0. One call at a time runs; others wait.
-// After fork() the child's pool starts new threads on first use.
+// A pool of threads that spin for a moment, then sleep. The caller is thread 0. One call at a time runs; others wait,
+// so a task that calls its own pool waits for ever. After fork() the child's pool starts new threads on first use.
 class ThreadPool final : public Executor {
  public:
-  // Threads including the caller; they start on first use.
+  // Threads including the caller, at least 1; they start on first use. Throws std::bad_alloc.
   explicit ThreadPool(std::uint32_t threads = available_threads());
+  // Not while a call runs.
   ~ThreadPool() override;
 
   [[nodiscard]] std::uint32_t max_threads() const noexcept override;

@@ -45,7 +45,7 @@ struct PackOptions {
   Executor* executor = nullptr;
 };
 
-// Scratch memory of forward; one per concurrent call. Grow-only by replacing it.
+// Scratch memory of forward; one per concurrent call. Does not grow: make a larger one.
 class Workspace {
  public:
   Workspace() noexcept = default;
@@ -82,15 +82,18 @@ struct ForwardOptions {
 // (forward sets round-to-nearest without flush-to-zero for its own duration, on each of its threads).
 class Ffn {
  public:
-  // Copies the weights into panels. Fails on a null or too narrow matrix, a zero extent, an unknown kind, sizes that
-  // overflow, an ISA that cannot run here, lack of memory.
+  // Copies the weights into panels; `weights` is not needed afterwards. Fails on a null or too narrow matrix, a zero
+  // extent, an unknown kind, sizes that overflow, an nr without a microkernel, an ISA that cannot run here, lack of
+  // memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; gated-ness must stay.
   [[nodiscard]] Result<Ffn> with_activation(Activation activation) const;
 
-  // y[m, d_model] = FFN(x[m, d_model]). Allocates nothing, prints nothing, throws nothing; const and thread-safe as
-  // long as each concurrent call has its own workspace and y. m = 0 is Ok. x and y may not overlap.
+  // y[m, d_model] = FFN(x[m, d_model]). Allocates nothing, prints nothing, throws nothing (the first call on several
+  // threads starts those of the pool); const and thread-safe as long as each concurrent call has its own workspace and
+  // y. m = 0 is Ok. x and y may not overlap. Fails, with y untouched, on a null operand, ldy < d_model, extents that
+  // overflow, a workspace that is too small, a plan that is not valid here or has too many threads.
   Status forward(const float* x, std::size_t m, float* y, const Workspace& workspace,
                  const ForwardOptions& options = {}) const noexcept;
 

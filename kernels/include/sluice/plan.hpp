@@ -49,9 +49,12 @@ struct Tiling {
   friend constexpr bool operator==(const Tiling&, const Tiling&) = default;
 };
 
+// No plan has more threads, whatever the limit.
+inline constexpr std::uint32_t max_plan_threads = 4096;
+
 struct Plan {
   Tiling tiling;
-  std::uint32_t threads = 1;
+  std::uint32_t threads = 1;  // 1 to max_plan_threads
   friend constexpr bool operator==(const Plan&, const Plan&) = default;
 };
 

@@ -1,4 +1,4 @@
-// Everything a user of the kernels needs.
+// Everything a user of the kernels needs. Functions without an object may be called from any thread at any time.
 #pragma once
 
 #include "sluice/executor.hpp"

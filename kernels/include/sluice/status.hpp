@@ -33,12 +33,12 @@ class [[nodiscard]] Status {
   std::array<char, 255> message_{};
 };
 
-// A value, or the reason why there is none.
+// A value, or the reason why there is none. * and -> only when ok(); status() then is ok.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
-  Result(Status status) noexcept : status_(status) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}        // implicit, as the next: `return value;`
+  Result(Status status) noexcept : status_(status) {}  // not ok()
 
   [[nodiscard]] bool ok() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
