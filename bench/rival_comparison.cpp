@@ -40,7 +40,7 @@ std::optional<Promise> promise_for(const Measurement& measurement, Isa isa, doub
   const tuner::Cell& cell = measurement.cell;
   const PlanRow asked{isa, cell.kind, cell.shape, static_cast<std::uint32_t>(cell.m), cell.threads, measurement.plan};
   const auto found =
-      std::ranges::find_if(plans, [&](const tuner::ProfilePlan& plan) { return same_cell(plan.row, asked); });
+      std::ranges::find_if(plans, [&](const tuner::ProfilePlan& plan) { return tuner::same_cell(plan.row, asked); });
   if (found == plans.end() || !found->measured || !(found->measured->roof_fraction > 0)) return std::nullopt;
   const tuner::Measured& promised = *found->measured;
   return Promise{promised.roof_fraction, promised.ratio_to_default, roof_fraction / promised.roof_fraction};
