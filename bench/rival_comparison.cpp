@@ -6,18 +6,13 @@
 #include <cmath>
 
 #include "bench/peer_comparison.hpp"
+#include "tuner/borrowing.hpp"
 
 namespace sluice::bench {
 namespace {
 
-std::string words(const Plan& plan) {
-  const Tiling& t = plan.tiling;
-  return fmt::format("{}x{} kc {} mc {} nc {} fc {} prefetch {} x {} {} t{}", t.mr, t.nr, t.kc, t.mc, t.nc, t.fc,
-                     t.prefetch, t.pack_x ? "packed" : "in place", name(t.schedule), plan.threads);
-}
-
-std::string plan_line(std::string_view whose, PlanOrigin origin, const Plan& plan) {
-  return fmt::format("  {:<6} {:<10} {}\n", whose, name(origin), words(plan));
+std::string plan_line(std::string_view whose, PlanOrigin origin, const std::string& plan) {
+  return fmt::format("  {:<6} {:<10} {}\n", whose, name(origin), plan);
 }
 
 class GeometricMean {
@@ -51,17 +46,19 @@ std::optional<Promise> promise_for(const Measurement& measurement, Isa isa, doub
 RivalComparison compare_with_rival(const Measurement& measurement, Isa isa, double roof_fraction,
                                    const std::vector<tuner::ProfilePlan>& plans) {
   const RivalMeasurement& rival = *measurement.rival;
-  RivalComparison comparison{measurement.name,
-                             measurement.plan,
-                             rival.plan,
-                             measurement.origin,
-                             rival.origin,
-                             rival.same,
-                             {},
-                             "same plan",
-                             promise_for(measurement, isa, roof_fraction, plans)};
+  const tuner::Cell& cell = measurement.cell;
+  const tuner::Call call{isa, cell.kind, cell.shape, cell.m, cell.threads};
+  RivalComparison comparison;
+  comparison.name = measurement.name;
+  comparison.plan = tuner::plan_words(measurement.plan, call);
+  comparison.origin = measurement.origin;
+  comparison.rivals_plan = tuner::plan_words(rival.plan, call);
+  comparison.rivals_origin = rival.origin;
+  comparison.same = rival.same;
+  comparison.promise = promise_for(measurement, isa, roof_fraction, plans);
   if (rival.same) {
     comparison.ratio = {1, 1, 1, 0};
+    comparison.verdict = "same plan";
   } else {
     comparison.ratio = ratio_by_round(measurement.calm, rival.calm);
     comparison.verdict = name(tuner::judge(comparison.ratio));

@@ -83,7 +83,7 @@ def title(rivalry):
 def sentence(rivalry):
     """What stands above the table."""
     counts = ", ".join(f"{verdict} in {count}" for verdict, count in rivalry.counts().items() if count)
-    mean = "" if rivalry.mean is None else f"{rivalry.mean:.3f} times the rival's time (geometric mean); "
-    kept = "" if rivalry.kept is None else (f" The cells reach {rivalry.kept:.3f} of the roof fraction that the profile "
-                                            "promised (geometric mean).")
+    mean = f"{rivalry.mean:.3f} times the rival's time (geometric mean); " if rivalry.mean else ""
+    kept = (f" The cells reach {rivalry.kept:.3f} of the roof fraction that the profile promised (geometric mean)."
+            if rivalry.kept else "")
     return f"{mean}{counts} of {len(rivalry.cells)} cells.{kept}"

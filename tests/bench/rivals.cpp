@@ -110,8 +110,8 @@ TEST(RivalTable, TellsBothPlansTheRatioAndTheMeans) {
   const auto says = [&](std::string_view words) { return table.find(words) != std::string::npos; };
   EXPECT_TRUE(says("0.900 … 0.900")) << table;
   EXPECT_TRUE(says("8  faster          0.900  0.900\n  own    exact      ")) << table;
-  EXPECT_TRUE(says(" t2\n  rival  analytical ")) << table;
-  EXPECT_TRUE(says(" t1\n" + same.name)) << table;
+  EXPECT_TRUE(says(" threads 2\n  rival  analytical nr 8 mr 4 ")) << table;
+  EXPECT_TRUE(says(" threads 1\n" + same.name)) << table;
   EXPECT_TRUE(says("0  same plan           -  -\n  own    analytical")) << table;
   EXPECT_TRUE(says("geometric mean of 2 cells: 0.949")) << table;
   EXPECT_TRUE(says("in place / promised, geometric mean of 1 cells: 0.900")) << table;

@@ -65,7 +65,8 @@ class Rivals(unittest.TestCase):
 
     def test_each_rival_has_a_table_with_the_promise_beside_it(self):
         promise = {"roof_fraction": 0.9, "ratio_to_default": 0.871, "in_place": 0.993}
-        desk = self.desk(*against("default", fixtures.cell(m=1), 1.25, promise), *against("default", fixtures.cell(m=16)),
+        desk = self.desk(*against("default", fixtures.cell(m=1), 1.25, promise),
+                         *against("default", fixtures.cell(m=16)),
                          *against("best.json", fixtures.cell(m=64), 0.97, promise))
         page = desk.undrawn()
         self.assertIn("Against the analytical default, in place", page)
