@@ -11,6 +11,7 @@
 #include "bench/micro_reporter.hpp"
 #include "bench/peer_comparison.hpp"
 #include "bench/reporter.hpp"
+#include "bench/rival.hpp"
 #include "bench/session.hpp"
 #include "tuner/binding.hpp"
 #include "tuner/command_line.hpp"
@@ -141,7 +142,7 @@ void deliver(const tuner::Selection& selection, const std::string& text, std::si
 // Micro benchmarks have no shape: an option that gives one is a misunderstanding.
 void refuse_with_micro(const CLI::App& app) {
   for (const char* option : {"--model", "--d-model", "--d-ff", "--kind", "--m", "--equal", "--hot", "--phases",
-                             "--profile", "--require-calm", "--peers", "--budget", "--seed"})
+                             "--profile", "--require-calm", "--peers", "--against", "--budget", "--seed"})
     if (app.count(option) != 0)
       throw Failure(exit_code::usage, fmt::format("--micro together with {}: micro benchmarks measure the parts of a "
                                                   "forward, one after another and without cells; leave one out",
@@ -205,6 +206,11 @@ int bench_command(int argc, char** argv) {
           ->delimiter(',')
           ->expected(0, -1)
           ->type_name("LIST");
+  std::optional<std::string> against;
+  app.add_option("--against", against,
+                 "Measure each cell with the plan of a rival as well, in turns, where it has another plan: 'default' "
+                 "(the analytical plans) or the file of a profile")
+      ->type_name("default|FILE");
   bool hot = false;
   app.add_flag("--hot", hot, "let the weights stay in the cache; by default they are cold");
   app.add_flag("--phases", options.phases, "show where the time of each cell goes, by some further calls");
@@ -226,10 +232,15 @@ int bench_command(int argc, char** argv) {
   options.isa = selection.isa.value_or(machine.isas.back());
   tuner::warn_of_unfitness("sluice bench", machine, selection);
   options.cold = !hot;
+  if (with_peers->count() > 0 && against)
+    throw Failure(exit_code::usage, fmt::format("--against {} together with --peers: one comparison at a time; leave "
+                                                "one out",
+                                                *against));
   if (with_peers->count() > 0) options.peers = choose_peers(peers);
+  options.rival = choose_rival(against, machine);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
-  RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false};
+  RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
   initialize(flags);
   tuner::catch_interruption();
   if (micro) return micro_run(run, selection, options, flags);
@@ -240,6 +251,8 @@ int bench_command(int argc, char** argv) {
       run.profile_path = selection.profile.string();
       run.profile_fingerprint = profile->fingerprint;
       run.profile_matches = rows.exact;
+      // The tuner's promises are of this machine and cold weights.
+      if (rows.exact && options.cold) run.promises = profile->plans;
       for (const std::string& warning : rows.warnings) fmt::print(stderr, "sluice bench: warning: {}\n", warning);
     }
   }
@@ -270,6 +283,7 @@ int bench_command(int argc, char** argv) {
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
   if (lists_tests(flags)) return exit_code::ok;
   if (table) tuner::write_stdout(comparison_table(session.measurements()));
+  if (table && options.rival) tuner::write_stdout(rival_table(reporter.rival_comparisons(), options.rival->name));
   deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
   expect_calm(session, require_calm);
   return exit_code::ok;

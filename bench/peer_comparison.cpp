@@ -30,17 +30,17 @@ double median_ns(const std::vector<tuner::Sample>& samples) {
 
 }  // namespace
 
-tuner::Ratio peer_ratio(const std::vector<tuner::Sample>& peer, const std::vector<tuner::Sample>& own) {
-  std::vector<double> theirs;
-  std::vector<double> ours;
-  for (const tuner::Sample& a : peer) {
-    for (const tuner::Sample& b : own) {
-      if (a.round != b.round) continue;
-      theirs.push_back(a.ns);
-      ours.push_back(b.ns);
+tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b) {
+  std::vector<double> times_a;
+  std::vector<double> times_b;
+  for (const tuner::Sample& one : a) {
+    for (const tuner::Sample& other : b) {
+      if (one.round != other.round) continue;
+      times_a.push_back(one.ns);
+      times_b.push_back(other.ns);
     }
   }
-  return tuner::paired_ratio(theirs, ours);
+  return tuner::paired_ratio(times_a, times_b);
 }
 
 std::optional<BestPeer> best_peer(const Measurement& measurement) {
@@ -48,7 +48,7 @@ std::optional<BestPeer> best_peer(const Measurement& measurement) {
   double least = 0;
   for (const PeerMeasurement& peer : measurement.peers) {
     if (!peer.error.empty()) continue;
-    const tuner::Ratio ratio = peer_ratio(peer.calm, measurement.calm);
+    const tuner::Ratio ratio = ratio_by_round(peer.calm, measurement.calm);
     if (ratio.pairs < 2) continue;
     // By the median of all its calm samples: the least of many ratios of few pairs would mostly be the noisiest.
     const double median = median_ns(peer.calm);

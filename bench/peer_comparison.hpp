@@ -12,8 +12,8 @@
 
 namespace sluice::bench {
 
-// The peer's time / Sluice's, over the rounds in which neither was disturbed.
-tuner::Ratio peer_ratio(const std::vector<tuner::Sample>& peer, const std::vector<tuner::Sample>& own);
+// time(a) / time(b) over the rounds that both have: of undisturbed samples, those in which neither was disturbed.
+tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b);
 
 struct BestPeer {
   const PeerMeasurement* peer;

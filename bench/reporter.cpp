@@ -35,7 +35,7 @@ double median_of(const std::vector<tuner::Sample>& samples, Value value) {
   return tuner::median(std::move(values));
 }
 
-// What names a cell, its own or a peer's entry.
+// What names a cell, its own, its rival's or a peer's entry.
 Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;
   return {{"name", name_of_entry}, {"run_name", name_of_entry},     {"run_type", "iteration"}, {"repetitions", 1},
@@ -51,7 +51,7 @@ void add_error(Json& json, const std::string& error) {
   json["error"] = error;
 }
 
-// The figures of a cell's samples, or of a peer's in it.
+// The figures of a cell's samples, or of its rival's or a peer's in it.
 template <class Samples>
 void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, const tuner::Clock& clock) {
   const std::vector<tuner::Sample>& counted = measured.counted();
@@ -95,6 +95,22 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
   if (const std::optional<BestPeer> best = best_peer(measurement))
     json["best_peer"] = {{"peer", best->peer->peer}, {"ratio", best->ratio.value}, {"low", best->ratio.low},
                          {"high", best->ratio.high}, {"pairs", best->ratio.pairs}, {"verdict", best->verdict}};
+  return json;
+}
+
+Json describe(const RivalComparison& comparison, const std::string& rival) {
+  Json json{{"rival", rival}, {"same_plan", comparison.same}};
+  const bool known = comparison.has_ratio();
+  json["ratio"] = known ? Json(comparison.ratio.value) : Json(nullptr);
+  json["low"] = known ? Json(comparison.ratio.low) : Json(nullptr);
+  json["high"] = known ? Json(comparison.ratio.high) : Json(nullptr);
+  json["pairs"] = comparison.ratio.pairs;
+  json["verdict"] = comparison.verdict;
+  json["promise"] = nullptr;
+  if (const std::optional<Promise>& promise = comparison.promise)
+    json["promise"] = {{"roof_fraction", promise->roof_fraction},
+                       {"ratio_to_default", promise->ratio_to_default},
+                       {"in_place", promise->in_place}};
   return json;
 }
 
@@ -158,7 +174,8 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
     // A cell that an interruption left without samples has nothing to say.
     if (found == all.end() || (found->error.empty() && found->counted().empty())) continue;
     const tuner::Clock* clock = found->error.empty() ? &clocks_[found->cell.threads] : nullptr;
-    const Json json = describe(*found, clock, session_.options().isa);
+    Json json = describe(*found, clock, session_.options().isa);
+    if (found->error.empty() && found->rival) compare(*found, json);
     if (!found->error.empty()) {
       ++errors_;
       if (table_) tuner::write_stdout(fmt::format("{:<44} {}\n", found->name, found->error));
@@ -168,8 +185,29 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
       if (found->phases) tuner::write_stdout(phases_line(*found->phases));
     }
     benchmarks_.push_back(json);
+    report_rival(*found);
     report_peers(*found);
   }
+}
+
+void Reporter::compare(const Measurement& measurement, Json& own) {
+  const double fraction = own["roof_fraction"].get<double>();
+  rival_comparisons_.push_back(compare_with_rival(measurement, session_.options().isa, fraction, run_.promises));
+  own["against"] = describe(rival_comparisons_.back(), session_.options().rival->name);
+}
+
+void Reporter::report_rival(const Measurement& measurement) {
+  // The same plan has no samples of its own, nor has one that was interrupted before its first turn.
+  if (!measurement.rival || measurement.rival->counted().empty()) return;
+  const RivalMeasurement& rival = *measurement.rival;
+  Json json = identity(measurement, measurement.name + "/rival", session_.options().isa);
+  json["rival"] = session_.options().rival->name;
+  add_figures(json, measurement.cell, rival, clocks_[measurement.cell.threads]);
+  json["plan"] = tuner::to_json(rival.plan);
+  json["plan_origin"] = name(rival.origin);
+  if (table_)
+    write_line("  rival", json, name(rival.origin), rival.contended.size(), rival.calm.size() + rival.contended.size());
+  benchmarks_.push_back(json);
 }
 
 void Reporter::report_peers(const Measurement& measurement) {
@@ -207,6 +245,7 @@ std::string Reporter::text() const {
   Json peers = Json::array();
   for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);
   context["peers"] = peers;
+  context["rival"] = session_.options().rival ? Json(session_.options().rival->name) : Json(nullptr);
   return tuner::dump({{"context", context}, {"benchmarks", benchmarks_}});
 }
 

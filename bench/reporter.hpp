@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/rival_comparison.hpp"
 #include "bench/session.hpp"
 
 namespace sluice::bench {
@@ -20,6 +21,7 @@ struct RunContext {
   std::optional<std::string> profile_path;  // nothing: no profile was used
   std::string profile_fingerprint;
   bool profile_matches = false;
+  std::vector<tuner::ProfilePlan> promises = {};  // the profile's, where they may be expected to be kept here
 };
 
 // Google Benchmark's own context, and ours: who measured what, where.
@@ -38,8 +40,13 @@ class Reporter final : public benchmark::BenchmarkReporter {
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::size_t reported() const { return benchmarks_.size(); }
   [[nodiscard]] std::size_t errors() const { return errors_; }
+  // Of the cells so far that met a rival.
+  [[nodiscard]] const std::vector<RivalComparison>& rival_comparisons() const { return rival_comparisons_; }
 
  private:
+  // The cell's own entry says how it does against its rival.
+  void compare(const Measurement& measurement, nlohmann::ordered_json& own);
+  void report_rival(const Measurement& measurement);
   void report_peers(const Measurement& measurement);
 
   const Session& session_;
@@ -48,6 +55,7 @@ class Reporter final : public benchmark::BenchmarkReporter {
   bool table_;
   nlohmann::ordered_json context_;
   std::vector<nlohmann::ordered_json> benchmarks_;
+  std::vector<RivalComparison> rival_comparisons_;
   std::size_t errors_ = 0;
 };
 

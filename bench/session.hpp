@@ -1,6 +1,6 @@
 // Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
-// Does not own: the clock (tuner/clock.hpp), how a peer is asked (contender.hpp), the form of the results
-// (reporter.hpp).
+// Does not own: the clock (tuner/clock.hpp), how a peer is asked (contender.hpp), what the samples say of a rival's
+// plan (rival_comparison.hpp), the form of the results (reporter.hpp).
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@
 
 #include "bench/contender.hpp"
 #include "bench/phases.hpp"
+#include "bench/rival.hpp"
 #include "tuner/cell.hpp"
 #include "tuner/clocks.hpp"
 #include "tuner/layer.hpp"
@@ -29,6 +30,7 @@ struct SessionOptions {
   bool cold = true;                     // weights take turns through copies larger than the last-level cache
   bool phases = false;                  // measure where the time goes, after the samples
   std::vector<PeerProgram> peers = {};  // they take part in every cell
+  std::optional<Rival> rival = {};      // not together with peers
 };
 
 // What became of one peer in one cell.
@@ -36,6 +38,16 @@ struct PeerMeasurement {
   std::string peer, version, note, variant;
   std::vector<tuner::Sample> calm, contended;
   std::string error;  // not empty: it could not take part, or gave a wrong answer
+
+  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
+};
+
+// What became of the rival's plan in one cell.
+struct RivalMeasurement {
+  Plan plan;
+  PlanOrigin origin = PlanOrigin::analytical;
+  bool same = false;  // it does what the cell's own plan does, so it takes no turns
+  std::vector<tuner::Sample> calm, contended;
 
   [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
 };
@@ -49,6 +61,7 @@ struct Measurement {
   std::vector<tuner::Sample> calm, contended;
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
+  std::optional<RivalMeasurement> rival;
   bool done = false;
   std::string error;  // not empty: it could not be measured
 
@@ -77,27 +90,36 @@ class Session {
   [[nodiscard]] double contended_share() const;
 
  private:
-  // A layer, and its copy that the peers see.
+  // A layer packed in one panel width, and its copy that the peers see.
   struct Place {
     std::unique_ptr<tuner::Layer> layer;
     std::unique_ptr<SharedLayer> shared;  // null without peers
   };
-  // Who takes turns: a cell itself, or a peer in it.
+  // Who takes turns: a cell itself, the rival's plan for it, or a peer in it.
   struct Turn {
     Measurement* measurement = nullptr;
-    PeerMeasurement* peer = nullptr;  // null: the cell itself
+    tuner::Layer* layer = nullptr;  // beside a peer's turn, the cell's own
+    const Plan* plan = nullptr;
+    RivalMeasurement* rival = nullptr;
+    PeerMeasurement* peer = nullptr;
     std::shared_ptr<const ExpectedAnswer> expected;
-    std::unique_ptr<Contender> contender;  // null: the cell itself, or a peer that failed
+    std::unique_ptr<Contender> contender;  // null: not a peer, or one that failed
     std::vector<tuner::Sample> samples;
     bool resting = false;  // a peer clearly behind another: it takes no more turns
   };
 
-  [[nodiscard]] Place& place(const tuner::Cell& cell);
+  // The cell's weights, as wide as the table's plans for the shape have them.
+  [[nodiscard]] Place& place(const tuner::Cell& cell, PlanTable plans);
   void measure_group(const std::vector<Measurement*>& group);
+  // Plans the cell, its rival's way too, and prepares those who take turns in it.
+  void add_turns(Measurement& measurement, std::vector<Turn>& turns);
+  [[nodiscard]] RivalMeasurement plan_rival(const Measurement& measurement);
   // The roof that the samples of a cell are to be taken under; when they are to be hot, its weights are now.
-  tuner::Roof make_ready(tuner::Clock& clock, const Measurement& measurement);
+  tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
   // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
   void add_peers(Measurement& measurement, std::vector<Turn>& turns);
+  // The order of a round; a cell and its rival stay neighbours, so that a disturbance mostly meets both or none.
+  void shuffle(std::vector<Turn>& turns);
   void take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
   // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.
   static void rest_slow_peers(std::vector<Turn>& turns, const tuner::Clock& clock, std::uint32_t rounds);

@@ -18,6 +18,7 @@ import landscape_figures
 import part_figures
 import peers
 import quality_figures
+import rival_tables
 import tables
 import tiles
 from comparison import IDEAL, TIED_HALF_WIDTH
@@ -31,7 +32,7 @@ def environment():
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     surroundings.filters["markdown"] = escape_markdown
     surroundings.filters["csv_link"] = csv_link
-    surroundings.globals["glossary"] = tables.GLOSSARY
+    surroundings.globals["glossary"] = tables.GLOSSARY | rival_tables.GLOSSARY
     return surroundings
 
 
@@ -93,6 +94,7 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "peers": tables.peer_table(best_peers, cells), "peer_means": tables.mean_table(peers.means(best_peers)),
         "peer_sentence": peers.sentence(pairs) if pairs else "",
         "failed_peers": [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed_peers],
+        "rivals": rival_tables.sections(cells, results.rivals),
         "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),
         "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells, context),
         "machine": tables.facts(machine),

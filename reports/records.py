@@ -38,6 +38,8 @@ class Cell:
     peer: str | None = None         # the library that was measured; None: Sluice
     peer_version: str | None = None
     peer_variant: str | None = None
+    rival: str | None = None        # whose plan it is, "default" or the file of a profile; None: the own one
+    against: dict | None = field(default=None, hash=False)  # of an own cell: what the benchmark says of its rival
     error: str | None = None
     place: str = field(default="", compare=False)   # in the file, "benchmarks[3]"
 
@@ -88,6 +90,7 @@ class Results:
     peers: list         # cells of other libraries
     failed_peers: list  # those with an error
     micros: list
+    rivals: list = field(default_factory=list)  # cells with the plan of a rival
 
 
 @dataclass(frozen=True)

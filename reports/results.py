@@ -230,13 +230,16 @@ class Reader:
             return
         cell = self.read_cell(entry, name, place)
         good, bad = (found.peers, found.failed_peers) if cell.peer else (found.cells, found.failed)
+        if cell.rival:
+            good = found.rivals
         if cell.error:
             bad.append(cell)
             return
-        if (cell.peer, cell.key) in names:
+        identity = (cell.peer, cell.rival, cell.key)
+        if identity in names:
             found.skipped.append(f"{name} appears more than once; the last entry counts")
-            good[:] = [other for other in good if (other.peer, other.key) != (cell.peer, cell.key)]
-        names.add((cell.peer, cell.key))
+            good[:] = [other for other in good if (other.peer, other.rival, other.key) != identity]
+        names.add(identity)
         good.append(cell)
 
     def read_micro(self, entry, name, place):
@@ -279,7 +282,7 @@ class Reader:
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
             threads=self.count(entry, "threads", place), models=tuple(models),
             **{key: None if entry.get(key) is None else self.text(entry, key, place)
-               for key in ("peer", "peer_version", "peer_variant")})
+               for key in ("peer", "peer_version", "peer_variant", "rival")})
         if entry.get("error") or entry.get("error_occurred"):
             reason = entry.get("error") or entry.get("error_message") or "no reason given"
             return Cell(**identity, error=str(reason))
@@ -294,7 +297,23 @@ class Reader:
             samples=self.samples(entry, place),
             contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
             contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"),
-            plan=entry.get("plan"), phases=self.phases(entry, place))
+            plan=entry.get("plan"), phases=self.phases(entry, place), against=self.against(entry, place))
+
+    def against(self, entry, place):
+        """What the entry says of its rival, checked; None where it met none."""
+        if entry.get("against") is None:
+            return None
+        value = self.mapping(entry, "against", place + ".")
+        place += ".against"
+        self.text(value, "rival", place)
+        if not isinstance(value.get("same_plan"), bool):
+            self.fail(place + ".same_plan", value.get("same_plan"), "true or false")
+        if value["same_plan"] and value.get("ratio") != 1:
+            self.fail(place + ".ratio", value.get("ratio"), "1, since the plans are the same")
+        promise = self.mapping(value, "promise", place + ".")
+        for key in ("ratio_to_default", "in_place") if promise else ():
+            self.positive(promise.get(key), f"{place}.promise.{key}")
+        return value
 
     def samples(self, entry, place):
         times = self.listed(entry, "samples_ns", place + ".")

@@ -80,6 +80,13 @@ std::vector<LikeStep> find_like_steps(const std::vector<PlanRow>& rows, const Pl
 
 }  // namespace
 
+std::string plan_words(const Plan& plan, const Call& call) {
+  std::string words;
+  for (const auto& [field, value] : fields(plan, call))
+    words += fmt::format("{}{} {}", words.empty() ? "" : " ", field, value);
+  return words;
+}
+
 std::vector<std::string> plan_differences(const Plan& plan, const Plan& second, std::string_view other,
                                           const Call& call) {
   const auto first_fields = fields(plan, call);

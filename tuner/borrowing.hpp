@@ -46,6 +46,9 @@ struct Borrowing {
 Borrowing explain_borrowing(const Profile& profile, bool exact_machine, const PlanRow& row, const Call& call,
                             const Plan& analytical);
 
+// All fields of a plan for this call, each extent clipped to the problem: "nr 32 mr 13 kc whole mc 128 …".
+std::string plan_words(const Plan& plan, const Call& call);
+
 // The fields in which two plans differ for this call, each extent clipped to the problem: "kc 384, analytical 96",
 // where `other` names the second plan.
 std::vector<std::string> plan_differences(const Plan& plan, const Plan& second, std::string_view other,

@@ -83,8 +83,21 @@ void Race::end_round() {
     if (score[i] >= limit) entrants_[i].racing = false;
 }
 
+std::vector<std::size_t> Race::leaders(std::size_t most) const {
+  const std::vector<double> score = scores();
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < entrants_.size(); ++i)
+    if (std::isfinite(score[i])) places.push_back(i);
+  std::ranges::stable_sort(places, {}, [&](std::size_t i) { return score[i]; });
+  places.resize(std::min(places.size(), most));
+  std::vector<std::size_t> plans;
+  plans.reserve(places.size());
+  for (const std::size_t place : places) plans.push_back(entrants_[place].plan);
+  return plans;
+}
+
 std::size_t Race::winner(double margin) const {
-  if (entrants_.empty() || round_ < 3) return entrants_.empty() ? 0 : entrants_[0].plan;
+  if (entrants_.empty() || !decided()) return entrants_.empty() ? 0 : entrants_[0].plan;
   const std::vector<double> score = scores();
   std::size_t best = 0;
   double limit = score[0] * (1 - margin);

@@ -34,6 +34,10 @@ class Race {
   [[nodiscard]] std::size_t next() const { return entrants_[order_[turn_]].plan; }
   void report(double cost, std::mt19937_64& random);
 
+  // Enough rounds for a winner other than the reference.
+  [[nodiscard]] bool decided() const noexcept { return round_ >= 3; }
+  // At most so many of those still racing, the best first.
+  [[nodiscard]] std::vector<std::size_t> leaders(std::size_t most) const;
   // Ahead of the reference by the margin after three rounds at least, and of all others; else the reference.
   [[nodiscard]] std::size_t winner(double margin) const;
 

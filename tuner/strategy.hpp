@@ -19,7 +19,7 @@ namespace sluice::tuner {
 //   axes:       one parameter after the other, all its values raced against the plan so far;
 //   descent:    the plan so far against its neighbours in every parameter, until none is better;
 //   halving:    many plans of the whole space, the slower half dropped round by round, then descent from the winner;
-//   exhaustive: all plans, several rounds.
+//   exhaustive: all plans, several rounds; then the best of them and the analytical plan, three times as many.
 enum class Strategy : std::uint8_t { axes, descent, halving, exhaustive };
 std::string_view name(Strategy strategy) noexcept;
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept;

@@ -240,7 +240,7 @@ TEST(PeerComparison, Verdicts) {
 
 TEST(PeerComparison, OnlyRoundsOfBothArePairs) {
   const Measurement cell = measurement();
-  EXPECT_EQ(peer_ratio(peer("a", 1.0, 5).calm, cell.calm).pairs, 3U);
+  EXPECT_EQ(ratio_by_round(peer("a", 1.0, 5).calm, cell.calm).pairs, 3U);
   Measurement apart = measurement();
   apart.peers = {peer("a", 1.0, 7)};
   EXPECT_FALSE(best_peer(apart).has_value());

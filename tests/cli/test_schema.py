@@ -147,7 +147,9 @@ class ResultsSchemaTest(command.CommandTest):
         for path in SAMPLES:
             self.validator.validate(json.loads(path.with_name("results.json").read_text()))
         cells = ["--d-model", 96, "--d-ff", 160, "--m", "1", "--threads", 1, "--kind", "swiglu,relu"]
+        self.write("p.json", command.profile(self.this_machine(), [command.plan_row(m=1)]))
         for arguments in ([*cells, "--phases", "--no-profile"],
+                          [*cells, "--isa", "scalar", "--profile", "p.json", "--against", "default"],
                           ["--micro", "--threads", 1, "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768)$"]):
             with self.subTest(arguments=arguments):
                 result = self.run_sluice("bench", *arguments, "--samples", 2, "--json")

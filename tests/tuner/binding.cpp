@@ -72,8 +72,7 @@ TEST(CoreClasses, AreNoneWhereCoresAreAlike) {
 void write_cpu(const TemporaryDirectory& root, unsigned cpu, unsigned core, const std::string& siblings,
                unsigned capacity = 0) {
   const std::string base = fmt::format("sys/devices/system/cpu/cpu{}", cpu);
-  root.write(base + "/topology/core_id", fmt::format("{}\n", core));
-  root.write(base + "/topology/physical_package_id", "0\n");
+  place_cpu(root, cpu, core);
   root.write(base + "/topology/thread_siblings_list", siblings + "\n");
   if (capacity != 0) root.write(base + "/cpu_capacity", fmt::format("{}\n", capacity));
 }
@@ -207,8 +206,7 @@ TEST(DefaultThreads, AreOnePerCoreWithinTheQuota) {
   EXPECT_EQ(hybrid_machine(root, "0-127").default_threads(), 64U);
   EXPECT_EQ(hybrid_machine(root, "0-127").available_threads, 128U);
   EXPECT_EQ(hybrid_machine(root, "0-3,64-67").default_threads(), 4U);
-  root.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-  root.write("proc/self/cgroup", "0::/\n");
+  join_group(root, "/");
   root.write("sys/fs/cgroup/cpu.max", "250000 100000\n");
   EXPECT_EQ(hybrid_machine(root, "0-127").default_threads(), 3U);
 }

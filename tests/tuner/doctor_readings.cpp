@@ -12,11 +12,7 @@ namespace {
 TEST(SystemReadings, AreReadBelowARoot) {
   const TemporaryDirectory root;
   const std::string cpus = "sys/devices/system/cpu/cpu";
-  for (int cpu = 0; cpu < 4; ++cpu) {
-    const std::string base = cpus + std::to_string(cpu);
-    root.write(base + "/topology/core_id", std::to_string(cpu % 2) + "\n");
-    root.write(base + "/topology/physical_package_id", "0\n");
-  }
+  for (unsigned cpu = 0; cpu < 4; ++cpu) place_cpu(root, cpu, cpu % 2);
   root.write("proc/self/status", "Name:\tx\nCpus_allowed:\t7\nCpus_allowed_list:\t0-2\n");
   root.write(cpus + "0/cpufreq/scaling_governor", "powersave\n");
   root.write(cpus + "0/cpufreq/scaling_driver", "intel_pstate\n");

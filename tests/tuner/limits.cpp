@@ -8,8 +8,7 @@ namespace {
 
 TEST(Limits, AreTheTightestOfAVersion2GroupAndItsAncestors) {
   const TemporaryDirectory root;
-  root.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
-  root.write("proc/self/cgroup", "0::/a.slice/b.scope\n");
+  join_group(root, "/a.slice/b.scope");
   root.write("sys/fs/cgroup/a.slice/cpu.max", "150000 100000\n");
   root.write("sys/fs/cgroup/a.slice/b.scope/cpu.max", "max 100000\n");
   root.write("sys/fs/cgroup/a.slice/memory.max", "max\n");
@@ -55,8 +54,7 @@ TEST(Limits, AreNoneWhereNoneAreSet) {
 TEST(Throttling, IsSummedOverAGroupAndItsAncestors) {
   const TemporaryDirectory root;
   EXPECT_FALSE(read_throttling(root.path()).has_value());
-  root.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
-  root.write("proc/self/cgroup", "0::/a.slice/b.scope\n");
+  join_group(root, "/a.slice/b.scope");
   root.write("sys/fs/cgroup/cpu.stat", "usage_usec 5\n");
   root.write("sys/fs/cgroup/a.slice/cpu.stat", "usage_usec 5\nnr_periods 9\nnr_throttled 2\nthrottled_usec 500000\n");
   root.write("sys/fs/cgroup/a.slice/b.scope/cpu.stat", "nr_periods 9\nnr_throttled 1\nthrottled_usec 250000\n");

@@ -36,10 +36,9 @@ TEST(Topology, IsUnknownWhenTheDescriptionIsNone) {
   EXPECT_EQ(found.cpus, std::nullopt);
 }
 
-void write_cpu(const TemporaryDirectory& root, int cpu, int package, int core) {
+void write_cpu(const TemporaryDirectory& root, unsigned cpu, unsigned package, unsigned core) {
   const std::string base = "sys/devices/system/cpu/cpu" + std::to_string(cpu);
-  root.write(base + "/topology/physical_package_id", std::to_string(package) + "\n");
-  root.write(base + "/topology/core_id", std::to_string(core) + "\n");
+  place_cpu(root, cpu, core, package);
   const auto cache = [&](int index, const char* level, const char* type, const char* size) {
     const std::string directory = base + "/cache/index" + std::to_string(index);
     root.write(directory + "/level", level);
@@ -54,7 +53,7 @@ void write_cpu(const TemporaryDirectory& root, int cpu, int package, int core) {
 
 TEST(Topology, ReadsSysfs) {
   const TemporaryDirectory root;
-  for (int cpu = 0; cpu < 8; ++cpu) write_cpu(root, cpu, cpu / 4, cpu % 2);  // 2 packages of 2 cores of 2 threads
+  for (unsigned cpu = 0; cpu < 8; ++cpu) write_cpu(root, cpu, cpu / 4, cpu % 2);  // 2 packages of 2 cores of 2 threads
   root.write("sys/devices/system/cpu/cpufreq/policy0", "");
   root.write("sys/devices/system/node/node0/cpulist", "0-3\n");
   root.write("sys/devices/system/node/node1/cpulist", "4-7\n");
@@ -162,8 +161,7 @@ TEST(Machine, CombinesHwlocSysfsAndLimits) {
   write_cpu(root, 0, 0, 0);
   root.write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
   root.write("proc/meminfo", "MemTotal: 4194304 kB\nMemAvailable: 2097152 kB\n");
-  root.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-  root.write("proc/self/cgroup", "0::/\n");
+  join_group(root, "/");
   root.write("sys/fs/cgroup/cpu.max", "20000 100000\n");
   root.write("sys/fs/cgroup/memory.max", "1073741824\n");
   const Machine machine = probe_machine({root.path(), "core:4(memory=1) l1d:1(size=65536) pu:1"});

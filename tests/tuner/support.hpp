@@ -1,5 +1,5 @@
-// Owns: what the tests of the tuner share: a directory of their own, an example machine and profile, what a Failure
-// said.
+// Owns: what the tests of the tuner share: a directory of their own, files that stand for another computer's, an
+// example machine and profile, what a Failure said.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -51,6 +51,19 @@ class TemporaryDirectory {
  private:
   std::filesystem::path path_;
 };
+
+// What sysfs says of where a CPU is.
+inline void place_cpu(const TemporaryDirectory& root, unsigned cpu, unsigned core, unsigned package = 0) {
+  const std::string topology = "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+  root.write(topology + "core_id", std::to_string(core) + "\n");
+  root.write(topology + "physical_package_id", std::to_string(package) + "\n");
+}
+
+// Puts the process into a version 2 control group, whose files are below sys/fs/cgroup.
+inline void join_group(const TemporaryDirectory& root, const std::string& group) {
+  root.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+  root.write("proc/self/cgroup", "0::" + group + "\n");
+}
 
 inline std::string contents_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -1,0 +1,45 @@
+// Owns: what samples say of a cell's plan and the rival's: the paired ratio, the verdict, how much of the profile's
+// promise is kept in place; the table of all cells.
+// Does not own: the samples (session.hpp), the statistics (tuner/statistics.hpp).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/session.hpp"
+#include "tuner/profile.hpp"
+#include "tuner/statistics.hpp"
+
+namespace sluice::bench {
+
+// What a profile says of a cell that it was tuned for, and what of it was seen here.
+struct Promise {
+  double roof_fraction;
+  double ratio_to_default;
+  double in_place;  // the measured roof fraction / the promised one
+};
+
+struct RivalComparison {
+  std::string name;               // of the cell
+  std::string plan, rivals_plan;  // in words
+  PlanOrigin origin = PlanOrigin::analytical, rivals_origin = PlanOrigin::analytical;
+  bool same = false;         // the same work in the same order: the ratio is 1, and nothing was measured for it
+  tuner::Ratio ratio;        // own time / the rival's, over the rounds in which neither was disturbed
+  std::string_view verdict;  // "same plan", or of the own plan: "faster", "slower", "tied" or "inconclusive"
+  std::optional<Promise> promise;
+
+  // Fewer than two pairs have no interval.
+  [[nodiscard]] bool has_ratio() const { return same || ratio.pairs >= 2; }
+};
+
+// For a cell that met a rival. roof_fraction: of its samples. plans: of the profile that its plan is from; nothing is
+// promised for another machine, by other cells, or for a plan that was not measured.
+RivalComparison compare_with_rival(const Measurement& measurement, Isa isa, double roof_fraction,
+                                   const std::vector<tuner::ProfilePlan>& plans);
+
+// Two lines or three for each cell, and the geometric means; empty without cells.
+std::string rival_table(const std::vector<RivalComparison>& comparisons, const std::string& rival);
+
+}  // namespace sluice::bench

@@ -1,0 +1,118 @@
+"""Cells measured with a rival's plan: read apart from ours, paired by round, shown beside the tuner's promise."""
+
+import math
+import random
+import re
+import unittest
+
+import fixtures
+from fixtures import Desk
+import rivals
+from comparison import compare
+from results import InputError, load_results
+from run_pairs import Run, compare_runs
+
+OWN_PLAN = {"nr": 32, "mr": 13, "kc": 128, "mc": 256, "nc": 512, "fc": 4608, "prefetch": 2048, "pack_x": True,
+            "schedule": "split_columns", "threads": 1}
+
+
+def against(name, own, factor=None, promise=None):
+    """[own] that met a rival of this name with the same plan, or [own, rival's entry] `factor` times as slow."""
+    own = own | {"plan": OWN_PLAN, "against": {
+        "rival": name, "same_plan": factor is None, "ratio": 1.0 if factor is None else 1 / factor, "low": 0.5,
+        "high": 2.0, "pairs": 0, "verdict": "same plan" if factor is None else "tied", "promise": promise}}
+    if factor is None:
+        return [own]
+    chance = random.Random(own["name"])
+    rival = {key: value for key, value in own.items() if key != "against"} | {
+        "name": own["name"] + "/rival", "rival": name, "plan": OWN_PLAN | {"kc": 96}, "plan_origin": "analytical",
+        "samples_ns": [time * factor * chance.lognormvariate(0, 0.002) for time in own["samples_ns"]],
+        "real_time": own["real_time"] * factor, "flops": own["flops"] / factor}
+    return [own, rival]
+
+
+class Rivals(unittest.TestCase):
+    def desk(self, *entries):
+        desk = Desk(results_document=fixtures.results(list(entries)))
+        self.addCleanup(desk.close)
+        return desk
+
+    def read(self, *entries):
+        desk = self.desk(*entries)
+        return load_results(str(desk.root / "out" / "results.json"))
+
+    def test_a_rivals_cell_is_not_ours(self):
+        swiglu = against("default", fixtures.cell(), 1.1)
+        relu = against("default", fixtures.cell("relu", d_ff=8448), 1.2)
+        results = self.read(*swiglu, *relu)
+        self.assertEqual([cell.rival for cell in results.cells], [None, None])
+        self.assertEqual([cell.name for cell in results.rivals], [swiglu[1]["name"], relu[1]["name"]])
+        self.assertEqual((results.peers, results.skipped), ([], []))
+        (toll,) = compare(results.cells)
+        self.assertIsNone(toll.gated.rival or toll.baseline.rival)
+
+    def test_rivals_are_paired_by_round(self):
+        entries = [*against("default", fixtures.cell(m=1), 1.25), *against("default", fixtures.cell(m=64), 0.8),
+                   *against("default", fixtures.cell(m=16))]
+        (rivalry,) = rivals.beside(*(getattr(self.read(*entries), name) for name in ("cells", "rivals")))
+        self.assertEqual([pair.own.m for pair in rivalry.cells], [1, 16, 64])
+        self.assertEqual([pair.verdict for pair in rivalry.cells], ["faster", "same plan", "slower"])
+        self.assertAlmostEqual(rivalry.cells[0].estimate.ratio, 0.8, delta=0.003)
+        self.assertEqual(rivalry.cells[0].estimate.pairs, len(entries[0]["samples_ns"]))
+        self.assertEqual(rivalry.cells[1].estimate.ratio, 1)
+        self.assertAlmostEqual(rivalry.mean, 1, delta=0.003)
+        self.assertIsNone(rivalry.kept)
+
+    def test_each_rival_has_a_table_with_the_promise_beside_it(self):
+        promise = {"roof_fraction": 0.9, "ratio_to_default": 0.871, "in_place": 0.993}
+        desk = self.desk(*against("default", fixtures.cell(m=1), 1.25, promise),
+                         *against("default", fixtures.cell(m=16)),
+                         *against("best.json", fixtures.cell(m=64), 0.97, promise))
+        page = desk.undrawn()
+        self.assertIn("Against the analytical default, in place", page)
+        self.assertIn("Against best.json, in place", page)
+        self.assertIn("What the tuner promised", page)
+        printed = dict(re.findall(r'data-source="([^"]*)"[^>]*>([^<]*)<', page))
+        self.assertAlmostEqual(float(printed["ratio benchmarks[0] benchmarks[1]"]), 0.8, delta=0.003)
+        self.assertAlmostEqual(float(printed["ratio benchmarks[3] benchmarks[4]"]), 1 / 0.97, delta=0.003)
+        self.assertEqual(printed["benchmarks[0].against.promise.ratio_to_default"], "0.871")
+        self.assertEqual(printed["benchmarks[0].against.promise.in_place"], "0.993")
+        self.assertEqual(printed["benchmarks[2].against.ratio"], "1.0")
+        # Against another rival, a ratio to the default is no promise.
+        self.assertNotIn("benchmarks[3].against.promise.ratio_to_default", printed)
+        self.assertIn("faster in 1, same plan in 1 of 2 cells. The cells reach 0.993", page)
+
+    def test_without_rivals_nothing_speaks_of_them(self):
+        page = self.desk(fixtures.cell()).undrawn()
+        self.assertNotIn("table-rival", page)
+        self.assertNotIn("What the tuner promised", page)
+
+    def test_pairs_that_do_not_share_a_round_have_no_ratio(self):
+        own, rival = against("default", fixtures.cell(), 1.1)
+        rival["sample_rounds"] = [number + 1000 for number in rival["sample_rounds"]]
+        results = self.read(own, rival)
+        (rivalry,) = rivals.beside(results.cells, results.rivals)
+        self.assertEqual((rivalry.mean, rivalry.cells[0].verdict), (None, "inconclusive"))
+        self.assertEqual(rivals.sentence(rivalry), "inconclusive in 1 of 1 cells.")
+
+    def test_a_damaged_comparison_is_named(self):
+        own, _ = against("default", fixtures.cell(), 1.1)
+        for change, words in (({"rival": 3}, "against.rival"), ({"same_plan": 1}, "against.same_plan"),
+                              ({"same_plan": True, "ratio": 0.9}, "against.ratio"),
+                              ({"promise": {"in_place": math.inf, "ratio_to_default": 1}}, "promise.in_place"),
+                              ({"promise": 3}, "against.promise")):
+            with self.subTest(change=change), self.assertRaises(InputError) as caught:
+                self.read(own | {"against": own["against"] | change})
+            self.assertIn(words, str(caught.exception))
+
+    def test_compare_leaves_them_out_and_says_so(self):
+        before = self.read(*against("default", fixtures.cell(), 1.1))
+        after = self.read(fixtures.cell())
+        comparison = compare_runs(Run("a", before), Run("b", after))
+        self.assertEqual(len(comparison.pairs), 1)
+        self.assertEqual((comparison.only_before, comparison.only_after), ([], []))
+        self.assertTrue(any("1 cells with the plan of a rival" in note for note in comparison.notes))
+
+
+if __name__ == "__main__":
+    unittest.main()

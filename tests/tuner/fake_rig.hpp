@@ -1,0 +1,127 @@
+// Owns: a rig without a clock, whose costs are made up, and a tuning with it that can be killed and resumed.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/tuner/support.hpp"
+#include "tuner/profile_json.hpp"
+#include "tuner/tune.hpp"
+
+namespace sluice::tuner {
+
+struct Killed {};
+
+// Costs are a function of the plan and of how many measurements there were before, in this run or those it resumes; so
+// is the time.
+class FakeRig : public Rig {
+ public:
+  explicit FakeRig(std::uint64_t measured_before = 0) : number_(measured_before) {}
+
+  void enter(const CellGroup&) override { ++groups; }
+  Timed time(const Cell& cell, Shape shape, const Plan& plan) override {
+    step();
+    return timed(cell, shape, plan, 0);
+  }
+  TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) override {
+    step();
+    return {timed(cell, shape, a, b_first ? 2 : 1), timed(cell, shape, b, b_first ? 1 : 2)};
+  }
+  void verify(const Cell&, const Plan& plan) override {
+    ++verified;
+    if (plan == wrong) throw Failure(exit_code::verification_failed, "wrong");
+  }
+  std::chrono::nanoseconds elapsed() override { return elapsed_; }
+  bool interrupted() override { return measurements >= interrupt_at; }
+
+  std::uint64_t measurements = 0;  // of this run
+  std::uint64_t groups = 0;
+  std::uint64_t verified = 0;
+  std::uint64_t kill_at = ~std::uint64_t{0};
+  std::uint64_t interrupt_at = ~std::uint64_t{0};
+  std::chrono::nanoseconds each{20'000'000};
+  double noise = 0.01;
+  double fewer_threads = 1.2;  // time of a plan on one thread where two are allowed
+  Plan wrong;
+
+ private:
+  void step() {
+    if (measurements == kill_at) throw Killed{};
+    ++measurements;
+    ++number_;
+    elapsed_ += each;
+  }
+  Timed timed(const Cell& cell, Shape shape, const Plan& plan, std::uint64_t which) const {
+    std::mt19937_64 random(number_ * 4 + which);
+    std::normal_distribution<double> scatter(0, noise);
+    const double far = std::log2(plan.tiling.kc / 100.0);
+    const double threads = plan.threads < cell.threads ? fewer_threads : 1;
+    const double work = 1e3 + flops(cell.kind, shape, cell.m) / 100;
+    return {work * (1 + 0.02 * far * far) * threads * std::exp(scatter(random)), 0.8, random() % 10 == 0};
+  }
+
+  std::uint64_t number_;
+  std::chrono::nanoseconds elapsed_{0};
+};
+
+inline std::vector<Cell> example_cells() {
+  return {{swiglu, {256, 512}, 1, 1, {}},
+          {swiglu, {256, 512}, 32, 2, {}},
+          {relu, {256, 512}, 8, 1, {}},
+          {swiglu, {128, 256}, 16, 2, {}}};
+}
+
+inline TuneOptions example_options(std::vector<ProfilePlan>& plans) {
+  TuneOptions options{.isa = runnable_isas().back(), .caches = {}};
+  options.budget_seconds = 10;
+  options.seed = 11;
+  options.done = [&plans](const ProfilePlan& plan) { plans.push_back(plan); };
+  return options;
+}
+
+inline JournalHeader header_of(const TuneOptions& options) {
+  JournalHeader header;
+  header.isa = options.isa;
+  header.cells = example_cells();
+  header.seed = options.seed;
+  return header;
+}
+
+inline std::string text_of(const std::vector<ProfilePlan>& plans) {
+  std::string text;
+  for (const ProfilePlan& plan : plans) text += to_json(plan).dump() + "\n";
+  return text;
+}
+
+inline std::uint64_t measured(const JournalContents& contents) {
+  return contents.trials.size() + contents.pairs.size();
+}
+
+struct Attempt {
+  std::vector<ProfilePlan> plans;
+  TuneReport report;
+  std::uint64_t measurements = 0;
+};
+
+// Resumes what is at `path`, or begins it.
+inline Attempt attempt(const std::filesystem::path& path, std::uint64_t kill_at = ~std::uint64_t{0}) {
+  Attempt result;
+  const TuneOptions options = example_options(result.plans);
+  Journal journal(path, header_of(options), Journal::Start::resume);
+  FakeRig rig(measured(journal.contents()));
+  rig.kill_at = kill_at;
+  try {
+    result.report = tune(example_cells(), options, rig, &journal);
+  } catch (const Killed&) {
+    result.report.interrupted = true;
+  }
+  result.measurements = rig.measurements;
+  return result;
+}
+
+}  // namespace sluice::tuner
