@@ -39,7 +39,8 @@ class JsonField {
   // A whole number in [least, the largest T].
   template <class T>
   [[nodiscard]] T natural(T least = 1) const {
-    return static_cast<T>(natural_between(least, std::numeric_limits<T>::max()));
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+    return static_cast<T>(natural_between(static_cast<std::uint64_t>(least), most));
   }
 
   // One of the names that `parse` (string_view → optional) knows.
