@@ -184,8 +184,8 @@ TEST(Search, AnExhaustiveOneTriesEveryPlanOncePerRound) {
   EXPECT_EQ(bowl(search.best()), least);
 }
 
-// All plans are equal but one, which is 2 % faster; single costs scatter by 1.5 %. The lowest of all typical costs
-// would mostly be some lucky plan's.
+// All plans are equal but one, which is 4 % faster; single costs scatter by 3 %. The lowest of all typical costs is
+// often some lucky plan's, which does not stay ahead in the final.
 TEST(Search, AnExhaustiveOnesWinnerIsNoLuckyOne) {
   const Setting setting = scalar_example();
   const std::size_t plans = JointSpace(setting).size();
@@ -202,7 +202,7 @@ TEST(Search, AnExhaustiveOnesWinnerIsNoLuckyOne) {
     while (const auto plan = search.next()) {
       const std::size_t place = *search.space().find(*plan);
       if (search.trials() >= rounds * plans) finalists.insert(place);
-      search.report((place == good ? 0.97 : 1) * std::exp(scatter(random)));
+      search.report((place == good ? 0.96 : 1) * std::exp(scatter(random)));
       if (search.trials() == rounds * plans) before_final += search.best() == search.space().plans()[good] ? 1 : 0;
     }
     EXPECT_GT(search.trials(), rounds * plans);
