@@ -96,10 +96,7 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
     if (round >= fewest_rounds) {
       if (std::chrono::duration<double>(SteadyClock::now() - begin).count() > seconds) break;
       const bool enough = std::all_of(turns.begin(), turns.end(), [&](const Turn& turn) {
-        if (turn.resting) return true;
-        const auto calm = std::count_if(turn.samples.begin(), turn.samples.end(),
-                                        [&](const auto& sample) { return !clock.contended(sample); });
-        return static_cast<std::size_t>(calm) >= options_.samples;
+        return turn.resting || calm_rounds(turns, turn, clock) >= options_.samples;
       });
       if (enough) break;
     }

@@ -121,6 +121,8 @@ class Session {
   // The order of a round; a cell and its rival stay neighbours, so that a disturbance mostly meets both or none.
   void shuffle(std::vector<Turn>& turns);
   void take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
+  // In how many rounds the turn was not disturbed; of a rival's, nor was the cell's own: only these are pairs.
+  static std::size_t calm_rounds(const std::vector<Turn>& turns, const Turn& turn, const tuner::Clock& clock);
   // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.
   static void rest_slow_peers(std::vector<Turn>& turns, const tuner::Clock& clock, std::uint32_t rounds);
   static void fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error);

@@ -190,6 +190,20 @@ void Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
   turn.samples.push_back(sample);
 }
 
+std::size_t Session::calm_rounds(const std::vector<Turn>& turns, const Turn& turn, const tuner::Clock& clock) {
+  const Turn* const beside = turn.rival == nullptr ? nullptr : &*std::ranges::find_if(turns, [&](const Turn& other) {
+    return other.measurement == turn.measurement && other.rival == nullptr;
+  });
+  std::size_t calm = 0;
+  // Both take part in every round, so their samples stand at the same places.
+  for (std::size_t i = 0; i < turn.samples.size(); ++i) {
+    const bool disturbed = clock.contended(turn.samples[i]) ||
+                           (beside != nullptr && i < beside->samples.size() && clock.contended(beside->samples[i]));
+    calm += disturbed ? 0 : 1;
+  }
+  return calm;
+}
+
 void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {
   if (tuner::interrupted()) return;  // it was ended, it did not fail
   peer.error = one_line(error.message);

@@ -22,7 +22,7 @@ def rival_table(rivalry, cells, number_of_table):
     for pair in rivalry.cells:
         own, rival = pair.own, pair.rival
         if rival is None:
-            figures = [number(noted(own, "ratio", "")), entry("–", -9), entry(pair.verdict), entry("–", -9)]
+            figures = [number(noted(own, "ratio")), entry("–", -9), entry(pair.verdict), entry("–", -9)]
         else:
             paired = (pair.estimate, own, rival)
             figures = [number(traces.ratio(*paired)), number(traces.interval(*paired)),
@@ -38,12 +38,12 @@ def rival_table(rivalry, cells, number_of_table):
         "rival's plan", "from"], rows)
 
 
-def noted(cell, name, form=".3f"):
+def noted(cell, name):
     """A number that the cell's entry says of its rival."""
     value = cell.against
     for part in name.split("."):
         value = (value or {}).get(part)
-    return "–" if value is None else Traced(f"{value:{form}}", f"{cell.place}.against.{name}", value)
+    return "–" if value is None else Traced(f"{value:.3f}", f"{cell.place}.against.{name}", value)
 
 
 def sections(cells, rival_cells):

@@ -77,7 +77,7 @@ class Rivals(unittest.TestCase):
         self.assertAlmostEqual(float(printed["ratio benchmarks[3] benchmarks[4]"]), 1 / 0.97, delta=0.003)
         self.assertEqual(printed["benchmarks[0].against.promise.ratio_to_default"], "0.871")
         self.assertEqual(printed["benchmarks[0].against.promise.in_place"], "0.993")
-        self.assertEqual(printed["benchmarks[2].against.ratio"], "1.0")
+        self.assertEqual(printed["benchmarks[2].against.ratio"], "1.000")
         # Against another rival, a ratio to the default is no promise.
         self.assertNotIn("benchmarks[3].against.promise.ratio_to_default", printed)
         self.assertIn("faster in 1, same plan in 1 of 2 cells. The cells reach 0.993", page)

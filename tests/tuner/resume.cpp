@@ -4,6 +4,7 @@
 #include <random>
 
 #include "tests/tuner/fake_rig.hpp"
+#include "tuner/landscape.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -106,6 +107,41 @@ TEST(Resume, InterruptedATuningKeepsWhatItHasAndGoesOn) {
     }
     EXPECT_LE(plans.size(), 4U);
     EXPECT_EQ(text_of(attempt(path).plans), text_of(whole.plans));
+  }
+}
+
+// Its journal is a landscape all the same, though the finalists were timed more often than the rest.
+TEST(Resume, AnExhaustiveTuningGoesOnInItsFinal) {
+  const TemporaryDirectory directory;
+  const std::vector<Cell> cells{{swiglu, {64, 128}, 16, 1, {}}};
+  const auto run = [&](const std::filesystem::path& path, std::uint64_t interrupt_at) {
+    std::vector<ProfilePlan> plans;
+    TuneOptions options = example_options(plans);
+    options.isa = Isa::scalar;
+    options.rigor = Rigor::exhaustive;
+    options.budget_seconds.reset();
+    JournalHeader header = header_of(options);
+    header.cells = cells;
+    Journal journal(path, header, Journal::Start::resume);
+    FakeRig rig(measured(journal.contents()));
+    rig.interrupt_at = interrupt_at;
+    (void)tune(cells, options, rig, &journal);
+    return text_of(plans);
+  };
+  const std::string whole = run(directory.path() / "whole", ~std::uint64_t{0});
+  const std::size_t trials = read_journal(directory.path() / "whole").trials.size();
+  const std::vector<Landscape> found = load_landscapes(directory.path() / "whole");
+  ASSERT_EQ(found.size(), 1U);
+  const std::size_t rounds = effort(Rigor::exhaustive).rounds;
+  EXPECT_EQ(found.front().rounds(), rounds);
+  const std::size_t before_final = rounds * found.front().space()->size();
+  ASSERT_GT(trials, before_final + 3);
+  for (const std::size_t cut : {before_final - 1, before_final, (before_final + trials) / 2, trials - 1}) {
+    const auto path = directory.path() / std::to_string(cut);
+    (void)run(path, cut);
+    EXPECT_EQ(read_journal(path).trials.size(), cut);
+    EXPECT_EQ(run(path, ~std::uint64_t{0}), whole) << cut;
+    EXPECT_EQ(contents_of(path), contents_of(directory.path() / "whole")) << cut;
   }
 }
 

@@ -185,25 +185,25 @@ TEST(Search, AnExhaustiveOneTriesEveryPlanOncePerRound) {
   EXPECT_EQ(bowl(search.best()), least);
 }
 
-// All plans are equal but one, which is 2 % faster; single costs scatter by 1.5 %. The lowest of all typical costs
-// would mostly be some lucky plan's.
+// All plans are equal but one, which is 4 % faster; single costs scatter by 3 %. The lowest of all typical costs is
+// often some lucky plan's, which does not stay ahead in the final.
 TEST(Search, AnExhaustiveOnesWinnerIsNoLuckyOne) {
   const Setting setting = scalar_example();
   const std::size_t plans = JointSpace(setting).size();
   const std::size_t good = plans / 2;
-  constexpr std::uint64_t runs = 12;
+  constexpr std::uint64_t runs = 20;
   std::size_t before_final = 0;
   std::size_t found = 0;
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     Search search(setting, {.seed = seed, .rigor = Rigor::exhaustive});
     std::mt19937_64 random(seed);
-    std::normal_distribution<double> scatter(0, 0.015);
+    std::normal_distribution<double> scatter(0, 0.03);
     std::set<std::size_t> finalists;
     const std::size_t rounds = effort(Rigor::exhaustive).rounds;
     while (const auto plan = search.next()) {
       const std::size_t place = *search.space().find(*plan);
       if (search.trials() >= rounds * plans) finalists.insert(place);
-      search.report((place == good ? 0.98 : 1) * std::exp(scatter(random)));
+      search.report((place == good ? 0.96 : 1) * std::exp(scatter(random)));
       if (search.trials() == rounds * plans) before_final += search.best() == search.space().plans()[good] ? 1 : 0;
     }
     EXPECT_GT(search.trials(), rounds * plans);
@@ -211,8 +211,8 @@ TEST(Search, AnExhaustiveOnesWinnerIsNoLuckyOne) {
     EXPECT_TRUE(finalists.contains(0));
     found += search.best() == search.space().plans()[good] ? 1 : 0;
   }
-  EXPECT_GE(found, before_final);
-  EXPECT_GE(found, 3 * runs / 4);
+  EXPECT_GT(found, before_final + runs / 5) << before_final;
+  EXPECT_GT(found, runs / 2);
 }
 
 TEST(Search, CutShortInItsFinalAnExhaustiveOneKeepsItsFavourite) {
