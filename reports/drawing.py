@@ -15,6 +15,8 @@ import matplotlib
 from matplotlib import figure as matplotlib_figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from prose import sources
+
 INK, MUTED, GRID, PAPER = "#1f2329", "#626b77", "#d8dde4", "#fffffe"
 SERIES = ("#d45500", "#0071b2", "#00845e", "#b3528a", "#3994ca", "#a87400", "#7a5fc0", "#8b4a2b")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
@@ -23,6 +25,7 @@ CSS_NAMES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES)}
 WIDTH = 4.6     # inches: small enough that 9-point labels stay readable on a phone
 PNG_DPI = 160
+SOURCE_MARK = "source:"     # opens the id of a number that stands in a drawing; the page makes it a data-source
 
 STYLE = {
     "font.family": "sans-serif", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left",
@@ -79,6 +82,7 @@ def pictures(drawing):
 
 def svg_file(text):
     """The drawing on white paper, so that it can be read on a dark page too."""
+    text = re.sub(rf' id="{SOURCE_MARK}[^"]*"', "", text)
     return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', text, count=1).encode()
 
 
@@ -86,6 +90,7 @@ def inline_svg(text, name, alternative):
     """The svg element alone: no prologue, no foreign names, ids unique in the page, colours as CSS variables."""
     text = text[text.index("<svg"):]
     text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = text.replace(f' id="{SOURCE_MARK}', ' data-source="')
     used = set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", text))
     text = re.sub(r"\s+id=\"([^\"]+)\"",
                   lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", text)
@@ -93,8 +98,9 @@ def inline_svg(text, name, alternative):
     for colour, css_name in CSS_NAMES.items():
         text = text.replace(colour, f"var(--{css_name})")
     view_box = re.search(r"viewBox=\"[^\"]+\"", text)[0]
-    label = escape_attribute(alternative)
-    return re.sub(r"<svg[^>]*>", lambda _: f'<svg {view_box} role="img" aria-label="{label}">', text, count=1).strip()
+    label, of_label = escape_attribute(alternative), escape_attribute(sources(alternative))
+    return re.sub(r"<svg[^>]*>", lambda _: f'<svg {view_box} role="img" aria-label="{label}" '
+                  f'data-label-source="{of_label}">', text, count=1).strip()
 
 
 def escape_attribute(text):

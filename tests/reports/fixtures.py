@@ -168,8 +168,8 @@ class Desk:
     def undrawn(self):
         """The page without the pictures, which are what takes the time; made here and not by the command."""
         import page
-        from answer import doubts, missing_parts
         from comparison import compare, workloads
+        from gaps import doubts, missing_parts
         from results import load_profile, load_results
 
         read, results = (load(str(self.root / "out" / name)) for load, name in (
