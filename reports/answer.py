@@ -166,7 +166,7 @@ def plan_words(cell, plans):
         return ("default", "the profile holds no plan for this cell; the analytical default serves")
     words = f"{tiling.get('mr')}×{tiling.get('nr')}"
     if isinstance(tiling.get("kc"), int) and tiling["kc"] < NO_BLOCK:
-        words += f", kc {tiling['kc']}"
+        words += f", kc\u00a0{tiling['kc']}"
     return (Traced(words, f"tile profile.{row['place']}.plan", words),
             traces.fact(", ".join(f"{key} {value}" for key, value in tiling.items()), f"profile.{row['place']}.plan"))
 

@@ -138,7 +138,7 @@ def set_log_axis(axis):
     """A log axis with plain numbers, whose labels stay few over many decades and present within one."""
     axis.set_major_formatter(FuncFormatter(compact))
     low, high = axis.get_view_interval()
-    steps = [1, 2, 5] if high / low < 300 else [1]
+    steps = [1, 1.2, 1.5, 2, 3, 5, 7] if high / low < 8 else [1, 2, 5] if high / low < 300 else [1]
     decades = range(-9, 16)
     axis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
     axis.set_minor_locator(NullLocator())
@@ -146,7 +146,7 @@ def set_log_axis(axis):
 
 def dodge(m, index, count):
     """M moved aside by a few percent, so that the intervals of several series at one M do not cover each other."""
-    return m * 1.07 ** (index - (count - 1) / 2)
+    return m * min(1.07, 1.4 ** (1 / max(count - 1, 1))) ** (index - (count - 1) / 2)
 
 
 def legend_above(axes, columns=3):

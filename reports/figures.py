@@ -22,8 +22,10 @@ NARROWEST_SPAN = 0.02   # of the ratio axis about the ideal: a zoom further in w
 
 
 def series_style(index):
-    return {"color": SERIES[index % len(SERIES)], "marker": MARKERS[index % len(MARKERS)],
-            "linestyle": DASHES[index % len(DASHES)]}
+    """Beyond as many series as colours the colours come again with other marks."""
+    again = index // len(SERIES)
+    return {"color": SERIES[index % len(SERIES)], "marker": MARKERS[(index + 3 * again) % len(MARKERS)],
+            "linestyle": DASHES[(index + again) % len(DASHES)]}
 
 
 def kind_style(kind):

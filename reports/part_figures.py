@@ -8,7 +8,7 @@ import commands
 import traces
 from answer import headline_kind, isa_name, kind_name
 from comparison import order
-from drawing import INK, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish, legend_above, set_m_axis
+from drawing import INK, MUTED, PAPER, SERIES, canvas, dodge, file_name, finish, legend_above, set_log_axis, set_m_axis
 from figures import series_style
 from prose import prose
 from records import PHASES
@@ -85,8 +85,10 @@ def peer_figure(workload, isa, threads, kind, pairs, context):
         axes.errorbar([dodge(pair.own.m, index, len(names)) for pair in line], [one.ratio for one in estimates],
                       yerr=[[one.ratio - one.low for one in estimates], [one.high - one.ratio for one in estimates]],
                       capsize=2.5, label=name, **series_style(index))
-    axes.set_ylim(bottom=min(0.9, axes.get_ylim()[0]))
-    axes.yaxis.set_major_formatter(compact)
+    ratios = [pair.estimate.ratio for pair in pairs]
+    axes.set_yscale("log")
+    axes.set_ylim(min(0.9, *ratios) / 1.05, max(1.1, *ratios) * 1.1)
+    set_log_axis(axes.yaxis)
     axes.set_ylabel("time ÷ Sluice's")
     set_m_axis(axes, [pair.own.m for pair in pairs])
     legend_above(axes)
@@ -94,7 +96,8 @@ def peer_figure(workload, isa, threads, kind, pairs, context):
     return finish(
         drawing, file_name("peers", workload.shape, isa, f"t{threads}"), prose("Beside other libraries: ", place),
         "Time of the other library divided by Sluice's, paired by round; above the dashed line Sluice is faster. Bars "
-        "are 95 % intervals. Points at one M are moved apart a little so that the bars can be seen.",
+        "are 95 % intervals. Log scale; wide bars leave the panel. Points at one M are moved apart a little "
+        "so that the bars can be seen.",
         prose(f"Time ratio of {', '.join(names)} to Sluice by M; ", place, ". The table below holds every value."),
         ["library", "M", "ratio", "95 % interval", "pairs", "Sluice is"],
         [[pair.peer.peer, traces.plain(pair.own, "m"), *(

@@ -4,6 +4,8 @@ Owns: tuned plans against the analytical default, thread scaling, the noise audi
 gate and the roofs are figures.py's.
 """
 
+from matplotlib.ticker import MaxNLocator
+
 import commands
 import traces
 from answer import headline_isa, headline_kind, isa_name, kind_name
@@ -46,6 +48,7 @@ def tuned_figure(plans, part):
     axes.set_yticks(range(len(plans)), [f"{kind_name(plan['kind'])}, M {plan['m']}, "
                                         f"≤ {threads_name(plan['max_threads'])}" for plan in plans], fontsize=8)
     axes.set_ylim(len(plans) - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(compact)
     axes.set_xlabel("time, tuned ÷ default")
     first = plans[0]

@@ -30,7 +30,7 @@ def tiles(cells, comparisons, plans):
     kind = headline_kind(gated)
     found = []
     for what, name, words in (("budget", f"{kind_name(kind)} costs", "against ReLU of equal budget"),
-                              ("width", "at equal width", "times ReLU's time, ideal 1.5")):
+                              ("width", "at equal width", "of ReLU's time, ideal 1.5")):
         estimate = pooled([one.estimate for one in comparisons if one.what == what and one.gated.kind == kind])
         if estimate.ratio is None:
             continue
