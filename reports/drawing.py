@@ -76,6 +76,8 @@ def pictures(drawing):
     svg, png = io.StringIO(), io.BytesIO()
     drawing.savefig(svg, format="svg", transparent=True,
                     metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    # The places of everything are found; finding them again for the PNG would take as long as drawing it.
+    drawing.set_layout_engine("none")
     drawing.savefig(png, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
     return svg.getvalue(), png.getvalue()
 
@@ -139,8 +141,9 @@ def set_log_axis(axis):
     axis.set_major_formatter(FuncFormatter(compact))
     low, high = axis.get_view_interval()
     steps = [1, 1.2, 1.5, 2, 3, 5, 7] if high / low < 8 else [1, 2, 5] if high / low < 300 else [1]
-    decades = range(-9, 16)
-    axis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
+    ticks = [step * 10.0**decade for decade in range(-9, 16) for step in steps]
+    # Every tick is measured when a figure is laid out, seen or not.
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low / 2 <= tick <= 2 * high]))
     axis.set_minor_locator(NullLocator())
 
 

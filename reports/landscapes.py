@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from answer import isa_name, kind_name
-from results import InputError
+from documents import InputError
 from traces import Traced, threads_name
 
 CELL = ("isa", "kind", "d_model", "d_ff", "m", "max_threads")

@@ -5,6 +5,7 @@ Owns: columns, rows and sort keys of every table that is not the data of a figur
 
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 
 import traces
 from answer import ROOF_NAMES, isa_name, kind_name
@@ -34,9 +35,14 @@ class Table:
     columns: list
     rows: list
 
+    @cached_property
+    def numerics(self):
+        return [all(isinstance(row[column].value, (int, float)) for row in self.rows)
+                for column in range(len(self.columns))]
+
     def numeric(self, column):
         """Whether the column sorts by number and stands to the right."""
-        return all(isinstance(row[column].value, (int, float)) for row in self.rows)
+        return self.numerics[column]
 
 
 def entry(text, value=None, **extra):
@@ -151,8 +157,8 @@ def peer_table(chosen, cells):
         library = " ".join(word for word in (pair.peer.peer, pair.peer.peer_version) if word)
         rows.append(place(pair.own) + [
             entry(Traced(library, f"library {pair.peer.place}", library)), entry(pair.peer.peer_variant or "–"),
-            number(traces.ratio(*paired)), number(traces.interval(*paired)), entry(pair.verdict, tone=pair.verdict), number(traces.pairs(*paired)),
-            number(traces.gflops(pair.own)), number(traces.gflops(pair.peer)),
+            number(traces.ratio(*paired)), number(traces.interval(*paired)), entry(pair.verdict, tone=pair.verdict),
+            number(traces.pairs(*paired)), number(traces.gflops(pair.own)), number(traces.gflops(pair.peer)),
             entry("Sluice", pair.own.name, link=anchor[pair.own.key])])
     return Table("table-peers", "The best peer of each cell", PLACE + [
         "best peer", "variant", "time ÷ Sluice's", "95 % interval", "Sluice is", "pairs", "GFLOP/s", "peer GFLOP/s",

@@ -15,9 +15,10 @@ import unittest
 from unittest import mock
 
 import fixtures
+from documents import InputError
 from fixtures import REPORTS, Desk
 from matplotlib import figure
-from results import InputError, load_results
+from results import load_results
 
 FULL = os.environ.get("SLUICE_DAMAGE") == "full"
 DELETED = object()
