@@ -4,6 +4,8 @@ Owns: these two groups of figures. The figures about the gate and the roofs are 
 quality_figures.py's.
 """
 
+from matplotlib.transforms import blended_transform_factory
+
 import commands
 import traces
 from answer import headline_kind, isa_name, kind_name
@@ -44,9 +46,9 @@ def phase_figure(workload, isa, kind, cells, context):
     axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the time of all threads")
-    # Over the labels of the bars too: the axes alone are too narrow for seven names.
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.5, 1.0), ncol=4, borderaxespad=0.2, columnspacing=1.0,
-                handlelength=1.0)
+    # Over the labels of the bars too, from the left end of the figure: the axes alone are too narrow for seven names.
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=4, borderaxespad=0.2, columnspacing=1.0,
+                handlelength=1.0, bbox_transform=blended_transform_factory(drawing.transFigure, axes.transAxes))
     place = prose(traces.label(workload), f", {kind_name(kind)}, {isa_name(isa)}")
     return finish(
         drawing, file_name("phases", workload.shape, isa), prose("Where the time goes: ", place),

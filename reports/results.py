@@ -215,7 +215,7 @@ class Reader:
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
             threads=self.count(entry, "threads", place), models=tuple(models),
             **{key: None if entry.get(key) is None else self.text(entry, key, place)
-               for key in ("peer", "peer_version", "peer_variant")})
+               for key in ("peer", "peer_version", "peer_variant", "plan_origin")})
         if entry.get("error") or entry.get("error_occurred"):
             reason = entry.get("error") or entry.get("error_message") or "no reason given"
             return Cell(**identity, error=str(reason))
@@ -229,8 +229,8 @@ class Reader:
             roof_fraction=self.fraction(entry, "roof_fraction", place), roof=entry.get("roof"),
             samples=self.samples(entry, place),
             contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
-            contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"),
-            plan=entry.get("plan"), phases=self.phases(entry, place))
+            contended=entry.get("contended") is True, plan=entry.get("plan"),
+            phases=self.phases(entry, place))
 
     def samples(self, entry, place):
         times = self.listed(entry, "samples_ns", place + ".")
