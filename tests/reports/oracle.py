@@ -19,6 +19,10 @@ IDENTITY = ("d_model", "d_ff", "isa", "m", "threads")
 IDEAL = {1.5: "budget", 1.0: "width"}   # d_ff of ReLU over that of the gated kind
 
 
+def identity(entry):
+    return tuple(entry[name] for name in (*IDENTITY, "kind"))
+
+
 class Oracle(JournalOracle):
     """Says what a source should print, from the JSON alone."""
 
@@ -28,7 +32,10 @@ class Oracle(JournalOracle):
         self.own = [entry for entry in results["benchmarks"]
                     if entry["name"].startswith("ffn/") and not entry.get("peer") and not entry.get("error")]
         self.roofs = results["context"].get("roofs") or profile.get("roofs") or {"fma": [], "read": []}
-        self.estimates, self.compared = {}, []
+        self.estimates, self.compared, self.peers = {}, [], {}
+        for entry in results["benchmarks"]:
+            if entry.get("peer") and not entry.get("error"):
+                self.peers.setdefault(identity(entry), []).append(entry)
         for gated in self.own:
             for plain in self.own:
                 if gated["kind"] in GATED and plain["kind"] == "relu" and all(
@@ -220,7 +227,7 @@ class Oracle(JournalOracle):
         return len(self.best_peers("all"))
 
     def number_peer_cells_unpaired(self):
-        return sum(bool(self.peers_of(own)) for own in self.own) - self.number_peer_cells()
+        return sum(identity(own) in self.peers for own in self.own) - self.number_peer_cells()
 
     def tiles(self):
         return Counter((plan["plan"]["mr"], plan["plan"]["nr"]) for plan in self.profile["plans"] if plan["measured"])
@@ -258,16 +265,12 @@ class Oracle(JournalOracle):
     def of_roof_range(self, kind):
         return [min(self.fractions(kind)), max(self.fractions(kind))]
 
-    def peers_of(self, own):
-        return [entry for entry in self.results["benchmarks"] if entry.get("peer") and not entry.get("error")
-                and all(entry[name] == own[name] for name in (*IDENTITY, "kind"))]
-
     def best_peers(self, m):
         """(logarithm of the ratio, half-width) of the fastest peer of each of our cells, where they have a round."""
         found = []
         for own in self.own:
-            peers = self.peers_of(own) if m in ("all", str(own["m"])) else []
-            if peers:
+            peers = self.peers.get(identity(own))
+            if peers and m in ("all", str(own["m"])):
                 found.append(estimate(min(peers, key=lambda entry: entry["real_time"]), own)[:2])
         return [one for one in found if one[0] is not None]
 
