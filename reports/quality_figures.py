@@ -86,7 +86,7 @@ def scaling_figures(workload, cells, context):
         style = series_style(index)
         axes.axhline(threads, color=style["color"], linewidth=0.9, linestyle=(0, (4, 3)))
         axes.plot(*zip(*line), label=threads_name(threads), **style)
-    axes.set_ylim(0, max(counts) * 1.08)
+    axes.set_ylim(0, 1.08 * max(*counts, *(traces.speedup(cell, one).value for cell, one in own)))
     axes.set_ylabel("speed-up over 1 thread")
     set_m_axis(axes, [cell.m for cell, _ in own])
     legend_above(axes)
