@@ -11,9 +11,10 @@ import sys
 
 import compare_command
 import fleet_command
-from answer import answers, doubts, missing_parts, overview, summary
+from answer import answers, overview, summary
 from command import OK, Arguments, complain, path_text, prepare, run, write_files
 from comparison import compare, workloads
+from gaps import doubts, missing_parts
 from landscapes import load_landscapes
 from results import load_profile, load_results
 

@@ -1,16 +1,16 @@
 """Says the answer in sentences.
 
-Owns: names, the small table and the one or two sentences per model that open the report, the list of what is missing,
-and the JSON summary. Pure functions over comparisons and cells; page.py and __main__.py place the words.
+Owns: names, the small table and the one or two sentences per model that open the report, and the JSON summary. Pure
+functions over comparisons and cells; page.py and __main__.py place the words. Does not own: what is missing (gaps.py).
 """
 
 from dataclasses import dataclass
-from statistics import median
 
 import traces
 from comparison import BASELINE, IDEAL, pooled
+from prose import joined, prose
 from records import GATED_KINDS
-from traces import Traced, percent, ratio_interval, signed
+from traces import Traced, signed
 
 KIND_NAMES = {
     "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "silu": "SiLU", "swiglu": "SwiGLU", "geglu": "GEGLU",
@@ -44,24 +44,27 @@ def isa_rank(isa):
     return (ISA_ORDER.index(isa) if isa in ISA_ORDER else -1, isa)
 
 
-def threads_name(threads):
-    return "1 thread" if threads == 1 else f"{threads} threads"
+def group_name(first, gated):
+    """Names cells of one shape, kind and ISA for a source: "tied swiglu avx512 2048 5632 f32"."""
+    return f"{first} {gated.kind} {gated.isa} {gated.d_model} {gated.d_ff} {gated.weights}"
 
 
-def at_m(cells):
-    """'at M = 1, 4', with the thread counts when there are several: merged where their M are the same."""
+def at_m(cells, source):
+    """'at M = 1, 4', with the thread counts: merged where their M are the same."""
     lists = {}
     for threads in sorted({cell.threads for cell in cells}):
         ms = ", ".join(str(cell.m) for cell in sorted(cells, key=lambda cell: cell.m) if cell.threads == threads)
         lists.setdefault(ms, []).append(str(threads))
-    return "at M = " + " and M = ".join(
-        f"{ms} ({' and '.join(counts)} {'thread' if counts == ['1'] else 'threads'})" for ms, counts in lists.items())
+    words = " and ".join(
+        f"M = {ms} ({' and '.join(counts)} {'thread' if counts == ['1'] else 'threads'})"
+        for ms, counts in lists.items())
+    return prose("at ", Traced(words, f"at_m {source}", words))
 
 
-def spread(values, form, unit):
-    """'a to b unit', or one value when they print alike."""
+def spread(values, form, source):
+    """'a to b', or one value when they print alike."""
     low, high = form(min(values)), form(max(values))
-    return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
+    return Traced(low if low == high else f"{low} to {high}", f"spread_{source}", min(values))
 
 
 def by_verdict(comparisons):
@@ -77,16 +80,18 @@ def phrase(comparisons, words, form, unit):
     """What one workload costs: for each verdict the ratios, their interval (or the hull of several) and the M."""
     parts = []
     for verdict, group in by_verdict(comparisons):
-        where = at_m([comparison.gated for comparison in group])
+        source = group_name(f"{group[0].what} {verdict}", group[0].gated)
+        where = at_m([comparison.gated for comparison in group], source)
         if verdict == "unpaired":
-            parts.append(f"inconclusive {where} (fewer than two undisturbed rounds in common)")
+            parts.append(prose("inconclusive ", where, " (fewer than two undisturbed rounds in common)"))
             continue
         estimates = [comparison.estimate for comparison in group]
         low, high = min(estimate.low for estimate in estimates), max(estimate.high for estimate in estimates)
         within = "interval" if len(estimates) == 1 else "intervals within"
-        parts.append(f"{words[verdict]} {spread([estimate.ratio for estimate in estimates], form, unit)} "
-                     f"({within} [{form(low)}, {form(high)}]) {where}")
-    return "; ".join(parts)
+        parts.append(prose(
+            words[verdict], " ", spread([estimate.ratio for estimate in estimates], form, f"ratios {source}"),
+            f"{unit} ({within} ", Traced(f"[{form(low)}, {form(high)}]", f"hull {source}", low), ") ", where))
+    return joined("; ", parts)
 
 
 def budget_phrase(comparisons):
@@ -118,10 +123,11 @@ def roof_sentence(cells):
     for roof, name in ROOF_NAMES.items():
         bound = [cell for cell in cells if cell.roof == roof and cell.roof_fraction is not None]
         if bound:
+            source = group_name(f"roof {roof}", bound[0])
             fractions = [100 * cell.roof_fraction for cell in bound]
-            share = spread(fractions, lambda value: f"{value:.0f}", " %")
-            parts.append(f"{share} of the measured {name} {at_m(bound)}")
-    return "Share of the roof: " + "; ".join(parts) + "." if parts else "Share of the roof: not known."
+            parts.append(prose(spread(fractions, lambda value: f"{value:.0f}", f"ratios {source}"),
+                               f" % of the measured {name} ", at_m(bound, source)))
+    return prose("Share of the roof: ", joined("; ", parts), ".") if parts else "Share of the roof: not known."
 
 
 def matrix(cells, comparisons, plans):
@@ -131,7 +137,7 @@ def matrix(cells, comparisons, plans):
     groups = {}
     for cell in sorted(cells, key=lambda cell: (cell.threads, cell.m)):
         budget, width = (matrix_entry(found.get((what, cell.threads, cell.m))) for what in ("budget", "width"))
-        groups.setdefault(threads_name(cell.threads), []).append(
+        groups.setdefault(traces.threads(cell), []).append(
             (traces.plain(cell, "m"), budget, width, traces.roof_share(cell, 0), plan_words(cell, plans)))
     return list(groups.items())
 
@@ -160,9 +166,9 @@ def plan_words(cell, plans):
         return ("default", "the profile holds no plan for this cell; the analytical default serves")
     words = f"{tiling.get('mr')}×{tiling.get('nr')}"
     if isinstance(tiling.get("kc"), int) and tiling["kc"] < NO_BLOCK:
-        words += f", kc {tiling['kc']}"
+        words += f", kc\u00a0{tiling['kc']}"
     return (Traced(words, f"tile profile.{row['place']}.plan", words),
-            ", ".join(f"{key} {value}" for key, value in tiling.items()))
+            traces.fact(", ".join(f"{key} {value}" for key, value in tiling.items()), f"profile.{row['place']}.plan"))
 
 
 def answers(workloads, cells, comparisons, plans=()):
@@ -179,34 +185,37 @@ def answers(workloads, cells, comparisons, plans=()):
         keys = {cell.key for cell in own}
         pairs = {what: [comparison for comparison in comparisons
                         if comparison.what == what and comparison.gated.key in keys] for what in IDEAL}
-        measured = {"budget": budget_phrase(pairs["budget"]), "width": width_phrase(pairs["width"])}
-        absent = "not measured, the results hold no {} cell of {}×{:g} beside it"
         sentences = [
-            "At equal budget (the parameters and FLOPs of ReLU): " + (measured["budget"] or absent.format(
-                BASELINE, workload.d_model, 1.5 * workload.d_ff)) + ".",
-            "At equal width (the d_ff of ReLU, 1.5× the FLOPs, ideal 1.5×): " + (measured["width"] or absent.format(
-                BASELINE, workload.d_model, workload.d_ff)) + ".",
+            prose("At equal budget (the parameters and FLOPs of ReLU): ",
+                  budget_phrase(pairs["budget"]) or absent(own[0], 1.5, "budget_shape"), "."),
+            prose("At equal width (the d_ff of ReLU, 1.5× the FLOPs, ideal 1.5×): ",
+                  width_phrase(pairs["width"]) or absent(own[0], 1, "shape"), "."),
             roof_sentence(own)]
-        found.append(Answer(workload.label, f"{kind_name(kind)} against ReLU, {isa_name(isa)}", sentences,
+        found.append(Answer(traces.label(workload), f"{kind_name(kind)} against ReLU, {isa_name(isa)}", sentences,
                             matrix(own, pairs["budget"] + pairs["width"], plans)))
     return found
+
+
+def absent(cell, factor, source):
+    shape = f"{cell.d_model}×{factor * cell.d_ff:g}"
+    return prose(f"not measured, the results hold no {BASELINE} cell of ",
+                 Traced(shape, f"{source} {cell.place}", shape), " beside it")
 
 
 def pooled_sentence(kind, comparisons):
     """What the kind costs over all cells: one figure for each comparison, with its interval."""
     of_kind = [comparison for comparison in comparisons if comparison.gated.kind == kind]
     parts = []
-    for what, words in (("budget", "{toll} % against ReLU at equal budget (interval {tolls})"),
-                        ("width", "{ratio:.3f} times ReLU's time at equal width (interval {ratios}, ideal 1.5)")):
+    for what, words, end in (("budget", " against ReLU at equal budget (interval ", ")"),
+                             ("width", " times ReLU's time at equal width (interval ", ", ideal 1.5)")):
         estimate = pooled([comparison.estimate for comparison in of_kind if comparison.what == what])
         if estimate.ratio is not None:
-            parts.append(words.format(toll=signed(100 * (estimate.ratio - 1)),
-                                      tolls=traces.toll_interval_text(estimate),
-                                      ratio=estimate.ratio, ratios=ratio_interval(estimate)))
+            parts.append(prose(traces.pooled(estimate, what, kind), words,
+                               traces.pooled_interval(estimate, what, kind), end))
     if not parts:
         return ""
-    return (f"On this machine {kind_name(kind)} costs {' and '.join(parts)}, over all shapes, thread counts and M, "
-            "each cell weighted by its precision. ")
+    return prose(f"On this machine {kind_name(kind)} costs ", joined(" and ", parts),
+                 ", over all shapes, thread counts and M, each cell weighted by its precision. ")
 
 
 def overview(cells, comparisons):
@@ -217,69 +226,19 @@ def overview(cells, comparisons):
     kind = headline_kind(gated)
     tolls = [comparison for comparison in comparisons if comparison.what == "budget" and comparison.gated.kind == kind]
     if tolls:
-        counts = {verdict: sum(toll.verdict == verdict for toll in tolls)
+        counts = {verdict: traces.count(sum(toll.verdict == verdict for toll in tolls), f"budget {verdict} {kind}")
                   for verdict in ("tied", "slower", "faster", "inconclusive")}
-        cells_of = f"{len(tolls)} measured cell" + ("s" if len(tolls) != 1 else "")
-        text = pooled_sentence(kind, comparisons)
-        text += (f"Cell by cell, at equal budget it is tied with ReLU in "
-                f"{counts['tied']} of {cells_of}, slower in {counts['slower']}, faster in "
-                f"{counts['faster']}, inconclusive in {counts['inconclusive']}.")
+        text = prose(pooled_sentence(kind, comparisons), "Cell by cell, at equal budget it is tied with ReLU in ",
+                     counts["tied"], " of ", traces.count(len(tolls), f"budget any {kind}"),
+                     " measured cell", "s" if len(tolls) != 1 else "", ", slower in ", counts["slower"], ", faster in ",
+                     counts["faster"], ", inconclusive in ", counts["inconclusive"], ".")
     else:
         text = f"{kind_name(kind)} has no ReLU baseline of equal budget in these results."
     fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
     if fractions:
-        text += (f" It runs at {percent(min(fractions), 0)} to {percent(max(fractions), 0)} of the measured roof, "
-                 f"median {percent(median(fractions), 0)}.")
+        text = prose(text, " It runs at ", traces.roof_range(fractions, kind), " of the measured roof, median ",
+                     traces.roof_median(fractions, kind), ".")
     return text
-
-
-def missing_parts(profile, results, cells, comparisons):
-    """What the report cannot say, and what would let it."""
-    notes = []
-    gated = [cell for cell in cells if cell.gated]
-    if not cells:
-        notes.append("The results hold no measured cell; run sluice bench.")
-    elif not gated:
-        notes.append("No gated kind was measured; run sluice bench with --kind relu,swiglu.")
-    for what, width in (("budget", "1.5·d_ff"), ("width", "the same d_ff")):
-        having = {comparison.gated.key for comparison in comparisons if comparison.what == what}
-        lone = [cell for cell in gated if cell.key not in having]
-        if lone:
-            some = ", ".join(cell.name for cell in lone[:3]) + (", …" if len(lone) > 3 else "")
-            notes.append(f"No ReLU baseline of equal {what} (relu at {width}, same M, ISA and threads) for {len(lone)} "
-                         f"of {len(gated)} gated cells: {some}. Run sluice bench with relu among --kind.")
-    unpaired = [comparison for comparison in comparisons if comparison.estimate.half_width is None]
-    if unpaired:
-        notes.append(f"{len(unpaired)} of {len(comparisons)} comparisons have fewer than two undisturbed rounds in "
-                     "common and stay inconclusive; measure longer or on a quieter machine.")
-    contended = [cell.name for cell in cells if cell.contended]
-    if contended:
-        notes.append("Every sample was contended, so speed and fractions are lower bounds: "
-                     f"{', '.join(contended)}.")
-    notes += [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed]
-    if gated and len({cell.m for cell in gated}) == 1:
-        notes.append(f"Only M = {gated[0].m} was measured, so nothing is said about other M; give --m a list.")
-    if cells and len({cell.threads for cell in cells}) == 1:
-        notes.append(f"Only {threads_name(cells[0].threads)} was measured, so thread scaling is unknown; "
-                     "give --threads a list.")
-    if cells and any(cell.roof_fraction is None for cell in cells):
-        notes.append("Some cells have no roof fraction; they are absent from the roof plots.")
-    if not results.fma_roofs and not profile.fma_roofs:
-        notes.append("Neither file holds a measured FMA roof; run sluice bench or sluice tune.")
-    if not profile.plans:
-        notes.append("The profile holds no tuned plan; run sluice tune.")
-    elif not any(plan.get("measured") for plan in profile.plans):
-        notes.append("No plan of the profile was measured against the analytical default; run sluice tune.")
-    return notes + results.skipped
-
-
-def doubts(profile, results):
-    """Reasons to doubt that the two files belong together."""
-    ours, theirs = profile.machine.get("fingerprint"), results.machine.get("fingerprint")
-    if ours and theirs and ours != theirs:
-        return [f"the profile is of machine {ours}, the results of {theirs}; "
-                "tuned plans and results are not comparable"]
-    return []
 
 
 def summary(comparisons, notes, files):

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import warnings
 
-from results import InputError
+from documents import InputError
 
 OK, USAGE, REGRESSION, CANNOT, FILE_PROBLEM, INTERRUPTED = 0, 2, 3, 4, 5, 130
 

@@ -4,11 +4,12 @@ Owns: the figures of `sluice compare`: every cell by its ratio, and the ratio ov
 are drawing.py's.
 """
 
-from answer import isa_name, kind_name, threads_name
+from answer import isa_name, kind_name
 from drawing import (DASHES, INK, MARKERS, MUTED, SERIES, canvas, dodge, file_name, finish, legend_above, set_m_axis)
 from records import GATED_KINDS, PLAIN_KINDS
 from run_pairs import VERDICTS
 from run_words import interval_text, plain
+from traces import threads_name
 
 KINDS = GATED_KINDS + PLAIN_KINDS
 VERDICT_STYLES = {

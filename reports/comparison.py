@@ -10,7 +10,7 @@ neighbour's burst that hit one side); normal values so trimmed scatter 1/1.27 as
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from statistics import fmean, median, stdev
 
@@ -57,6 +57,7 @@ class Workload:
     d_ff: int
     weights: str
     models: tuple
+    place: str = field(default="", compare=False)   # in the file, of a cell of this shape
 
     @property
     def shape(self):
@@ -153,7 +154,7 @@ def workloads(cells):
         models = {}
         for cell in cells:
             if cell.gated == gated and not any(workload.owns(cell) for workload in found):
-                names = models.setdefault((cell.d_model, cell.d_ff, cell.weights), [])
+                names, _ = models.setdefault((cell.d_model, cell.d_ff, cell.weights), ([], cell.place))
                 names.extend(model for model in cell.models if model not in names)
-        found += [Workload(*shape, tuple(names)) for shape, names in sorted(models.items())]
+        found += [Workload(*shape, tuple(names), place) for shape, (names, place) in sorted(models.items())]
     return found

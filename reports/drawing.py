@@ -15,6 +15,8 @@ import matplotlib
 from matplotlib import figure as matplotlib_figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from prose import sources
+
 INK, MUTED, GRID, PAPER = "#1f2329", "#626b77", "#d8dde4", "#fffffe"
 SERIES = ("#d45500", "#0071b2", "#00845e", "#b3528a", "#3994ca", "#a87400", "#7a5fc0", "#8b4a2b")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
@@ -23,6 +25,7 @@ CSS_NAMES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES)}
 WIDTH = 4.6     # inches: small enough that 9-point labels stay readable on a phone
 PNG_DPI = 160
+SOURCE_MARK = "source:"     # opens the id of a number that stands in a drawing; the page makes it a data-source
 
 STYLE = {
     "font.family": "sans-serif", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left",
@@ -73,12 +76,15 @@ def pictures(drawing):
     svg, png = io.StringIO(), io.BytesIO()
     drawing.savefig(svg, format="svg", transparent=True,
                     metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    # The places of everything are found; finding them again for the PNG would take as long as drawing it.
+    drawing.set_layout_engine("none")
     drawing.savefig(png, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
     return svg.getvalue(), png.getvalue()
 
 
 def svg_file(text):
     """The drawing on white paper, so that it can be read on a dark page too."""
+    text = re.sub(rf' id="{SOURCE_MARK}[^"]*"', "", text)
     return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', text, count=1).encode()
 
 
@@ -86,6 +92,7 @@ def inline_svg(text, name, alternative):
     """The svg element alone: no prologue, no foreign names, ids unique in the page, colours as CSS variables."""
     text = text[text.index("<svg"):]
     text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = text.replace(f' id="{SOURCE_MARK}', ' data-source="')
     used = set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", text))
     text = re.sub(r"\s+id=\"([^\"]+)\"",
                   lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", text)
@@ -93,8 +100,9 @@ def inline_svg(text, name, alternative):
     for colour, css_name in CSS_NAMES.items():
         text = text.replace(colour, f"var(--{css_name})")
     view_box = re.search(r"viewBox=\"[^\"]+\"", text)[0]
-    label = escape_attribute(alternative)
-    return re.sub(r"<svg[^>]*>", lambda _: f'<svg {view_box} role="img" aria-label="{label}">', text, count=1).strip()
+    label, of_label = escape_attribute(alternative), escape_attribute(sources(alternative))
+    return re.sub(r"<svg[^>]*>", lambda _: f'<svg {view_box} role="img" aria-label="{label}" '
+                  f'data-label-source="{of_label}">', text, count=1).strip()
 
 
 def escape_attribute(text):
@@ -132,15 +140,16 @@ def set_log_axis(axis):
     """A log axis with plain numbers, whose labels stay few over many decades and present within one."""
     axis.set_major_formatter(FuncFormatter(compact))
     low, high = axis.get_view_interval()
-    steps = [1, 2, 5] if high / low < 300 else [1]
-    decades = range(-9, 16)
-    axis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
+    steps = [1, 1.2, 1.5, 2, 3, 5, 7] if high / low < 8 else [1, 2, 5] if high / low < 300 else [1]
+    ticks = [step * 10.0**decade for decade in range(-9, 16) for step in steps]
+    # Every tick is measured when a figure is laid out, seen or not.
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low / 2 <= tick <= 2 * high]))
     axis.set_minor_locator(NullLocator())
 
 
 def dodge(m, index, count):
     """M moved aside by a few percent, so that the intervals of several series at one M do not cover each other."""
-    return m * 1.07 ** (index - (count - 1) / 2)
+    return m * min(1.07, 1.4 ** (1 / max(count - 1, 1))) ** (index - (count - 1) / 2)
 
 
 def legend_above(axes, columns=3):

@@ -6,11 +6,13 @@ draw. Style and output are drawing.py's.
 
 import commands
 import traces
-from answer import ROOF_NAMES, headline_kind, isa_name, isa_rank, kind_name, threads_name
+from answer import ROOF_NAMES, headline_kind, isa_name, isa_rank, kind_name
 from comparison import BASELINE, IDEAL, order
 from drawing import (DASHES, INK, MARKERS, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish,
                      legend_above, set_log_axis, set_m_axis)
+from prose import joined, prose
 from records import GATED_KINDS
+from traces import Traced, threads_name
 
 
 BASELINE_STYLES = {"budget": {"color": INK, "marker": ".", "linestyle": "-"},
@@ -20,8 +22,10 @@ NARROWEST_SPAN = 0.02   # of the ratio axis about the ideal: a zoom further in w
 
 
 def series_style(index):
-    return {"color": SERIES[index % len(SERIES)], "marker": MARKERS[index % len(MARKERS)],
-            "linestyle": DASHES[index % len(DASHES)]}
+    """Beyond as many series as colours the colours come again with other marks."""
+    again = index // len(SERIES)
+    return {"color": SERIES[index % len(SERIES)], "marker": MARKERS[(index + 3 * again) % len(MARKERS)],
+            "linestyle": DASHES[(index + again) % len(DASHES)]}
 
 
 def kind_style(kind):
@@ -82,13 +86,14 @@ def cost_figure(workload, isa, threads, shown, context):
             write(comparison.estimate, comparison.gated, comparison.baseline)
             for write in (traces.ratio, traces.interval, traces.pairs)), comparison.verdict] for comparison in own]
     legend_above(panels[0])
-    place = f"{workload.label}, {isa_name(isa)}, {threads_name(threads)}"
-    return finish(drawing, file_name("cost", workload.shape, isa, f"t{threads}"), f"Cost of the gate: {place}",
+    place = prose(traces.label(workload), f", {isa_name(isa)}, ",
+                  traces.threads(next(one.gated for own in shown.values() for one in own)))
+    return finish(drawing, file_name("cost", workload.shape, isa, f"t{threads}"), prose("Cost of the gate: ", place),
                   "Time of the gated kind divided by the time of ReLU, paired by round; bars are 95 % intervals. The "
                   "dashed line is the ideal: 1 at equal budget, 1.5 at equal width. Bars of more than ±10 % leave the "
                   "panel. Points at one M are moved apart a little so that the bars can be seen.",
-                  f"Time ratio to ReLU by M for {', '.join(kind_name(kind) for kind in kinds)}; {place}. "
-                  "The table below holds every value.",
+                  prose(f"Time ratio to ReLU by M for {', '.join(kind_name(kind) for kind in kinds)}; ", place,
+                        ". The table below holds every value."),
                   ["comparison", "kind", "M", "ratio", "95 % interval", "pairs", "verdict"], rows,
                   commands.bench_command([cell for own in shown.values() for one in own
                                           for cell in (one.gated, one.baseline)], context))
@@ -119,12 +124,12 @@ def speed_figures(workload, cells, context):
         set_m_axis(panels[0], [cell.m for cell in own], label=False)
         set_m_axis(panels[1], [cell.m for cell in own])
         legend_above(panels[0], 2)
-        place = f"{workload.label}, {isa_name(isa)}, {threads_name(threads)}"
+        place = prose(traces.label(workload), f", {isa_name(isa)}, ", traces.threads(own[0]))
         figures.append(finish(
-            drawing, file_name("speed", workload.shape, isa, f"t{threads}"), f"Speed: {place}",
+            drawing, file_name("speed", workload.shape, isa, f"t{threads}"), prose("Speed: ", place),
             "Medians. FLOPs: gated 6·M·D·F, plain 4·M·D·F, activations not counted. Time per token is the time of "
             "one call divided by M.",
-            f"FLOP/s and time per token by M for {', '.join(label for label, _ in lines)}; {place}.",
+            prose(f"FLOP/s and time per token by M for {', '.join(label for label, _ in lines)}; ", place, "."),
             ["series", "M", "GFLOP/s", "µs per token"],
             [[label, traces.plain(cell, "m"), traces.gflops(cell), traces.us_per_token(cell)]
              for (label, _), line in lines.items() for cell in line], commands.bench_command(own, context)))
@@ -154,17 +159,20 @@ def roof_figures(workload, cells, fma_roofs, read_roofs, context):
         found = crossover(line[0], fma_roofs, read_roofs)
         if found and own[0].m < found < max(cell.m for cell in own):
             axes.axvline(found, color=style["color"], linewidth=0.9, linestyle=":")
-            crossovers.append(f"M = {found:.0f} with {isa_name(isa)} and {threads_name(threads)}")
+            crossovers.append(prose("M\u00a0=\u00a0", Traced(f"{found:.0f}", f"crossover {line[0].place}", found),
+                                    f" with {isa_name(isa)} and ", traces.threads(line[0])))
     axes.set_ylim(0, max(105, 104 * max(cell.roof_fraction for cell in own)))
     axes.set_ylabel("% of the binding roof")
     set_m_axis(axes, [cell.m for cell in own])
     legend_above(axes, 2)
     return [finish(
-        drawing, file_name("roof", workload.shape), f"{kind_name(kind)}, share of the roof: {workload.label}",
-        "Speed divided by the measured roof that binds the cell. Filled marks: FMA peak. Hollow marks: read bandwidth."
-        + (f" Dotted: where the two roofs meet, {'; '.join(crossovers)}; to its left memory binds, to its right "
-           "arithmetic." if crossovers else ""),
-        f"Percent of the binding roof by M, {kind_name(kind)}, {workload.label}, one line per ISA and thread count.",
+        drawing, file_name("roof", workload.shape),
+        prose(f"{kind_name(kind)}, share of the roof: ", traces.label(workload)),
+        prose("Speed divided by the measured roof that binds the cell. Filled marks: FMA peak. Hollow marks: read "
+              "bandwidth.", *((" Dotted: where the two roofs meet, ", joined("; ", crossovers), "; to its left memory "
+                               "binds, to its right arithmetic.") if crossovers else ())),
+        prose(f"Percent of the binding roof by M, {kind_name(kind)}, ", traces.label(workload),
+              ", one line per ISA and thread count."),
         ["ISA", "threads", "M", "roof", "% of roof"],
         [[isa_name(cell.isa), traces.plain(cell, "threads"), traces.plain(cell, "m"), ROOF_NAMES.get(cell.roof, "–"),
           traces.roof_share(cell)] for cell in own], commands.bench_command(own, context))]
@@ -226,6 +234,6 @@ def roofline_figures(cells, fma_roofs, read_roofs, context):
             drawing, file_name("roofline", isa), f"Measured roofline, {isa_name(isa)}",
             "Each mark is one cell. The sloped part of a roof is the measured read bandwidth, the flat part the "
             "measured FMA peak." + roofs,
-            f"Roofline for {isa_name(isa)}: GFLOP/s over FLOP per byte for {len(own)} cells, roofs per thread count.",
+            f"Roofline for {isa_name(isa)}: GFLOP/s over FLOP per byte of every cell, roofs per thread count.",
             ["cell", "FLOP per byte", "GFLOP/s", "GB/s", "% of roof"], rows, commands.bench_command(own, context)))
     return figures

@@ -11,8 +11,9 @@ from statistics import median
 import peers
 from answer import headline_kind
 from comparison import Estimate, compare, pooled
+from documents import InputError
 from records import Profile, Results
-from results import InputError, load_profile, load_results
+from results import load_profile, load_results
 from run_words import machine_name
 
 

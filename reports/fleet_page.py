@@ -4,13 +4,13 @@ Owns: the tables, figures and sentences of `sluice report --fleet`. Returns the 
 fleet_command.py's.
 """
 
-from answer import isa_name, kind_name, threads_name
+from answer import isa_name, kind_name
 from comparison import workloads
 from drawing import DASHES, INK, MARKERS, SERIES, canvas, dodge, file_name, finish, legend_above, set_m_axis
 from fleet import comparison_at, fleet_kind, own_cells, summaries
 from page import environment
 from tables import Table, command_line, decimal, entry, fact
-from traces import percent, ratio_interval, signed, toll_interval_text
+from traces import percent, ratio_interval, signed, threads_name, toll_interval_text
 
 FACTS = ("vendor", "isas", "caches", "cores", "available_threads", "cgroup_quota", "numa_nodes", "memory_bytes", "os",
          "compiler", "governor", "hypervisor")

@@ -8,8 +8,10 @@ import json
 from matplotlib.patches import Rectangle
 
 import commands
+import traces
 from answer import NO_BLOCK
-from drawing import SERIES, canvas, file_name, finish
+from drawing import SERIES, SOURCE_MARK, canvas, file_name, finish
+from prose import prose
 from traces import Traced
 
 LARGEST = 12    # landscapes; a journal of many models would make a page nobody scrolls through
@@ -35,7 +37,8 @@ def landscape_figure(place):
         # Thin enough for the number on it, in the light and in the dark.
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=SERIES[1], linewidth=0,
                                  alpha=0.05 + 0.5 * ((speed - low) / (1 - low) if low < 1 else 1)))
-        axes.text(x, y, f"{100 * speed:.0f}", ha="center", va="center", fontsize=7)
+        axes.text(x, y, f"{100 * speed:.0f}", ha="center", va="center", fontsize=7,
+                  gid=SOURCE_MARK + field_source("journal_percent", place, {down: row, across: column}))
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(False)
@@ -44,16 +47,25 @@ def landscape_figure(place):
     axes.set_xlabel(across)
     axes.set_ylabel(down)
     return finish(
-        drawing, file_name("landscape", place.key), f"Tile landscape: {place.label}",
+        drawing, file_name("landscape", place.key), prose("Tile landscape: ", place.label),
         f"Per cent of the speed of the best plan, by {across} and {down}; of the plans that share a field the best "
         "counts. Deep colour is fast, an empty field was not tried.",
-        f"Heatmap of the speed of {len(place.plans)} plans by {across} and {down}; {place.label}.",
+        prose("Heatmap of the speed of ", traces.journal_plans(place), f" plans by {across} and {down}; ", place.label,
+              "."),
         [down, across, "ms"],
-        [[short(row), short(column), Traced(f"{best[row, column] / 1e6:.4f}",
-                                            f"journal_field {place.key} {down}={json.dumps(row)} "
-                                            f"{across}={json.dumps(column)}", best[row, column])]
+        [[axis_value(place, down, row), axis_value(place, across, column),
+          Traced(f"{best[row, column] / 1e6:.4f}", field_source("journal_field", place, {down: row, across: column}),
+                 best[row, column])]
          for row in rows for column in columns if (row, column) in best],
         commands.tune_command([place.cell], "--journal", "journal.jsonl"))
+
+
+def field_source(name, place, values):
+    return " ".join([name, place.key, *(f"{axis}={json.dumps(value)}" for axis, value in values.items())])
+
+
+def axis_value(place, axis, value):
+    return Traced(short(value), field_source("journal_axis", place, {axis: value}), value)
 
 
 def rank(value):

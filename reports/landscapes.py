@@ -8,8 +8,9 @@ import json
 from dataclasses import dataclass
 from statistics import median
 
-from answer import isa_name, kind_name, threads_name
-from results import InputError
+from answer import isa_name, kind_name
+from documents import InputError
+from traces import Traced, threads_name
 
 CELL = ("isa", "kind", "d_model", "d_ff", "m", "max_threads")
 AXES = ("mr", "nr", "kc", "mc", "nc", "fc", "prefetch", "schedule", "threads")
@@ -25,7 +26,7 @@ class Landscape:
 
     @property
     def key(self):
-        return "/".join(str(value) for value in self.cell.values())
+        return cell_key(self.cell.values())
 
     @property
     def best(self):
@@ -34,7 +35,8 @@ class Landscape:
     @property
     def best_words(self):
         plan = next(plan for plan, time in self.plans if time == self.best)
-        return ", ".join(f"{name} {value}" for name, value in plan.items())
+        words = ", ".join(f"{name} {value}" for name, value in plan.items())
+        return Traced(words, f"journal_best_plan {self.key}", words)
 
     @property
     def regret(self):
@@ -92,5 +94,9 @@ def landscape(cell, plans):
     for plan, trials in plans.values():
         calm = [cost for contended, cost in trials if not contended]
         times.append((plan, median(calm or [cost for _, cost in trials])))
-    return Landscape(dict(zip(CELL, cell)), f"{kind_name(kind)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, "
-                     f"≤ {threads_name(threads)}", times)
+    label = f"{kind_name(kind)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, ≤ {threads_name(threads)}"
+    return Landscape(dict(zip(CELL, cell)), Traced(label, f"journal_cell {cell_key(cell)}", label), times)
+
+
+def cell_key(values):
+    return "/".join(str(value) for value in values)

@@ -21,7 +21,10 @@ import quality_figures
 import rival_tables
 import tables
 import tiles
+import traces
 from comparison import IDEAL, TIED_HALF_WIDTH
+from glossary import GLOSSARY
+from prose import prose, sources
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -32,7 +35,8 @@ def environment():
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     surroundings.filters["markdown"] = escape_markdown
     surroundings.filters["csv_link"] = csv_link
-    surroundings.globals["glossary"] = tables.GLOSSARY | rival_tables.GLOSSARY
+    surroundings.filters["sources"] = sources
+    surroundings.globals["glossary"] = GLOSSARY
     return surroundings
 
 
@@ -48,12 +52,27 @@ def escape_markdown(text):
     return re.sub(r"([\\`*_<>|#\[\]~])", r"\\\1", " ".join(str(text).split()))
 
 
+def told(document, key, place):
+    """A text of a file that may lack it."""
+    value = document.get(key)
+    return traces.word(str(value), place + key) if value else "unknown"
+
+
+def made_by(document, date, place):
+    """(command, date, version) of a file."""
+    words = document.get("command")
+    line = tables.command_line(words)
+    return (traces.command(line, place + "command") if isinstance(words, list) and words else line,
+            told(document, date, place), told(document, "sluice_version", place))
+
+
 def build(profile, results, workloads, comparisons, notes, doubts, landscapes=(), static=None):
     """{file name: bytes} of the whole report."""
     cells, context = results.cells, results.context
     fma_roofs = results.fma_roofs or profile.fma_roofs
     read_roofs = results.read_roofs or profile.read_roofs
-    machine = results.machine or profile.machine
+    machine, described = (results.machine, "context.machine") if results.machine else (
+        profile.machine, "profile.machine")
     pairs = peers.beside(cells, results.peers)
     best_peers = peers.best(pairs)
     groups = {
@@ -78,6 +97,8 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "cpu": str(machine.get("cpu") or "this machine"),
         "version": str(results.context.get("sluice_version") or "unknown"),
         "date": str(results.context.get("date") or "unknown"),
+        "origin": prose("Measured by Sluice ", told(results.context, "sluice_version", "context."), ", ",
+                        told(results.context, "date", "context.")),
         "overview": answer.overview(cells, comparisons),
         "answers": answer.answers(workloads, cells, comparisons, profile.plans),
         "tiles": tiles.tiles(cells, comparisons, profile.plans),
@@ -97,16 +118,12 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "rivals": rival_tables.sections(cells, results.rivals),
         "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),
         "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells, context),
-        "machine": tables.facts(machine),
-        "measurement": tables.facts(measurement) if isinstance(measurement, dict) else [],
-        "profile_use": tables.facts(results.context["profile"])
+        "machine": tables.facts(machine, described),
+        "measurement": tables.facts(measurement, "context.measurement") if isinstance(measurement, dict) else [],
+        "profile_use": tables.facts(results.context["profile"], "context.profile")
         if isinstance(results.context.get("profile"), dict) else [],
-        "commands": [("profile", tables.command_line(profile.document.get("command")),
-                      str(profile.document.get("created") or "unknown date"),
-                      str(profile.document.get("sluice_version") or "unknown")),
-                     ("results", tables.command_line(results.context.get("command")),
-                      str(results.context.get("date") or "unknown date"),
-                      str(results.context.get("sluice_version") or "unknown"))],
+        "commands": [("profile", *made_by(profile.document, "created", "profile.")),
+                     ("results", *made_by(results.context, "date", "context."))],
     }
     surroundings = environment()
     files = {"index.html": surroundings.get_template("report.html.j2").render(values).encode("utf-8", "replace"),

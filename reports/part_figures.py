@@ -4,13 +4,17 @@ Owns: these two groups of figures. The figures about the gate and the roofs are 
 quality_figures.py's.
 """
 
+from matplotlib.transforms import blended_transform_factory
+
 import commands
 import traces
-from answer import headline_kind, isa_name, kind_name, threads_name
+from answer import headline_kind, isa_name, kind_name
 from comparison import order
-from drawing import INK, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish, legend_above, set_m_axis
+from drawing import INK, MUTED, PAPER, SERIES, canvas, dodge, file_name, finish, legend_above, set_log_axis, set_m_axis
 from figures import series_style
+from prose import prose
 from records import PHASES
+from traces import threads_name
 
 PHASE_COLOURS = dict(zip(PHASES, (SERIES[5], SERIES[1], SERIES[0], SERIES[2], SERIES[4], SERIES[3], MUTED)))
 PHASE_NAMES = {"pack": "pack x", "up": "up GEMM", "gate": "gate", "down": "down GEMM", "unpack": "unpack y",
@@ -42,16 +46,17 @@ def phase_figure(workload, isa, kind, cells, context):
     axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the time of all threads")
-    # Over the labels of the bars too: the axes alone are too narrow for seven names.
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.5, 1.0), ncol=4, borderaxespad=0.2, columnspacing=1.0,
-                handlelength=1.0)
-    place = f"{workload.label}, {kind_name(kind)}, {isa_name(isa)}"
+    # Over the labels of the bars too, from the left end of the figure: the axes alone are too narrow for seven names.
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=4, borderaxespad=0.2, columnspacing=1.0,
+                handlelength=1.0, bbox_transform=blended_transform_factory(drawing.transFigure, axes.transAxes))
+    place = prose(traces.label(workload), f", {kind_name(kind)}, {isa_name(isa)}")
     return finish(
-        drawing, file_name("phases", workload.shape, isa), f"Where the time goes: {place}",
+        drawing, file_name("phases", workload.shape, isa), prose("Where the time goes: ", place),
         "Each bar is one forward, from left to right in the order of the legend. Gate is the epilogue: bias, "
         "activation, product, storing H. Wait is the barrier between the stages, call is waking the threads and "
         "returning.",
-        f"Stacked bars of the share of each phase by M and thread count; {place}. The table below holds every value.",
+        prose("Stacked bars of the share of each phase by M and thread count; ", place,
+              ". The table below holds every value."),
         ["threads", "M", *PHASE_NAMES.values()],
         [[traces.plain(cell, "threads"), traces.plain(cell, "m"),
           *(traces.phase_share(cell, phase) for phase in PHASES)]
@@ -82,17 +87,20 @@ def peer_figure(workload, isa, threads, kind, pairs, context):
         axes.errorbar([dodge(pair.own.m, index, len(names)) for pair in line], [one.ratio for one in estimates],
                       yerr=[[one.ratio - one.low for one in estimates], [one.high - one.ratio for one in estimates]],
                       capsize=2.5, label=name, **series_style(index))
-    axes.set_ylim(bottom=min(0.9, axes.get_ylim()[0]))
-    axes.yaxis.set_major_formatter(compact)
+    ratios = [pair.estimate.ratio for pair in pairs]
+    axes.set_yscale("log")
+    axes.set_ylim(min(0.9, *ratios) / 1.05, max(1.1, *ratios) * 1.1)
+    set_log_axis(axes.yaxis)
     axes.set_ylabel("time ÷ Sluice's")
     set_m_axis(axes, [pair.own.m for pair in pairs])
     legend_above(axes)
-    place = f"{workload.label}, {kind_name(kind)}, {isa_name(isa)}, {threads_name(threads)}"
+    place = prose(traces.label(workload), f", {kind_name(kind)}, {isa_name(isa)}, ", traces.threads(pairs[0].own))
     return finish(
-        drawing, file_name("peers", workload.shape, isa, f"t{threads}"), f"Beside other libraries: {place}",
+        drawing, file_name("peers", workload.shape, isa, f"t{threads}"), prose("Beside other libraries: ", place),
         "Time of the other library divided by Sluice's, paired by round; above the dashed line Sluice is faster. Bars "
-        "are 95 % intervals. Points at one M are moved apart a little so that the bars can be seen.",
-        f"Time ratio of {', '.join(names)} to Sluice by M; {place}. The table below holds every value.",
+        "are 95 % intervals. Log scale; wide bars leave the panel. Points at one M are moved apart a little "
+        "so that the bars can be seen.",
+        prose(f"Time ratio of {', '.join(names)} to Sluice by M; ", place, ". The table below holds every value."),
         ["library", "M", "ratio", "95 % interval", "pairs", "Sluice is"],
         [[pair.peer.peer, traces.plain(pair.own, "m"), *(
             write(pair.estimate, pair.peer, pair.own) for write in (traces.ratio, traces.interval, traces.pairs)),

@@ -9,7 +9,9 @@ A ratio is the peer's time over Sluice's, paired by round: above 1 Sluice is ahe
 import math
 from dataclasses import dataclass
 
+import traces
 from comparison import Estimate, judge, order, paired_ratio
+from prose import joined, prose
 from records import Cell
 
 VERDICTS = {"slower": "ahead", "faster": "behind", "tied": "tied", "inconclusive": "inconclusive"}
@@ -76,6 +78,13 @@ def sentence(pairs):
     names = ", ".join(sorted({pair.peer.peer for pair in pairs}))
     if overall is None:
         return f"Beside {names}: no cell has a round in common with a peer, so there is no ratio."
-    counts = ", ".join(f"{verdict} in {overall.verdicts[verdict]}" for verdict in VERDICTS.values())
-    return (f"The best of {names} takes {overall.ratio:.3f} times as long as Sluice (geometric mean; least "
-            f"{overall.least:.3f}). Sluice is {counts} of {len(chosen)} cells.")
+    compared = sum(overall.verdicts.values())
+    counts = joined(", ", [prose(f"{verdict} in ", traces.peer_count(overall, verdict))
+                           for verdict in VERDICTS.values()])
+    text = prose(f"The best of {names} takes ", traces.peer_mean(overall), " times as long as Sluice (geometric mean; "
+                 "least ", traces.peer_least(overall), "). Sluice is ", counts, " of ",
+                 traces.count(compared, "peer_cells"), " cells")
+    lone = len(chosen) - compared
+    return prose(text, "; ", traces.count(lone, "peer_cells_unpaired"),
+                 " more have no undisturbed round in common with a peer." if lone > 1 else
+                 " more has no undisturbed round in common with a peer.") if lone else prose(text, ".")

@@ -4,19 +4,23 @@ Owns: tuned plans against the analytical default, thread scaling, the noise audi
 gate and the roofs are figures.py's.
 """
 
+from matplotlib.ticker import MaxNLocator
+
 import commands
 import traces
-from answer import headline_isa, headline_kind, isa_name, kind_name, threads_name
+from answer import headline_isa, headline_kind, isa_name, kind_name
 from comparison import TIED_HALF_WIDTH, order
 from drawing import INK, SERIES, canvas, compact, file_name, finish, legend_above, set_m_axis
 from figures import series_style
+from prose import prose
+from traces import threads_name
 
 LONGEST_FOREST = 24     # tuned plans per figure; more would not be readable on one screen
 
 
 def plan_label(plan):
-    return (f"{kind_name(plan['kind'])} {plan['d_model']}×{plan['d_ff']}, M {plan['m']}, {isa_name(plan['isa'])}, "
-            f"≤ {threads_name(plan['max_threads'])}")
+    return traces.plan_cell(plan, f"{kind_name(plan['kind'])} {plan['d_model']}×{plan['d_ff']}, M {plan['m']}, "
+                            f"{isa_name(plan['isa'])}, ≤ {threads_name(plan['max_threads'])}")
 
 
 def plan_order(plan):
@@ -44,17 +48,18 @@ def tuned_figure(plans, part):
     axes.set_yticks(range(len(plans)), [f"{kind_name(plan['kind'])}, M {plan['m']}, "
                                         f"≤ {threads_name(plan['max_threads'])}" for plan in plans], fontsize=8)
     axes.set_ylim(len(plans) - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(compact)
     axes.set_xlabel("time, tuned ÷ default")
     first = plans[0]
-    shape = f"{first['d_model']}×{first['d_ff']}"
+    shape = traces.plan_shape(first)
     suffix = [part] if part > 1 else []
     return finish(
         drawing, file_name("tuned", shape, first["isa"], *suffix),
-        f"Tuned against default: {shape}, {isa_name(first['isa'])}" + (f", part {part}" if part > 1 else ""),
+        prose("Tuned against default: ", shape, f", {isa_name(first['isa'])}", ", continued" if part > 1 else ""),
         "Left of the dashed line the tuned plan is faster. Bars are 95 % intervals of the paired ratio. A mark at "
         "exactly 1 without a bar is the analytical default itself, which won.",
-        f"Time ratio of {len(plans)} tuned plans to the analytical default with intervals, {shape}.",
+        prose("Time ratio of the tuned plans to the analytical default with intervals, ", shape, "."),
         ["plan", "ratio", "95 % interval", "verdict"],
         [[plan_label(plan), traces.plan_value(plan, "ratio_to_default", 3), traces.plan_interval(plan),
           plan["measured"].get("verdict") or "–"] for plan in plans], commands.tune_command(plans))
@@ -81,16 +86,16 @@ def scaling_figures(workload, cells, context):
         style = series_style(index)
         axes.axhline(threads, color=style["color"], linewidth=0.9, linestyle=(0, (4, 3)))
         axes.plot(*zip(*line), label=threads_name(threads), **style)
-    axes.set_ylim(0, max(counts) * 1.08)
+    axes.set_ylim(0, 1.08 * max(*counts, *(traces.speedup(cell, one).value for cell, one in own)))
     axes.set_ylabel("speed-up over 1 thread")
     set_m_axis(axes, [cell.m for cell, _ in own])
     legend_above(axes)
-    place = f"{workload.label}, {kind_name(kind)}, {isa_name(isa)}"
+    place = prose(traces.label(workload), f", {kind_name(kind)}, {isa_name(isa)}")
     return [finish(
-        drawing, file_name("scaling", workload.shape), f"Thread scaling: {place}",
+        drawing, file_name("scaling", workload.shape), prose("Thread scaling: ", place),
         "Median time with one thread divided by the median with more. The dashed line is the thread count. The two "
         "runs are not interleaved, so there is no paired interval; read differences of a few percent as noise.",
-        f"Speed-up over one thread by M; {place}.", ["threads", "M", "speed-up", "efficiency"],
+        prose("Speed-up over one thread by M; ", place, "."), ["threads", "M", "speed-up", "efficiency"],
         [[traces.plain(cell, "threads"), traces.plain(cell, "m"), traces.speedup(cell, one),
           traces.efficiency(cell, one)]
          for cell, one in own], commands.bench_command([cell for pair in own for cell in pair], context))]
@@ -111,7 +116,7 @@ def noise_figures(cells, comparisons, context):
             drawing, "noise-contended", "Share of contended samples",
             "A sample is contended when a probe right before or after it ran below the level of the run: somebody "
             "else used the core. Contended samples are kept and shown, but do not enter medians or ratios.",
-            f"Histogram of the share of contended samples over {len(shares)} cells.",
+            "Histogram of the cells by their share of contended samples.",
             ["cell", "calm samples", "contended", "share"],
             [[cell.name, traces.sample_count(cell), traces.contended_count(cell), traces.contended_share(cell)]
              for cell in shares], commands.bench_command(shares, context)))
@@ -129,7 +134,7 @@ def noise_figures(cells, comparisons, context):
             drawing, "noise-intervals", "Widths of the intervals",
             "The further left the curve, the sharper the comparisons. Right of the dashed line (1 %) an interval that "
             "contains the ideal cannot be called tied.",
-            f"Cumulative share of {len(widths)} comparisons by the half-width of their interval.",
+            "Cumulative share of the comparisons by the half-width of their interval.",
             ["comparison", "cell", "pairs", "ratio", "95 % interval", "half-width"],
             [[f"equal {comparison.what}", comparison.gated.name, *(
                 write(comparison.estimate, comparison.gated, comparison.baseline)

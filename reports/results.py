@@ -1,34 +1,20 @@
 """Reads profile.json and results.json and checks them.
 
 Owns: the shape of the two files, turned into the records of records.py. Every later module may trust what this one
-returns. Does not own: what the numbers mean (comparison.py) or how they are shown (figures.py, page.py).
+returns. Does not own: whether a file is JSON of a version that is known (documents.py), what the numbers mean
+(comparison.py) or how they are shown (figures.py, page.py).
 
 Times are nanoseconds, rates are per second. A file that cannot be trusted raises InputError with one line that names
 the value, what was expected and how to mend it. An entry of the results that cannot be trusted is left out, which the
 report says; the others still make a report.
 """
 
-import json
-
+from documents import LARGEST, InputError, WrongValue, check_version, known, read_json, shown
 from records import GATED_KINDS, PHASES, PLAIN_KINDS, Cell, Micro, Profile, Results
 
-SCHEMA_VERSION = 1
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 LARGEST_COUNT = 2**53
-LEAST, LARGEST = 1e-30, 1e30    # of a measured value; beyond lies no machine, and arithmetic overflows
-DEEPEST = 8                     # of the objects and lists in the context
-
-
-class InputError(Exception):
-    """A file is missing, unreadable, truncated, of a newer schema, or holds a value of the wrong form."""
-
-
-class WrongValue(InputError):
-    """A value of the wrong form; `finding` says which, without the file and the cure."""
-
-    def __init__(self, path, finding):
-        super().__init__(f"{path}: {finding}; write the file anew")
-        self.finding = finding
+LEAST = 1e-30   # of a measured value
 
 
 def load_profile(path):
@@ -77,56 +63,6 @@ def load_results(path):
         raise damaged[0]
     skipped += [f"{error.finding}, so the entry is left out" for error in damaged]
     return found
-
-
-def known(value, depth=0):
-    """The context with null, which means unknown, for what is no number of this world or too deep to be shown."""
-    if depth > DEEPEST:
-        return None
-    if isinstance(value, dict):
-        return {key: known(part, depth + 1) for key, part in value.items()}
-    if isinstance(value, list):
-        return [known(part, depth + 1) for part in value]
-    if isinstance(value, (int, float)) and not abs(value) <= LARGEST:
-        return None
-    return value
-
-
-def refuse_constant(word):
-    raise ValueError(f"{word} is not a JSON number")
-
-
-def read_json(path, maker, constant=refuse_constant):
-    """The object in the file; `maker` is the command that writes such a file, `constant` makes a value of NaN."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            document = json.load(stream, parse_constant=constant)
-        # Refuses half a surrogate pair, which no page could show.
-        json.dumps(document, ensure_ascii=False).encode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist, expected a JSON file; write one with {maker}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}), perhaps truncated; write it anew with {maker}") from None
-    if not isinstance(document, dict):
-        raise InputError(f"{path} holds a JSON {type(document).__name__}, expected an object; write it with {maker}")
-    return document
-
-
-def shown(value):
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def check_version(path, version, required):
-    if version is None and not required:
-        return
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise InputError(f"{path}: schema_version is {shown(version)}, expected {SCHEMA_VERSION}; write the file anew")
-    if version > SCHEMA_VERSION:
-        raise InputError(f"{path}: schema_version is {version}, this sluice reads up to {SCHEMA_VERSION}; "
-                         "update sluice or write the file with this version")
 
 
 class Reader:
@@ -282,7 +218,7 @@ class Reader:
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
             threads=self.count(entry, "threads", place), models=tuple(models),
             **{key: None if entry.get(key) is None else self.text(entry, key, place)
-               for key in ("peer", "peer_version", "peer_variant", "rival")})
+               for key in ("peer", "peer_version", "peer_variant", "rival", "plan_origin")})
         if entry.get("error") or entry.get("error_occurred"):
             reason = entry.get("error") or entry.get("error_message") or "no reason given"
             return Cell(**identity, error=str(reason))
@@ -296,8 +232,8 @@ class Reader:
             roof_fraction=self.fraction(entry, "roof_fraction", place), roof=entry.get("roof"),
             samples=self.samples(entry, place),
             contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
-            contended=entry.get("contended") is True, plan_origin=entry.get("plan_origin"),
-            plan=entry.get("plan"), phases=self.phases(entry, place), against=self.against(entry, place))
+            contended=entry.get("contended") is True, plan=entry.get("plan"),
+            phases=self.phases(entry, place), against=self.against(entry, place))
 
     def against(self, entry, place):
         """What the entry says of its rival, checked; None where it met none."""

@@ -1,19 +1,13 @@
 """Lays out what rivals.py found.
 
-Owns: the columns and rows of the tables about rivals. Does not own: the other tables (tables.py).
+Owns: the sentence about a rival, the columns and rows of its table. Does not own: the other tables (tables.py).
 """
 
 import rivals
 import traces
+from prose import joined, prose
 from tables import PLACE, Table, anchors, entry, fact, number, place
 from traces import Traced
-
-GLOSSARY = {
-    "time ÷ rival's": "time with the own plan ÷ time with the rival's, taken in turns within a round, geometric mean",
-    "promised": "the ratio to the analytical default that the tuner measured",
-    "in place ÷ promised": "share of the roof in this run ÷ the share that the tuner measured",
-}
-
 
 def rival_table(rivalry, cells, number_of_table):
     """One row for each cell that met the rival."""
@@ -30,12 +24,16 @@ def rival_table(rivalry, cells, number_of_table):
         # A ratio to the default says nothing of another rival.
         promised = noted(own, "promise.ratio_to_default") if rivalry.name == rivals.DEFAULT else "–"
         rows.append(place(own) + figures + [
-            number(promised), number(noted(own, "promise.in_place")), entry(fact("plan", own.plan)),
-            entry("the same" if rival is None else fact("plan", rival.plan)),
+            number(promised), number(noted(own, "promise.in_place")), plan(own),
+            entry("the same") if rival is None else plan(rival),
             entry("own", own.name, link=anchor[own.key])])
     return Table(f"table-rival-{number_of_table}", rivals.title(rivalry), PLACE + [
         "time ÷ rival's", "95 % interval", "verdict", "pairs", "promised", "in place ÷ promised", "own plan",
         "rival's plan", "from"], rows)
+
+
+def plan(cell):
+    return number(traces.fact(fact("plan", cell.plan), f"{cell.place}.plan"))
 
 
 def noted(cell, name):
@@ -48,5 +46,17 @@ def noted(cell, name):
 
 def sections(cells, rival_cells):
     """[(sentence, table)] of each rival that the cells met."""
-    return [(rivals.sentence(rivalry), rival_table(rivalry, cells, index))
+    return [(sentence(rivalry), rival_table(rivalry, cells, index))
             for index, rivalry in enumerate(rivals.beside(cells, rival_cells), 1)]
+
+
+def sentence(rivalry):
+    """What stands above the table."""
+    mean = prose(Traced(f"{rivalry.mean:.3f}", f"rival_mean {rivalry.name}", rivalry.mean),
+                 " times the rival's time (geometric mean); ") if rivalry.mean else ""
+    counts = joined(", ", [prose(verdict, " in ", traces.count(count, f"rival_verdict {rivalry.name} {verdict}"))
+                           for verdict, count in rivalry.counts().items() if count])
+    kept = prose(" The cells reach ", Traced(f"{rivalry.kept:.3f}", f"rival_kept {rivalry.name}", rivalry.kept),
+                 " of the roof fraction that the profile promised (geometric mean).") if rivalry.kept else ""
+    every = traces.count(len(rivalry.cells), f"rival_verdict {rivalry.name} any")
+    return prose(mean, counts, " of ", every, " cells.", kept)

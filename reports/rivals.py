@@ -78,12 +78,3 @@ def beside(cells, rivals):
 
 def title(rivalry):
     return "Against the analytical default" if rivalry.name == DEFAULT else f"Against {rivalry.name}"
-
-
-def sentence(rivalry):
-    """What stands above the table."""
-    counts = ", ".join(f"{verdict} in {count}" for verdict, count in rivalry.counts().items() if count)
-    mean = f"{rivalry.mean:.3f} times the rival's time (geometric mean); " if rivalry.mean else ""
-    kept = (f" The cells reach {rivalry.kept:.3f} of the roof fraction that the profile promised (geometric mean)."
-            if rivalry.kept else "")
-    return f"{mean}{counts} of {len(rivalry.cells)} cells.{kept}"

@@ -7,7 +7,8 @@ enter no comparison with measured figures.
 from dataclasses import dataclass
 
 from answer import isa_name
-from results import InputError, Reader, check_version, read_json, shown
+from documents import InputError, check_version, read_json, shown
+from results import Reader
 from tables import Table, decimal, entry
 from traces import percent
 

@@ -5,38 +5,15 @@ Owns: columns, rows and sort keys of every table that is not the data of a figur
 
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 
 import traces
-from answer import ROOF_NAMES, isa_name, kind_name, threads_name
+from answer import ROOF_NAMES, isa_name, kind_name
 from commands import bench_command
 from comparison import order
 from part_figures import PHASE_NAMES
 from quality_figures import plan_label, plan_order, scaling_rows
-from traces import Traced, percent, share
-
-
-# What a column means, one hover or one press away.
-GLOSSARY = {
-    "M": "rows of x: tokens in one call",
-    "shape": "d_model×d_ff: the width of x and y, and the width of the hidden layer",
-    "ISA": "the instruction set the kernels were forced to",
-    "time ratio": "time of the gated kind ÷ time of ReLU, taken round by round, geometric mean",
-    "toll": "the equal-budget time ratio minus 1; ideal 0",
-    "95 % interval": "Student's t on the logarithms of the paired ratios",
-    "verdict": "tied: the interval contains the ideal and its half-width is at most 1 %; inconclusive: it is wider; "
-               "slower, faster: it does not contain the ideal",
-    "pairs": "rounds in which both cells have an undisturbed sample",
-    "GFLOP/s": "10^9 floating-point operations per second: gated 6·M·D·F, plain 4·M·D·F, activations not counted",
-    "GB/s": "10^9 bytes per second: weights, x and y once each",
-    "µs per token": "median time of one call ÷ M, in microseconds",
-    "% of roof": "speed ÷ the measured limit that binds: FMA peak or read bandwidth",
-    "samples": "undisturbed samples; only these enter medians and ratios",
-    "contended": "samples beside which a probe ran slow: somebody else used the core",
-    "efficiency": "speed-up ÷ number of threads",
-    "time, tuned ÷ default": "time of the tuned plan ÷ time of the plan computed from the cache sizes",
-    "regret": "time of a plan ÷ time of the best plan tried, minus 1",
-    "plan": "mr×nr: the register tile; kc, mc, nc, fc: cache blocks; prefetch in bytes",
-}
+from traces import Traced, percent, share, threads_name
 
 
 @dataclass(frozen=True)
@@ -58,13 +35,18 @@ class Table:
     columns: list
     rows: list
 
+    @cached_property
+    def numerics(self):
+        return [all(isinstance(row[column].value, (int, float)) for row in self.rows)
+                for column in range(len(self.columns))]
+
     def numeric(self, column):
         """Whether the column sorts by number and stands to the right."""
-        return all(isinstance(row[column].value, (int, float)) for row in self.rows)
+        return self.numerics[column]
 
 
 def entry(text, value=None, **extra):
-    return Entry(str(text), str(text) if value is None else value, **extra)
+    return Entry(str(text), str(text) if value is None else value, source=getattr(text, "source", None), **extra)
 
 
 def number(text):
@@ -147,7 +129,7 @@ def tuned_table(plans):
                     number(traces.plan_share(plan, "contended_share", 0))]
         else:
             row += [entry("not measured", -9), entry("–", -9), entry("–")] + [entry("–", -9)] * 4
-        rows.append(row + [entry(fact("plan", tiling))])
+        rows.append(row + [entry(traces.fact(fact("plan", tiling), f"profile.{plan['place']}.plan"))])
     return Table("table-tuned", "Tuned plans", [
         "plan for", "time, tuned ÷ default", "95 % interval", "verdict", "pairs", "trials", "% of roof", "contended",
         "tiling and threads"], rows)
@@ -174,9 +156,9 @@ def peer_table(chosen, cells):
         paired = (pair.estimate, pair.peer, pair.own)
         library = " ".join(word for word in (pair.peer.peer, pair.peer.peer_version) if word)
         rows.append(place(pair.own) + [
-            entry(library), entry(pair.peer.peer_variant or "–"), number(traces.ratio(*paired)),
-            number(traces.interval(*paired)), entry(pair.verdict, tone=pair.verdict), number(traces.pairs(*paired)),
-            number(traces.gflops(pair.own)), number(traces.gflops(pair.peer)),
+            entry(Traced(library, f"library {pair.peer.place}", library)), entry(pair.peer.peer_variant or "–"),
+            number(traces.ratio(*paired)), number(traces.interval(*paired)), entry(pair.verdict, tone=pair.verdict),
+            number(traces.pairs(*paired)), number(traces.gflops(pair.own)), number(traces.gflops(pair.peer)),
             entry("Sluice", pair.own.name, link=anchor[pair.own.key])])
     return Table("table-peers", "The best peer of each cell", PLACE + [
         "best peer", "variant", "time ÷ Sluice's", "95 % interval", "Sluice is", "pairs", "GFLOP/s", "peer GFLOP/s",
@@ -184,11 +166,9 @@ def peer_table(chosen, cells):
 
 
 def mean_table(means):
-    rows = [[entry("all" if mean.m is None else mean.m, mean.m or 1e18)]
-            + [number(Traced(f"{value:.3f}", f"{name} {mean.m or 'all'}", value))
-               for name, value in (("peer_mean", mean.ratio), ("peer_least", mean.least))]
-            + [number(Traced(str(count), f"peer_verdict {mean.m or 'all'} {verdict}", count))
-               for verdict, count in mean.verdicts.items()] for mean in means]
+    rows = [[entry("all", 1e18) if mean.m is None else number(Traced(str(mean.m), f"peer_m {mean.m}", mean.m))]
+            + [number(traces.peer_mean(mean)), number(traces.peer_least(mean))]
+            + [number(traces.peer_count(mean, verdict)) for verdict in mean.verdicts] for mean in means]
     return Table("table-peer-means", "By M", ["M", "geometric mean of time ÷ Sluice's", "least"]
                  + (list(means[0].verdicts) if means else []), rows)
 
@@ -222,26 +202,31 @@ def part_table(micros):
 
 
 def roof_table(fma_roofs, read_roofs):
-    rows = [[entry(f"FMA peak, {isa_name(isa)}"), entry(threads_name(threads), threads),
+    rows = [[entry(f"FMA peak, {isa_name(isa)}"), roof_threads(threads, f"fma_threads {isa}"),
              number(Traced(f"{flops / 1e9:.1f} GFLOP/s", f"fma_roof {isa} {threads}", flops))]
             for (isa, threads), flops in sorted(fma_roofs.items())]
-    rows += [[entry("read bandwidth"), entry(threads_name(threads), threads),
+    rows += [[entry("read bandwidth"), roof_threads(threads, "read_threads"),
               number(Traced(f"{rate / 1e9:.1f} GB/s", f"read_roof {threads}", rate))]
              for threads, rate in sorted(read_roofs.items())]
     return Table("table-roofs", "Measured roofs", ["roof", "threads", "value"], rows)
 
 
+def roof_threads(threads, source):
+    return number(Traced(threads_name(threads), f"{source} {threads}", threads))
+
+
 def regret_table(landscapes):
     """How far the analytical default was from the best plan that the journal saw."""
     return Table("table-regret", "Regret", ["cell", "plans tried", "best plan", "ms", "regret of the default"], [
-        [entry(place.label), number(Traced(str(len(place.plans)), f"journal_plans {place.key}", len(place.plans))),
+        [entry(place.label), number(traces.journal_plans(place)),
          entry(place.best_words), number(Traced(f"{place.best / 1e6:.3f}", f"journal_best {place.key}", place.best)),
          number(Traced(percent(place.regret), f"journal_regret {place.key}", place.regret))] for place in landscapes])
 
 
-def facts(mapping):
-    """(name, text) of a machine or measurement object; null is said as unknown."""
-    return [(key.replace("_", " "), fact(key, value)) for key, value in mapping.items()]
+def facts(mapping, place):
+    """(name, text) of a machine or measurement object at this place; null is said as unknown."""
+    return [(key.replace("_bytes", "").replace("_", " "), traces.fact(fact(key, value), f"{place}.{key}"))
+            for key, value in mapping.items()]
 
 
 def fact(key, value):

@@ -3,13 +3,14 @@
 Owns: the tiles at the head of the page. The sentences and the small tables below them are answer.py's.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from statistics import median
 
 import traces
 from answer import headline_kind, kind_name
 from comparison import pooled
-from traces import Traced, percent, ratio_interval
+from prose import prose
+from traces import Traced
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Tile:
 
     name: str
     number: str
-    detail: list    # texts, some of them traced
+    detail: str
 
 
 def tiles(cells, comparisons, plans):
@@ -29,26 +30,29 @@ def tiles(cells, comparisons, plans):
     kind = headline_kind(gated)
     found = []
     for what, name, words in (("budget", f"{kind_name(kind)} costs", "against ReLU of equal budget"),
-                              ("width", "at equal width", "times ReLU's time, ideal 1.5")):
+                              ("width", "at equal width", "of ReLU's time, ideal 1.5")):
         estimate = pooled([one.estimate for one in comparisons if one.what == what and one.gated.kind == kind])
         if estimate.ratio is None:
             continue
-        text = traces.signed_percent(estimate.ratio - 1) if what == "budget" else f"{estimate.ratio:.3f}×"
-        within = traces.toll_interval_text(estimate) if what == "budget" else ratio_interval(estimate)
-        found.append(Tile(name, Traced(text, f"pooled_{what} {kind}", estimate.ratio), [
-            words + ", 95\u00a0% interval ", Traced(within, f"pooled_{what}_interval {kind}", estimate.low)]))
+        found.append(Tile(name, prose(traces.pooled(estimate, what, kind), "×" if what == "width" else ""), prose(
+            words, ", 95\u00a0% interval ", traces.pooled_interval(estimate, what, kind))))
     fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
     if fractions:
-        found.append(Tile(f"{kind_name(kind)} runs at", Traced(percent(median(fractions), 0), f"roof_median {kind}",
-                                                               median(fractions)),
-                          ["of the measured roof, median of ",
-                           Traced(f"{len(fractions)}", f"roof_cells {kind}", len(fractions)), " cells, ",
-                           Traced(f"{percent(min(fractions), 0)} to {percent(max(fractions), 0)}", f"roof_range {kind}",
-                                  min(fractions))]))
-    measured = [plan for plan in plans if plan.get("measured")]
-    if measured:
-        faster = sum(plan["measured"].get("verdict") == "faster" for plan in measured)
-        found.append(Tile("tuned plans to use", Traced(str(len(measured)), "plan_count", len(measured)),
-                          [Traced(str(faster), "plan_faster", faster),
-                           " of them faster than the analytical default; named below"]))
-    return found
+        found.append(Tile(f"{kind_name(kind)} runs at", traces.roof_median(fractions, kind), prose(
+            "of the measured roof, median of ", traces.count(len(fractions), f"roof_cells {kind}"), " cells, ",
+            traces.roof_range(fractions, kind))))
+    return found + plan_tile(plans)
+
+
+def plan_tile(plans):
+    """The register tile of most tuned plans, and whether tuning was worth it; the small tables have every plan."""
+    measured = [plan for plan in plans if plan.get("measured") and plan.get("plan")]
+    if not measured:
+        return []
+    chosen = Counter(f"{plan['plan'].get('mr')}×{plan['plan'].get('nr')}" for plan in measured)
+    words, plans_with = max(chosen.items(), key=lambda item: (item[1], item[0]))
+    faster = sum(plan["measured"].get("verdict") == "faster" for plan in measured)
+    return [Tile("plan to use, register tile", Traced(words, "common_tile profile", words), prose(
+        "in ", traces.count(plans_with, "plans common"), " of ", traces.count(len(measured), "plans any"),
+        " tuned plans, ", traces.count(faster, "plans faster"),
+        " of them faster than the analytical default; each below"))]

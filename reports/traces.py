@@ -6,7 +6,10 @@ computed from, "ratio benchmarks[3] benchmarks[0]". The page carries it as data-
 computes each formula anew from the files. Does not own: the statistics (comparison.py).
 """
 
+from statistics import median
+
 from comparison import IDEAL
+from prose import prose
 
 
 class Traced(str):
@@ -49,8 +52,22 @@ def plain(cell, name):
     return Traced(str(value), f"{cell.place}.{name}", value)
 
 
+def threads_name(threads):
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def threads(cell):
+    return Traced(threads_name(cell.threads), f"{cell.place}.threads", cell.threads)
+
+
 def shape(cell):
     return Traced(f"{cell.d_model}×{cell.d_ff}", f"shape {cell.place}", cell.d_model * cell.d_ff)
+
+
+def label(workload):
+    """The name of a workload, as Workload.label has it."""
+    known = Traced(workload.shape, f"shape {workload.place}", workload.shape)
+    return prose(", ".join(workload.models), " (", known, ")") if workload.models else prose(known)
 
 
 def gflops(cell):
@@ -143,6 +160,42 @@ def pairs(estimate, numerator, denominator):
     return paired("pairs", str(estimate.pairs), estimate.pairs, numerator, denominator)
 
 
+def count(number, source):
+    """A count of cells or comparisons; the source says of which."""
+    return Traced(str(number), f"number {source}", number)
+
+
+def pooled(estimate, what, kind):
+    """Over all cells of a kind: the toll in per cent, or the ratio at equal width."""
+    text = signed_percent(estimate.ratio - 1) if what == "budget" else f"{estimate.ratio:.3f}"
+    return Traced(text, f"pooled_{what} {kind}", estimate.ratio)
+
+
+def pooled_interval(estimate, what, kind):
+    text = toll_interval_text(estimate) if what == "budget" else ratio_interval(estimate)
+    return Traced(text, f"pooled_{what}_interval {kind}", estimate.low)
+
+
+def roof_range(fractions, kind):
+    return Traced(f"{percent(min(fractions), 0)} to {percent(max(fractions), 0)}", f"roof_range {kind}", min(fractions))
+
+
+def roof_median(fractions, kind):
+    return Traced(percent(median(fractions), 0), f"roof_median {kind}", median(fractions))
+
+
+def peer_mean(mean):
+    return Traced(f"{mean.ratio:.3f}", f"peer_mean {mean.m or 'all'}", mean.ratio)
+
+
+def peer_least(mean):
+    return Traced(f"{mean.least:.3f}", f"peer_least {mean.m or 'all'}", mean.least)
+
+
+def peer_count(mean, verdict):
+    return Traced(str(mean.verdicts[verdict]), f"peer_verdict {mean.m or 'all'} {verdict}", mean.verdicts[verdict])
+
+
 def speedup(many, one):
     value = one.time_ns / many.time_ns
     return paired("speedup", f"{value:.2f}", value, many, one)
@@ -151,6 +204,34 @@ def speedup(many, one):
 def efficiency(many, one):
     value = one.time_ns / many.time_ns / many.threads
     return paired("efficiency", percent(value, 0), value, many, one)
+
+
+def plan_cell(plan, words):
+    """What a plan is for, in words that hold its shape, its M and its threads."""
+    return Traced(words, f"plan_cell profile.{plan['place']}", words)
+
+
+def plan_shape(plan):
+    words = f"{plan['d_model']}×{plan['d_ff']}"
+    return Traced(words, f"shape profile.{plan['place']}", words)
+
+
+def fact(words, source):
+    """A value of a file in words: a whole plan, a machine's caches."""
+    return Traced(words, f"fact {source}", words)
+
+
+def word(text, source):
+    """A text of a file as it stands there: a version, a date."""
+    return Traced(text, f"word {source}", text)
+
+
+def command(text, source):
+    return Traced(text, f"command {source}", text)
+
+
+def journal_plans(landscape):
+    return Traced(str(len(landscape.plans)), f"journal_plans {landscape.key}", len(landscape.plans))
 
 
 def plan_value(plan, name, digits=None):

@@ -14,7 +14,7 @@ from fixtures import Desk
 
 class Command(unittest.TestCase):
     def setUp(self):
-        self.desk = Desk()
+        self.desk = Desk(*fixtures.bare_documents())
         self.addCleanup(self.desk.close)
 
     def assert_refused(self, outcome, code, *words):
@@ -29,6 +29,8 @@ class Command(unittest.TestCase):
         return sorted(path.name for path in self.desk.root.rglob("*") if path.name.endswith(".tmp"))
 
     def test_success_writes_every_file_and_says_the_answer(self):
+        self.desk.write("results.json", fixtures.results(fixtures.small_benchmarks()))
+        self.desk.write("profile.json", fixtures.profile())
         outcome = self.desk.run()
         self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
         self.assertIn("tinyllama (2048×5632)", outcome.stdout)
@@ -40,14 +42,12 @@ class Command(unittest.TestCase):
         self.assertEqual(self.leftovers(), [])
         for path in self.desk.out.glob("*.png"):
             self.assertEqual(path.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
-
-    def test_json(self):
-        outcome = self.desk.run("--json")
-        document = json.loads(outcome.stdout)
         first = {path.name: path.read_bytes() for path in self.desk.out.iterdir()}
-        self.desk.run()
+        self.assert_json_tells(json.loads(self.desk.run("--json").stdout))
         # The same input gives the same report.
         self.assertEqual(first, {path.name: path.read_bytes() for path in self.desk.out.iterdir()})
+
+    def assert_json_tells(self, document):
         self.assertEqual(document["schema"], "sluice-report")
         rows = {(row["comparison"], row["m"]): row for row in document["comparisons"]}
         self.assertEqual(set(rows), {("budget", 1), ("budget", 64), ("width", 1), ("width", 64)})

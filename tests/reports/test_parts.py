@@ -8,9 +8,10 @@ import unittest
 import fixtures
 import peers
 from comparison import compare, order
+from documents import InputError
 from fixtures import Desk
 from records import PHASES
-from results import InputError, load_results
+from results import load_results
 from tables import micro_table, peer_table, phase_table
 
 LIBRARIES = {"openblas": 1.4, "onednn": 1.1}
@@ -135,7 +136,7 @@ class Page(unittest.TestCase):
         self.assertEqual((self.outcome.returncode, self.outcome.stderr), (0, ""))
         for words in ("Shares of the time of all threads", "table-phases", "table-peers", "table-peer-means",
                       "table-microkernels", "table-parts", "no &lt;such&gt; thing",
-                      "The best of onednn, openblas takes 1."):
+                      'The best of onednn, openblas takes <span data-source="peer_mean all">1.'):
             self.assertIn(words, self.page)
         self.assertNotIn("sluice bench --phases", self.page)
         self.assertNotIn("sluice bench --peers", self.page)

@@ -3,8 +3,9 @@
 import unittest
 
 import fixtures
+from documents import InputError
 from fixtures import Desk
-from results import InputError, load_profile, load_results
+from results import load_profile, load_results
 
 
 class Reading(unittest.TestCase):

@@ -1,35 +1,16 @@
 """Cells measured with a rival's plan: read apart from ours, paired by round, shown beside the tuner's promise."""
 
 import math
-import random
 import re
 import unittest
 
 import fixtures
-from fixtures import Desk
+from fixtures import Desk, against
+import rival_tables
 import rivals
 from comparison import compare
 from results import InputError, load_results
 from run_pairs import Run, compare_runs
-
-OWN_PLAN = {"nr": 32, "mr": 13, "kc": 128, "mc": 256, "nc": 512, "fc": 4608, "prefetch": 2048, "pack_x": True,
-            "schedule": "split_columns", "threads": 1}
-
-
-def against(name, own, factor=None, promise=None):
-    """[own] that met a rival of this name with the same plan, or [own, rival's entry] `factor` times as slow."""
-    own = own | {"plan": OWN_PLAN, "against": {
-        "rival": name, "same_plan": factor is None, "ratio": 1.0 if factor is None else 1 / factor, "low": 0.5,
-        "high": 2.0, "pairs": 0, "verdict": "same plan" if factor is None else "tied", "promise": promise}}
-    if factor is None:
-        return [own]
-    chance = random.Random(own["name"])
-    rival = {key: value for key, value in own.items() if key != "against"} | {
-        "name": own["name"] + "/rival", "rival": name, "plan": OWN_PLAN | {"kc": 96}, "plan_origin": "analytical",
-        "samples_ns": [time * factor * chance.lognormvariate(0, 0.002) for time in own["samples_ns"]],
-        "real_time": own["real_time"] * factor, "flops": own["flops"] / factor}
-    return [own, rival]
-
 
 class Rivals(unittest.TestCase):
     def desk(self, *entries):
@@ -80,7 +61,7 @@ class Rivals(unittest.TestCase):
         self.assertEqual(printed["benchmarks[2].against.ratio"], "1.000")
         # Against another rival, a ratio to the default is no promise.
         self.assertNotIn("benchmarks[3].against.promise.ratio_to_default", printed)
-        self.assertIn("faster in 1, same plan in 1 of 2 cells. The cells reach 0.993", page)
+        self.assertIn("faster in 1, same plan in 1 of 2 cells. The cells reach 0.993", re.sub("<[^>]*>", "", page))
 
     def test_without_rivals_nothing_speaks_of_them(self):
         page = self.desk(fixtures.cell()).undrawn()
@@ -93,7 +74,7 @@ class Rivals(unittest.TestCase):
         results = self.read(own, rival)
         (rivalry,) = rivals.beside(results.cells, results.rivals)
         self.assertEqual((rivalry.mean, rivalry.cells[0].verdict), (None, "inconclusive"))
-        self.assertEqual(rivals.sentence(rivalry), "inconclusive in 1 of 1 cells.")
+        self.assertEqual(rival_tables.sentence(rivalry), "inconclusive in 1 of 1 cells.")
 
     def test_a_damaged_comparison_is_named(self):
         own, _ = against("default", fixtures.cell(), 1.1)

@@ -3,9 +3,9 @@
 import json
 import unittest
 
-from fixtures import Desk
+from fixtures import Desk, bare_documents
 
-from results import InputError
+from documents import InputError
 from static import load_static
 
 
@@ -20,7 +20,7 @@ def document(**change):
 
 class StaticSection(unittest.TestCase):
     def setUp(self):
-        self.desk = Desk()
+        self.desk = Desk(*bare_documents())
         self.addCleanup(self.desk.close)
 
     def test_is_marked_as_predicted(self):

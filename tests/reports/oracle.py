@@ -1,0 +1,286 @@
+"""What each number of the page must be, computed from the JSON by code that shares nothing with the reports.
+
+Owns: a function for each source that the page names. Does not own: those of a journal (journal.py) and of a rival's
+plans (rival_oracle.py), finding the numbers on the page (printed.py).
+"""
+
+import math
+import re
+import shlex
+import statistics
+from collections import Counter
+
+from journal import JournalOracle
+from paired import IDENTITY, Compared, estimate, identity
+from printed import fact_numbers, numbers
+from rival_oracle import RivalOracle
+
+GATED = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
+IDEAL = {1.5: "budget", 1.0: "width"}   # d_ff of ReLU over that of the gated kind
+
+
+class Oracle(JournalOracle, RivalOracle):
+    """Says what a source should print, from the JSON alone."""
+
+    def __init__(self, results, profile, journal=()):
+        super().__init__(journal)
+        self.results, self.profile = results, profile
+        self.own = [entry for entry in results["benchmarks"]
+                    if entry["name"].startswith("ffn/") and not entry.get("peer") and not entry.get("rival")
+                    and not entry.get("error")]
+        self.roofs = results["context"].get("roofs") or profile.get("roofs") or {"fma": [], "read": []}
+        self.estimates, self.compared, self.peers = {}, [], {}
+        for entry in results["benchmarks"]:
+            if entry.get("peer") and not entry.get("error"):
+                self.peers.setdefault(identity(entry), []).append(entry)
+        for gated in self.own:
+            for plain in self.own:
+                if gated["kind"] in GATED and plain["kind"] == "relu" and all(
+                        gated[name] == plain[name] for name in IDENTITY if name != "d_ff") and (
+                        plain["d_ff"] / gated["d_ff"] in IDEAL):
+                    self.compared.append(Compared(gated, IDEAL[plain["d_ff"] / gated["d_ff"]],
+                                                  *estimate(gated, plain)))
+
+    def at(self, path):
+        value = self.profile if path.startswith("profile.") else self.results
+        for part in re.findall(r"[a-z_A-Z0-9]+", path.removeprefix("profile.")):
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        return value
+
+    def expected(self, source):
+        """The numbers that a source prints; the text where it prints the words of a file."""
+        name, *places = source.split(" ")
+        return getattr(self, "of_" + name)(*places) if places else [self.at(name)]
+
+    def of_word(self, place):
+        return str(self.at(place))
+
+    def of_command(self, place):
+        return shlex.join(self.at(place))
+
+    def of_fact(self, place):
+        return fact_numbers(place.rpartition(".")[2], self.at(place))
+
+    def of_library(self, place):
+        return [value for value, _ in numbers(f"{self.at(place)['peer']} {self.at(place).get('peer_version', '')}")]
+
+    def of_shape(self, place):
+        return [self.at(place)["d_model"], self.at(place)["d_ff"]]
+
+    def of_budget_shape(self, place):
+        return [self.at(place)["d_model"], 1.5 * self.at(place)["d_ff"]]
+
+    def of_plan_cell(self, place):
+        return [self.at(place)[name] for name in ("d_model", "d_ff", "m", "max_threads")]
+
+    def of_giga(self, place):
+        return [self.at(place) / 1e9]
+
+    def of_percent(self, place):
+        return [100 * self.at(place)]
+
+    def of_count(self, place):
+        return [len(self.at(place))]
+
+    def of_us_per_call(self, place):
+        return [self.at(place)["real_time"] / 1e3]
+
+    def of_us_per_token(self, place):
+        return [self.at(place)["real_time"] / 1e3 / self.at(place)["m"]]
+
+    def of_ns(self, place):
+        return [self.at(place)["real_time"]]
+
+    def of_intensity(self, place):
+        return [self.at(place)["flops"] / self.at(place)["bytes_per_second"]]
+
+    def of_contended_share(self, place):
+        calm, disturbed = (len(self.at(place)[name]) for name in ("samples_ns", "contended_samples_ns"))
+        return [100 * disturbed / (calm + disturbed)]
+
+    def pair(self, *places):
+        if places not in self.estimates:
+            self.estimates[places] = estimate(*(self.at(place) for place in places))
+        return self.estimates[places]
+
+    def of_ratio(self, *places):
+        return [math.exp(self.pair(*places)[0])]
+
+    def of_of_ideal(self, *places):
+        return [math.exp(self.pair(*places)[0]) / 1.5]
+
+    def of_toll(self, *places):
+        return [100 * (math.exp(self.pair(*places)[0]) - 1)]
+
+    def of_interval(self, *places):
+        mean, half, _ = self.pair(*places)
+        return [math.exp(mean - half), math.exp(mean + half)]
+
+    def of_toll_interval(self, *places):
+        return [100 * (value - 1) for value in self.of_interval(*places)]
+
+    def of_half_width(self, *places):
+        return [100 * self.pair(*places)[1]]
+
+    def of_pairs(self, *places):
+        return [self.pair(*places)[2]]
+
+    def of_speedup(self, many, one):
+        return [self.at(one)["real_time"] / self.at(many)["real_time"]]
+
+    def of_efficiency(self, many, one):
+        return [100 * self.of_speedup(many, one)[0] / self.at(many)["threads"]]
+
+    def of_plan_interval(self, place):
+        return [self.at(place)["ratio_low"], self.at(place)["ratio_high"]]
+
+    def of_tile(self, place):
+        plan = self.at(place)
+        return [plan["mr"], plan["nr"]] + ([plan["kc"]] if plan["kc"] < 2**28 else [])
+
+    def of_fma_roof(self, isa, threads):
+        return [roof["flops"] / 1e9 for roof in self.roofs["fma"]
+                if (roof["isa"], roof["threads"]) == (isa, int(threads))]
+
+    def of_fma_threads(self, isa, threads):
+        return [int(threads)] if self.of_fma_roof(isa, threads) else []
+
+    def of_read_roof(self, threads):
+        """That of the largest footprint, which is memory's."""
+        rates = [(roof.get("footprint_bytes", 0), roof["bytes_per_second"] / 1e9) for roof in self.roofs["read"]
+                 if roof["threads"] == int(threads)]
+        return [max(rates)[1]] if rates else []
+
+    def of_read_threads(self, threads):
+        return [int(threads)] if self.of_read_roof(threads) else []
+
+    def of_crossover(self, place):
+        """By bisection: the M at which both roofs ask for the same time."""
+        cell = self.at(place)
+        (peak,), (rate,) = self.of_fma_roof(cell["isa"], cell["threads"]), self.of_read_roof(cell["threads"])
+        weights = (3 if cell["kind"] in GATED else 2) * cell["d_model"] * cell["d_ff"]
+        low, high = 0.0, 1e6
+        for _ in range(80):
+            m = (low + high) / 2
+            computes = 2 * weights * m / peak > 4 * (weights + 2 * m * cell["d_model"]) / rate
+            low, high = (low, m) if computes else (m, high)
+        return [low]
+
+    def group(self, first, second, kind, isa, d_model, d_ff, weights):
+        """[(M, threads, value, low, high)] of the cells that a sentence speaks of: those of one roof or one verdict."""
+        def belongs(cell):
+            return (cell["kind"], cell["isa"], cell["d_model"], cell["d_ff"], cell.get("weights", "f32")) == (
+                kind, isa, int(d_model), int(d_ff), weights)
+        if first == "roof":
+            return [(cell["m"], cell["threads"], *[100 * cell["roof_fraction"]] * 3) for cell in self.own
+                    if belongs(cell) and cell.get("roof") == second and cell.get("roof_fraction")]
+        found = [one for one in self.compared if one.what == first and belongs(one.gated)
+                 and second == ("unpaired" if one.half is None else one.verdict)]
+        return [(one.gated["m"], one.gated["threads"], *one.shown()) for one in found]
+
+    def of_at_m(self, *words):
+        """M of each number of threads; where these agree, the M once."""
+        cells, lists = self.group(*words), {}
+        for threads in sorted({cell[1] for cell in cells}):
+            lists.setdefault(tuple(sorted(cell[0] for cell in cells if cell[1] == threads)), []).append(threads)
+        return [number for ms, counts in lists.items() for number in (*ms, *counts)]
+
+    def of_spread_ratios(self, *words):
+        values = [cell[2] for cell in self.group(*words)]
+        return [min(values), max(values)]
+
+    def of_hull(self, *words):
+        return [min(cell[3] for cell in self.group(*words)), max(cell[4] for cell in self.group(*words))]
+
+    def of_number(self, name, *words):
+        return [getattr(self, "number_" + name)(*words)]
+
+    def number_budget(self, verdict, kind):
+        return sum(one.what == "budget" and one.gated["kind"] == kind and verdict in ("any", one.verdict)
+                   for one in self.compared)
+
+    def number_comparisons(self):
+        return len(self.compared)
+
+    def number_unpaired(self):
+        return sum(one.half is None for one in self.compared)
+
+    def number_gated(self):
+        return sum(cell["kind"] in GATED for cell in self.own)
+
+    def number_lone(self, what):
+        return self.number_gated() - len({one.gated["name"] for one in self.compared if one.what == what})
+
+    def number_roof_cells(self, kind):
+        return len(self.fractions(kind))
+
+    def number_plans(self, which):
+        plans = [plan for plan in self.profile["plans"] if plan["measured"]]
+        if which == "common":
+            return max(self.tiles().values())
+        return sum(which in ("any", plan["measured"]["verdict"]) for plan in plans)
+
+    def number_peer_cells(self):
+        return len(self.best_peers("all"))
+
+    def number_peer_cells_unpaired(self):
+        return sum(identity(own) in self.peers for own in self.own) - self.number_peer_cells()
+
+    def tiles(self):
+        return Counter((plan["plan"]["mr"], plan["plan"]["nr"]) for plan in self.profile["plans"] if plan["measured"])
+
+    def of_common_tile(self, _):
+        return list(max(self.tiles().items(), key=lambda item: (item[1], "{}×{}".format(*item[0])))[0])
+
+    def pooled(self, kind, what):
+        """The mean over all comparisons, weighted by the inverse variance."""
+        known = [one for one in self.compared if (one.gated["kind"], one.what) == (kind, what) and one.half]
+        weights = sum(one.half ** -2 for one in known)
+        return math.exp(sum(one.mean / one.half ** 2 for one in known) / weights), weights ** -0.5
+
+    def of_pooled_budget(self, kind):
+        return [100 * (self.pooled(kind, "budget")[0] - 1)]
+
+    def of_pooled_budget_interval(self, kind):
+        middle, half = self.pooled(kind, "budget")
+        return [100 * (middle * math.exp(sign * half) - 1) for sign in (-1, 1)]
+
+    def of_pooled_width(self, kind):
+        return [self.pooled(kind, "width")[0]]
+
+    def of_pooled_width_interval(self, kind):
+        middle, half = self.pooled(kind, "width")
+        return [middle * math.exp(sign * half) for sign in (-1, 1)]
+
+    def fractions(self, kind):
+        return [100 * entry["roof_fraction"] for entry in self.own
+                if entry["kind"] == kind and entry.get("roof_fraction")]
+
+    def of_roof_median(self, kind):
+        return [statistics.median(self.fractions(kind))]
+
+    def of_roof_range(self, kind):
+        return [min(self.fractions(kind)), max(self.fractions(kind))]
+
+    def best_peers(self, m):
+        """(logarithm of the ratio, half-width) of the fastest peer of each of our cells, where they have a round."""
+        found = []
+        for own in self.own:
+            peers = self.peers.get(identity(own))
+            if peers and m in ("all", str(own["m"])):
+                found.append(estimate(min(peers, key=lambda entry: entry["real_time"]), own)[:2])
+        return [one for one in found if one[0] is not None]
+
+    def of_peer_m(self, m):
+        return [int(m)] if self.best_peers(m) else []
+
+    def of_peer_mean(self, m):
+        return [math.exp(statistics.fmean(mean for mean, _ in self.best_peers(m)))]
+
+    def of_peer_least(self, m):
+        return [math.exp(min(mean for mean, _ in self.best_peers(m)))]
+
+    def of_peer_verdict(self, m, verdict):
+        verdicts = ["inconclusive" if half is None else "ahead" if mean > half else "behind" if mean < -half else
+                    "tied" if half <= 0.01 else "inconclusive" for mean, half in self.best_peers(m)]
+        return [verdicts.count(verdict)]
