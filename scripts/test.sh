@@ -8,9 +8,9 @@ usage() {
 Usage: ./scripts/test.sh [--quick] [--label LABEL] [--no-install]
 
 Installs the missing Debian packages (as root or through sudo), builds and runs the tests: all of them on this machine,
-the kernels' for aarch64 under QEMU, and, if less than seven minutes have passed by then, the kernels' under
-AddressSanitizer and UndefinedBehaviorSanitizer (`ctest --preset sanitize` runs more). About eleven minutes on two
-cores.
+those that do not measure for aarch64 under QEMU, and, if less than seven minutes have passed by then, the kernels'
+under AddressSanitizer and UndefinedBehaviorSanitizer (`ctest --preset sanitize` runs more). About eleven minutes on
+two cores.
 
   --quick        this machine only, without the tests labelled slow or consumer
   --label LABEL  only tests with this label: unit, numerics, cli, reports, browser, consumer, slow, aarch64

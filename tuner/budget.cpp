@@ -13,7 +13,7 @@
 namespace sluice::tuner {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double unlimited = std::numeric_limits<double>::infinity();
 constexpr double longest = 1e7;  // seconds: some months
 
 // Units and their seconds, the longest names first: "min" must not be taken for "m".
@@ -56,7 +56,7 @@ Budget::Budget(std::optional<double> seconds, const std::vector<Cell>& cells) : 
   weights_left_ = weights_;
 }
 
-double Budget::left(double spent) const { return seconds_ ? std::max(0.0, *seconds_ - spent) : infinity; }
+double Budget::left(double spent) const { return seconds_ ? std::max(0.0, *seconds_ - spent) : unlimited; }
 
 double Budget::share(const Cell& cell, double spent) const {
   return left(spent) * std::min(1.0, weight(cell) / weights_left_);

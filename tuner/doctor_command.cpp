@@ -49,11 +49,6 @@ std::string bad_subjects(const std::vector<Finding>& findings) {
   return list;
 }
 
-template <class T>
-Json nullable(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 Json series_json(const ProbeSeries& series) {
   const Contention found = contention(series);
   return {{"roof", series.roof == Roof::fma ? "fma" : "read"},

@@ -10,25 +10,13 @@
 #include <sstream>
 
 #include "tuner/binding.hpp"
+#include "tuner/system_file.hpp"
 #include "tuner/topology.hpp"
 
 namespace sluice::tuner {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::optional<std::string> word_in(const fs::path& path) {
-  std::ifstream file(path);
-  std::string word;
-  return file >> word ? std::optional(word) : std::nullopt;
-}
 
 // "always [madvise] never": the word in brackets.
 std::optional<std::string> chosen_in(const fs::path& path) {

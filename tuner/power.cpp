@@ -3,18 +3,13 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <fstream>
+
+#include "tuner/system_file.hpp"
 
 namespace sluice::tuner {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::optional<std::string> word_in(const fs::path& path) {
-  std::ifstream file(path);
-  std::string word;
-  return file >> word ? std::optional(word) : std::nullopt;
-}
 
 std::optional<std::uint64_t> number_in(const fs::path& path) {
   const auto word = word_in(path);

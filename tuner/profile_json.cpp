@@ -9,11 +9,6 @@
 namespace sluice::tuner {
 namespace {
 
-template <class T>
-Json nullable(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 Json names(const std::vector<Isa>& isas) {
   Json list = Json::array();
   for (const Isa isa : isas) list.push_back(name(isa));

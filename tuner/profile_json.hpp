@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,12 @@ using Json = nlohmann::ordered_json;
 inline constexpr std::string_view profile_schema = "sluice-profile";
 inline constexpr std::string_view plans_schema = "sluice-plans";
 inline constexpr std::uint32_t schema_version = 1;
+
+// JSON's null where there is no value.
+template <class T>
+Json nullable(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
 
 // With its fingerprint.
 Json to_json(const Machine& machine);

@@ -11,6 +11,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "tuner/system_file.hpp"
+
 namespace sluice::tuner {
 namespace {
 
@@ -123,13 +125,6 @@ std::vector<CoreClass> hwloc_classes(hwloc_topology_t topology, const std::map<u
       one.cpus.push_back(static_cast<unsigned>(cpu));
   }
   return completed(std::move(classes), core_of);
-}
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
 }
 
 // By the capacities that the kernel gives the cores of an Arm machine, 1024 to the fastest. Turbo makes cores of one

@@ -27,8 +27,6 @@ Information about(const Machine& machine, std::optional<Profile> profile) {
   return information;
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 TEST(Info, SaysWhatIsUnknown) {
   Machine machine;
   machine.isas = {Isa::scalar};

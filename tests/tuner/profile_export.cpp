@@ -6,8 +6,6 @@
 namespace sluice::tuner {
 namespace {
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 TEST(ExportedHeader, HoldsEveryRowAndNeedsOnlyThePlans) {
   const Profile profile = example_profile();
   const std::string text = header_text(profile);

@@ -70,6 +70,8 @@ inline std::string contents_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
 // The Failure of a call; its code is 0 when there was none.
 template <class Call>
 Failure failure_of(Call call) {

@@ -1,0 +1,2 @@
+// Owns: the absence of <sys/auxv.h> on macOS.
+#error "macOS has no <sys/auxv.h>"
