@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +18,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "bench/anonymous_file.hpp"
 #include "tuner/interruption.hpp"
 
 namespace sluice::bench {
@@ -79,20 +82,23 @@ std::vector<PeerProgram> find_peers(const std::filesystem::path& directory) {
 
 PeerProcess::PeerProcess(const PeerProgram& program, std::uint32_t threads) : name_(program.name) {
   int sockets[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0)
     throw PeerError(fmt::format("no socket for it: {}", std::strerror(errno)));
-  errors_ = memfd_create("peer-errors", MFD_CLOEXEC);
+  for (const int socket : sockets) fcntl(socket, F_SETFD, FD_CLOEXEC);
+  errors_ = anonymous_file("peer-errors");
   std::vector<std::string> variables = environment(threads);
   std::vector<std::string> words{program.path.string()};
   // Made here, for a forked child of a process with threads may not allocate.
   const std::vector<char*> environment_pointers = pointers(variables);
   const std::vector<char*> word_pointers = pointers(words);
-  const pid_t parent = getpid();
+  [[maybe_unused]] const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#if defined(__linux__)
+    prctl(PR_SET_PDEATHSIG, SIGKILL);     // elsewhere the closed conversation ends it
     if (getppid() != parent) _exit(127);  // the parent was gone before prctl
+#endif
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     dup2(sockets[1], STDIN_FILENO);

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "bench/anonymous_file.hpp"
 #include "tuner/failure.hpp"
 
 namespace sluice::bench {
@@ -24,7 +25,7 @@ SharedLayer::SharedLayer(const tuner::Layer& layer) : shape_(layer.shape()), gat
   x_ = reserve(layer.x().size());
   y_ = reserve(layer.x().size());
 
-  file_ = memfd_create("sluice-layer", MFD_CLOEXEC);
+  file_ = anonymous_file("sluice-layer");
   if (file_ >= 0 && ftruncate(file_, static_cast<off_t>(bytes_)) == 0)
     data_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
   if (data_ == nullptr || data_ == MAP_FAILED) {

@@ -123,6 +123,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
                            workspace.size(), call.blocking.bytes);
     const auto activation = static_cast<std::size_t>(kind.activation);
     detail::Barrier barrier(threads);
+    detail::StageClaims claims;
     call.kernels = packed.kernels;
     call.panels = packed.panels;
     call.epilogue = kind.gated ? packed.kernels->gated[activation] : packed.kernels->plain[activation];
@@ -139,6 +140,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
     std::size_t room = workspace.size();
     call.memory = static_cast<float*>(std::align(detail::cache_line, 0, memory, room));  // bytes leave room for it
     call.barrier = &barrier;
+    call.claims = plan.tiling.schedule == Schedule::claim_columns && threads > 1 ? &claims : nullptr;
     call.phases = phases;
     if (phases != nullptr) {
       phases->used = threads;

@@ -2,6 +2,7 @@
 #include "kernels/forward.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "kernels/float_mode.hpp"
 #include "kernels/share.hpp"
@@ -45,10 +46,14 @@ class TeamMember {
       const Range f_panels{f * blocking_.f_panels, std::min(call_.up->panels, (f + 1) * blocking_.f_panels)};
       const std::size_t first_column = f_panels.begin * call_.up->panel_width;
       const std::size_t columns = std::min(call_.up->columns, f_panels.end * call_.up->panel_width) - first_column;
-      float* h = memory_ + blocking_.h + (h_turn_++ % blocking_.h_buffers) * blocking_.h_stride;
+      float* h = memory_ + blocking_.h + (turn_ % blocking_.h_buffers) * blocking_.h_stride;
       up_stage(tiles, x_view, f_panels, {h, rows, columns, std::min<std::size_t>(call_.tiling.kc, columns)});
+      // All have passed the last turn's barrier, after which nobody takes from its up stage any more.
+      if (call_.claims != nullptr && member_ == 0) call_.claims->up[(turn_ + 1) % 2].reset();
       wait();
+      if (call_.claims != nullptr && member_ == 0) call_.claims->down[(turn_ + 1) % 2].reset();
       down_stage(tiles, {h, 0}, first_column, columns, first_row, f);
+      ++turn_;
     }
   }
 
@@ -65,6 +70,19 @@ class TeamMember {
                                tiles.tile_rows(tile), length,
                                memory_ + blocking_.x + k0 * tiles.rows + tiles.first_row(tile) * length);
     }
+  }
+
+  // Calls run(begin, end) until this member has done its part of the panels [0, count).
+  template <class Run>
+  void each_part(std::size_t count, std::array<Claims, 2> StageClaims::*claims, Run run) noexcept {
+    if (call_.claims == nullptr) {
+      const Range mine = share(count, member_, blocking_.team_threads);
+      return run(mine.begin, mine.end);
+    }
+    Claims& open = (call_.claims->*claims)[turn_ % 2];
+    for (Range part = open.take(count, blocking_.team_threads); part.begin < part.end;
+         part = open.take(count, blocking_.team_threads))
+      run(part.begin, part.end);
   }
 
   StageCall stage_call(const PackedStage& stage, const RowTiles& tiles, RowView a, std::size_t first_k,
@@ -84,10 +102,9 @@ class TeamMember {
   }
 
   void up_stage(const RowTiles& tiles, RowView x, Range f_panels, const PackedRows& h) noexcept {
-    const Range mine = share(f_panels.end - f_panels.begin, member_, blocking_.team_threads);
     const StageCall stage = stage_call(*call_.up, tiles, x, 0, call_.up->depth);
     const std::size_t nr = call_.panels->tile.nr;
-    run_stage(stage, f_panels.begin + mine.begin, f_panels.begin + mine.end, [&](std::size_t p, const float* c) {
+    const auto finish = [&](std::size_t p, const float* c) {
       clock_.end(Phase::up);
       const std::size_t column = (p - f_panels.begin) * call_.up->panel_width;
       EpilogueCall epilogue{.c = c,
@@ -105,17 +122,18 @@ class TeamMember {
       epilogue.tiles = tiles.count - tiles.tall;
       call_.epilogue(epilogue);
       clock_.end(Phase::gate);
+    };
+    each_part(f_panels.end - f_panels.begin, &StageClaims::up, [&](std::size_t begin, std::size_t end) {
+      run_stage(stage, f_panels.begin + begin, f_panels.begin + end, finish);
     });
     clock_.end(Phase::up);
   }
 
   void down_stage(const RowTiles& tiles, RowView h, std::size_t first_k, std::size_t depth, std::size_t first_row,
                   std::size_t f) noexcept {
-    const Range mine = share(call_.down->panels, member_, blocking_.team_threads);
     const std::size_t nr = call_.panels->tile.nr;
     StageCall stage = stage_call(*call_.down, tiles, h, first_k, depth);
     stage.c_per_block = blocking_.f_blocks == 1;
-    if (!stage.c_per_block) stage.c = memory_ + blocking_.y + mine.begin * tiles.rows * nr;
     stage.start_from_bias = f == 0 && !call_.accumulate;
     const bool last = f + 1 == blocking_.f_blocks;
     const auto finish = [&](std::size_t p, const float* c) {
@@ -128,16 +146,20 @@ class TeamMember {
       run_stage(stage, begin, end, finish);
       clock_.end(Phase::down);
     };
-    if (!call_.accumulate) return run(mine.begin, mine.end);
-    // The stored y and the bias start the chains; one block of panels at a time where c holds no more.
-    for (std::size_t begin = mine.begin; begin < mine.end;) {
-      const std::size_t end = stage.c_per_block ? std::min(mine.end, begin + stage.block_panels) : mine.end;
-      if (f == 0)
-        for (std::size_t p = begin; p < end; ++p) load_y(p, stage.c + (p - begin) * tiles.rows * nr, tiles, first_row);
-      clock_.end(Phase::unpack);
-      run(begin, end);
-      begin = end;
-    }
+    each_part(call_.down->panels, &StageClaims::down, [&](std::size_t begin, std::size_t end) {
+      if (!stage.c_per_block) stage.c = memory_ + blocking_.y + begin * tiles.rows * nr;
+      if (!call_.accumulate) return run(begin, end);
+      // The stored y and the bias start the chains; one block of panels at a time where c holds no more.
+      while (begin < end) {
+        const std::size_t next = stage.c_per_block ? std::min(end, begin + stage.block_panels) : end;
+        if (f == 0)
+          for (std::size_t p = begin; p < next; ++p)
+            load_y(p, stage.c + (p - begin) * tiles.rows * nr, tiles, first_row);
+        clock_.end(Phase::unpack);
+        run(begin, next);
+        begin = next;
+      }
+    });
   }
 
   void load_y(std::size_t p, float* c, const RowTiles& tiles, std::size_t first_row) const noexcept {
@@ -169,7 +191,7 @@ class TeamMember {
   float* const memory_;
   float* const c_;
   PhaseClock clock_;
-  std::size_t h_turn_ = 0;
+  std::size_t turn_ = 0;  // F-blocks that lie behind
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/claims.hpp"
 #include "kernels/kernel_table.hpp"
 #include "kernels/packed_weights.hpp"
 #include "kernels/phases.hpp"
@@ -27,9 +28,10 @@ struct ForwardCall {
   std::size_t ldy;
   std::size_t m;
   bool accumulate;
-  float* memory;     // 64-byte aligned workspace
-  Barrier* barrier;  // of the one team, under split_columns
-  Phases* phases;    // null: nobody asks where the time goes
+  float* memory;        // 64-byte aligned workspace
+  Barrier* barrier;     // of the one team; not under split_rows
+  StageClaims* claims;  // under claim_columns, else null
+  Phases* phases;       // null: nobody asks where the time goes
 };
 
 // The part of thread `index`; all parts run at the same time.

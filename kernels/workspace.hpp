@@ -7,8 +7,8 @@
 
 namespace sluice::detail {
 
-// The blocking of one call: a plan clipped to the problem. A team is the threads that share rows: all of them under
-// split_columns, each alone under split_rows.
+// The blocking of one call: a plan clipped to the problem. A team is the threads that share rows: all of them, or,
+// under split_rows, each alone.
 struct Blocking {
   std::size_t teams = 1;
   std::size_t team_threads = 1;

@@ -25,10 +25,14 @@ Values thread_values(const Setting& setting, const Plan&) {
   return {setting.max_threads, std::max(1U, setting.max_threads / 2), 1U};
 }
 
-// Schedule: rows can be split where each thread gets tiles of its own; then the weights are read by every thread.
+// Schedule: columns can be claimed instead of split; rows can be split where each thread gets tiles of its own, and
+// then the weights are read by every thread.
 Values schedule_values(const Setting& setting, const Plan&) {
-  if (setting.max_threads == 1 || rows(setting) < 4) return {};
-  return {static_cast<std::uint32_t>(Schedule::split_columns), static_cast<std::uint32_t>(Schedule::split_rows)};
+  if (setting.max_threads == 1) return {};
+  Values values{static_cast<std::uint32_t>(Schedule::split_columns),
+                static_cast<std::uint32_t>(Schedule::claim_columns)};
+  if (rows(setting) >= 4) values.push_back(static_cast<std::uint32_t>(Schedule::split_rows));
+  return values;
 }
 
 // kc: what a slice of B and of A may take of L1, and longer slices that live in L2; for few rows also the whole depth

@@ -35,7 +35,7 @@ TEST_P(Plans, EachFieldOutOfRangeIsRejectedByName) {
       {"fc", [](Plan& p) { p.tiling.fc -= 1; }},
       {"fc", [](Plan& p) { p.tiling.fc = 0U - p.tiling.nr; }},
       {"prefetch", [](Plan& p) { p.tiling.prefetch = 0xffffffffU; }},
-      {"schedule", [](Plan& p) { p.tiling.schedule = static_cast<Schedule>(2); }},
+      {"schedule", [](Plan& p) { p.tiling.schedule = static_cast<Schedule>(3); }},
       {"threads", [](Plan& p) { p.threads = 0; }},
       {"threads", [](Plan& p) { p.threads = 0xffffffffU; }},
   };
@@ -119,7 +119,7 @@ TEST(Plan, BucketsArePowersOfTwo) {
 }
 
 TEST(Plan, NamesOfSchedulesParseBack) {
-  for (const Schedule schedule : {Schedule::split_columns, Schedule::split_rows}) {
+  for (const Schedule schedule : {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns}) {
     EXPECT_EQ(parse_schedule(name(schedule)), schedule);
   }
   EXPECT_EQ(parse_schedule("split"), std::nullopt);

@@ -1,6 +1,9 @@
 // How work is split between threads: every part contiguous, none more than one longer than another, nothing left over.
 #include "kernels/share.hpp"
 
+#include <array>
+
+#include "kernels/claims.hpp"
 #include "tests/kernels/support.hpp"
 
 namespace sluice::tests {
@@ -20,6 +23,45 @@ TEST(Share, CoversTheWholeInContiguousBalancedParts) {
       EXPECT_EQ(end, count) << parts;
     }
   }
+}
+
+TEST(Claims, HandOutEverythingOnceInEverShorterRuns) {
+  detail::Claims claims;
+  for (const std::size_t count : {1U, 2U, 7U, 128U, 689U}) {
+    for (const std::size_t parts : {1U, 2U, 3U, 64U}) {
+      claims.reset();
+      std::size_t end = 0;
+      std::size_t last = count;
+      for (detail::Range part = claims.take(count, parts); part.begin < part.end; part = claims.take(count, parts)) {
+        EXPECT_EQ(part.begin, end);
+        EXPECT_LE(part.end - part.begin, last);
+        EXPECT_LE(part.end - part.begin, std::max<std::size_t>(1, count / parts));
+        last = part.end - part.begin;
+        end = part.end;
+      }
+      EXPECT_EQ(end, count);
+      EXPECT_EQ(claims.take(count, parts).begin, count) << "nothing is handed out twice";
+    }
+  }
+}
+
+// A core that runs at half the others' speed ends with them, and has had that much less to do, even if it comes first.
+TEST(Claims, LeaveASlowCoreItsShare) {
+  detail::Claims claims;
+  constexpr std::size_t panels = 352;
+  constexpr std::array<double, 4> speed{0.5, 1, 1, 1};
+  std::array<double, 4> time{};
+  std::array<std::size_t, 4> done{};
+  for (;;) {
+    const auto next = static_cast<std::size_t>(std::min_element(time.begin(), time.end()) - time.begin());
+    const detail::Range part = claims.take(panels, speed.size());
+    if (part.begin == part.end) break;
+    time[next] += static_cast<double>(part.end - part.begin) / speed[next];
+    done[next] += part.end - part.begin;
+  }
+  const double ideal = panels / 3.5;
+  EXPECT_LT(*std::max_element(time.begin(), time.end()), 1.05 * ideal) << "an even split takes 1.75 times the ideal";
+  EXPECT_LT(done[0], panels / 6);
 }
 
 // Two sockets of 64 cores: a thread without a panel would only wait at the barriers.

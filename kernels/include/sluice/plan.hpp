@@ -30,7 +30,9 @@ struct CacheSizes {
 //   split_columns: for each M-block, d_ff is split for the up stage and d_model for the down stage; weights are read
 //                  once by one thread each; barriers between the stages.
 //   split_rows:    each thread takes its own rows through both stages; every thread reads all weights; no barrier.
-enum class Schedule : std::uint8_t { split_columns, split_rows };
+//   claim_columns: as split_columns, but a thread that is done takes more, so that slow cores get less; which memory
+//                  it reads is then left to chance (NUMA).
+enum class Schedule : std::uint8_t { split_columns, split_rows, claim_columns };
 std::string_view name(Schedule schedule) noexcept;
 std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
 
