@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <regex>
+#include <string>
 #include <string_view>
 
 #include "bench/micro_reporter.hpp"
@@ -14,6 +16,7 @@
 #include "bench/rival.hpp"
 #include "bench/session.hpp"
 #include "tuner/binding.hpp"
+#include "tuner/budget.hpp"
 #include "tuner/command_line.hpp"
 #include "tuner/doctor_command.hpp"
 #include "tuner/failure.hpp"
@@ -189,9 +192,9 @@ int bench_command(int argc, char** argv) {
   app.add_option("--samples", options.samples, "undisturbed samples to aim for, per cell [24]")
       ->check(CLI::Range(std::size_t{1}, std::size_t{100000}).description(""))
       ->type_name("NUMBER");
-  app.add_option("--budget", options.budget_seconds, "time to spend on all cells, about; 0: as long as it takes [0]")
-      ->check(CLI::Range(0.0, 1e6).description(""))
-      ->type_name("SECONDS");
+  std::optional<std::string> budget;
+  app.add_option("--budget", budget, "time to spend on all cells, about: 40s, 2min [as long as it takes]")
+      ->type_name("TIME");
   std::size_t require_calm = 0;
   app.add_option("--require-calm", require_calm,
                  "undisturbed samples that every cell must have, or the run ends with exit code 4; the results are "
@@ -226,6 +229,7 @@ int bench_command(int argc, char** argv) {
   if (const auto code = tuner::parse(app, static_cast<int>(words.size()), words.data())) return *code;
 
   if (micro) refuse_with_micro(app);
+  if (budget) options.budget_seconds = tuner::parse_duration("--budget", *budget);
 
   const tuner::Machine machine = tuner::bind_and_probe(raw.cores);
   const tuner::Selection selection = tuner::resolve(raw, machine);

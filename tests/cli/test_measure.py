@@ -205,6 +205,7 @@ class BenchTest(MeasureTest):
 
     def test_refusals(self):
         self.expect_bad_selectors_refused("bench")
+        self.expect_failure(command.USAGE, "bench", *SMALL, "--budget", "soon", says=["--budget soon", "2min"])
         self.expect_bad_profiles_refused("bench", *SMALL)
         self.expect_failure(command.USAGE, "bench", "--samples", "0", says=["--samples"])
 

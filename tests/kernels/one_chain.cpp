@@ -1,6 +1,8 @@
 // "Tuning never changes results": the bits of y do not depend on tiling, schedule, thread count, M, panel width,
 // packing of x, weight order or instruction set.
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "tests/kernels/support.hpp"
 
@@ -19,6 +21,30 @@ std::vector<tuner::Case> chain_cases(Kind kind) {
 Plan plain_plan(const Ffn& ffn, std::size_t m) {
   return analytical_plan(CacheSizes{}, ffn.isa(), ffn.kind(), ffn.shape(), m, 1, ffn.nr());
 }
+
+// A pool whose threads come late, but for one: what is claimed goes to that one first.
+class Straggling final : public Executor {
+ public:
+  explicit Straggling(std::uint32_t first) : first_(first) {}
+  [[nodiscard]] std::uint32_t max_threads() const noexcept override { return pool_.max_threads(); }
+  bool run(std::uint32_t threads, void (*task)(void*, std::uint32_t), void* context) noexcept override {
+    struct Late {
+      void (*task)(void*, std::uint32_t);
+      void* context;
+      std::uint32_t first;
+    } late{task, context, first_ % threads};
+    const auto come = [](void* opaque, std::uint32_t index) {
+      const auto& [run, of, early] = *static_cast<const Late*>(opaque);
+      if (index != early) std::this_thread::sleep_for(std::chrono::microseconds(200) * (index + 1));
+      run(of, index);
+    };
+    return pool_.run(threads, come, &late);
+  }
+
+ private:
+  ThreadPool pool_{3};
+  std::uint32_t first_;
+};
 
 class OneChain : public PerKernel {};
 
@@ -39,6 +65,31 @@ TEST_P(OneChain, TilingScheduleAndThreadsDoNotChangeABit) {
         plan.threads = threads;
         plan.tiling.schedule = static_cast<Schedule>((trial + threads) % 3);
         const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &pool);
+        ASSERT_TRUE(actual.ok()) << actual.status().message();
+        ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
+      }
+    }
+  }
+}
+
+TEST_P(OneChain, WhoClaimsAPanelDoesNotChangeABit) {
+  for (const tuner::Case& one : chain_cases(kind())) {
+    SCOPED_TRACE(tuner::describe(one));
+    const tuner::Problem problem(one);
+    const Result<Ffn> ffn = Ffn::pack(one.shape, kind(), problem.weights(), pack_options(isa()));
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    Plan plan = plain_plan(*ffn, one.m);
+    const Result<std::vector<float>> expected = tuner::solve(*ffn, problem, &plan);
+    ASSERT_TRUE(expected.ok()) << expected.status().message();
+    plan.tiling.schedule = Schedule::claim_columns;
+    plan.threads = 3;
+    for (const bool blocked : {false, true}) {
+      plan.tiling.pack_x = blocked;
+      if (blocked) plan.tiling.fc = 2 * ffn->nr();
+      if (blocked) plan.tiling.mc = 7;
+      for (const std::uint32_t first : {0U, 2U}) {
+        Straggling threads(first);
+        const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &threads);
         ASSERT_TRUE(actual.ok()) << actual.status().message();
         ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
       }
