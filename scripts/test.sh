@@ -5,7 +5,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
 usage() {
   cat <<'END'
-Usage: ./scripts/test.sh [--quick] [--label LABEL] [--no-install]
+Usage: ./scripts/test.sh [--quick] [--label LABEL] [--within MINUTES] [--no-install]
 
 Installs the missing Debian packages (as root or through sudo), builds and runs the tests: all of them on this machine,
 those that do not measure for aarch64 under QEMU, and, if less than seven minutes have passed by then, the kernels'
@@ -14,6 +14,8 @@ two cores.
 
   --quick        this machine only, without the tests labelled slow or consumer
   --label LABEL  only tests with this label: unit, numerics, cli, reports, browser, consumer, slow, aarch64
+  --within MINUTES  leave out what could take longer than that in all: the emulated tests where fewer than five of the
+                 minutes are left
   --no-install   leave the system's packages alone
 END
 }
@@ -26,9 +28,15 @@ fail() {
 quick=false
 install=true
 label=
+within=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=true ;;
+    --within)
+      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || fail 2 "--within ${2:-}: expected a number of minutes, as in --within 15"
+      within=$2
+      shift
+      ;;
     --no-install) install=false ;;
     --label)
       [ $# -gt 1 ] || fail 2 '--label: no label was given; expected one, as in --label unit'
@@ -36,7 +44,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     -h | --help) usage; exit 0 ;;
-    *) fail 2 "$1: not an option; expected --quick, --label or --no-install; try --help" ;;
+    *) fail 2 "$1: not an option; expected --quick, --label, --within or --no-install; try --help" ;;
   esac
   shift
 done
@@ -68,6 +76,10 @@ for preset in "${presets[@]}"; do
       summary+="sanitize  left out after $SECONDS s; cmake --preset sanitize, build and ctest run it"$'\n'
       continue
     fi
+  fi
+  if [ "$preset" = aarch64 ] && [ -n "$within" ] && [ "$SECONDS" -gt $((within * 60 - 300)) ]; then
+    summary+="aarch64   left out after $SECONDS s, for --within $within; --label aarch64 runs it"$'\n'
+    continue
   fi
   printf '\n== %s\n' "$preset"
   cmake --preset "$preset" >"$log" || { cat "$log"; exit 1; }
