@@ -9,14 +9,13 @@ Usage: ./scripts/test.sh [--quick] [--label LABEL] [--within MINUTES] [--no-inst
 
 Installs the missing Debian packages (as root or through sudo), builds and runs the tests: all of them on this machine,
 those that do not measure for aarch64 under QEMU, and, if less than seven minutes have passed by then, the kernels'
-under AddressSanitizer and UndefinedBehaviorSanitizer (`ctest --preset sanitize` runs more). About eleven minutes on
-two cores.
+under AddressSanitizer and UndefinedBehaviorSanitizer (`ctest --preset sanitize` runs more). Eleven to fifteen minutes
+on two cores.
 
-  --quick        this machine only, without the tests labelled slow or consumer
-  --label LABEL  only tests with this label: unit, numerics, cli, reports, browser, consumer, slow, aarch64
-  --within MINUTES  leave out what could take longer than that in all: the emulated tests where fewer than five of the
-                 minutes are left
-  --no-install   leave the system's packages alone
+  --quick           this machine only, without the tests labelled slow or consumer
+  --label LABEL     only tests with this label: unit, numerics, cli, reports, browser, consumer, slow, aarch64
+  --within MINUTES  leave out the emulated tests where fewer than five of these minutes are left
+  --no-install      leave the system's packages alone
 END
 }
 
