@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <utility>
 
 namespace sluice::bench {
@@ -61,8 +60,7 @@ std::optional<BestPeer> best_peer(const Measurement& measurement) {
 
 std::string comparison_table(const std::vector<Measurement>& measurements) {
   std::string table;
-  double logs = 0;
-  std::size_t count = 0;
+  std::vector<double> ratios;
   for (const Measurement& measurement : measurements) {
     if (measurement.peers.empty() || measurement.counted().empty()) continue;
     const std::optional<BestPeer> best = best_peer(measurement);
@@ -72,12 +70,11 @@ std::string comparison_table(const std::vector<Measurement>& measurements) {
     }
     table += fmt::format("{:<44} {:<16} {:>6.3f}  {:>6.3f} … {:<6.3f} {:>5}  {}\n", measurement.name, best->peer->peer,
                          best->ratio.value, best->ratio.low, best->ratio.high, best->ratio.pairs, best->verdict);
-    logs += std::log(best->ratio.value);
-    ++count;
+    ratios.push_back(best->ratio.value);
   }
   if (table.empty()) return table;
-  if (count > 1)
-    table += fmt::format("geometric mean of {} cells: {:.3f}\n", count, std::exp(logs / static_cast<double>(count)));
+  if (ratios.size() > 1)
+    table += fmt::format("geometric mean of {} cells: {:.3f}\n", ratios.size(), tuner::geometric_mean(ratios));
   return fmt::format("\n{:<44} {:<16} {:>6}  {:<15} {:>5}  {}\n", "cell", "best peer", "ratio", "95 % interval",
                      "pairs", "Sluice is") +
          table + "ratio: the best peer's time / Sluice's, of samples taken in turns\n";

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "bench/peer_comparison.hpp"
 #include "tuner/borrowing.hpp"
@@ -14,20 +13,6 @@ namespace {
 std::string plan_line(std::string_view whose, PlanOrigin origin, const std::string& plan) {
   return fmt::format("  {:<6} {:<10} {}\n", whose, name(origin), plan);
 }
-
-class GeometricMean {
- public:
-  void add(double value) {
-    logs_ += std::log(value);
-    ++count_;
-  }
-  [[nodiscard]] std::size_t count() const { return count_; }
-  [[nodiscard]] double value() const { return std::exp(logs_ / static_cast<double>(count_)); }
-
- private:
-  double logs_ = 0;
-  std::size_t count_ = 0;
-};
 
 std::optional<Promise> promise_for(const Measurement& measurement, Isa isa, double roof_fraction,
                                    const std::vector<tuner::ProfilePlan>& plans) {
@@ -72,31 +57,33 @@ std::string rival_table(const std::vector<RivalComparison>& comparisons, const s
                                   "pairs", "verdict", "promised", "in place / promised");
   // What was promised is a ratio to the default.
   const bool promised_here = rival == default_rival;
-  GeometricMean ratios;
-  GeometricMean kept;
+  std::vector<double> ratios;
+  std::vector<double> kept;
   for (const RivalComparison& one : comparisons) {
     std::string promised = "-";
     std::string in_place = "-";
     if (one.promise) {
       if (promised_here) promised = fmt::format("{:.3f}", one.promise->ratio_to_default);
       in_place = fmt::format("{:.3f}", one.promise->in_place);
-      kept.add(one.promise->in_place);
+      kept.push_back(one.promise->in_place);
     }
     std::string ratio = "-";
     std::string interval = "-";
     if (one.has_ratio()) {
       ratio = fmt::format("{:.3f}", one.ratio.value);
       if (!one.same) interval = fmt::format("{:>6.3f} … {:<6.3f}", one.ratio.low, one.ratio.high);
-      ratios.add(one.ratio.value);
+      ratios.push_back(one.ratio.value);
     }
     table += fmt::format("{:<44} {:>6}  {:<15} {:>5}  {:<12} {:>8}  {}\n", one.name, ratio, interval, one.ratio.pairs,
                          one.verdict, promised, in_place);
     table += plan_line("own", one.origin, one.plan);
     if (!one.same) table += plan_line("rival", one.rivals_origin, one.rivals_plan);
   }
-  if (ratios.count() > 0) table += fmt::format("geometric mean of {} cells: {:.3f}\n", ratios.count(), ratios.value());
-  if (kept.count() > 0)
-    table += fmt::format("in place / promised, geometric mean of {} cells: {:.3f}\n", kept.count(), kept.value());
+  if (!ratios.empty())
+    table += fmt::format("geometric mean of {} cells: {:.3f}\n", ratios.size(), tuner::geometric_mean(ratios));
+  if (!kept.empty())
+    table += fmt::format("in place / promised, geometric mean of {} cells: {:.3f}\n", kept.size(),
+                         tuner::geometric_mean(kept));
   return table + fmt::format(
                      "ratio: own time / the time with the plan of {}, of samples taken in turns; of the same "
                      "plan exactly 1, not measured\n",

@@ -33,19 +33,11 @@ std::string with_round(const std::string& key, std::uint32_t round) { return fmt
 Recording::Recording(Isa isa, Rig& rig, Journal* journal) : isa_(isa), rig_(rig), journal_(journal) {
   if (journal == nullptr) return;
   const JournalContents& contents = journal->contents();
-  for (const Trial& trial : contents.trials) {
+  for (const Trial& trial : contents.trials)
     trials_.emplace(with_round(key(trial.row, trial.d_ff), trial.round), trial);
-    CellPast& past = past_[cell_key(trial.row, trial.d_ff)];
-    past.took_ns += trial.took_ns;
-    past.costs.push_back(trial.cost_ns);
-  }
-  for (const Pair& pair : contents.pairs) {
+  for (const Pair& pair : contents.pairs)
     pairs_.emplace(with_round(key(pair.purpose, pair.row, pair.b, pair.d_ff), pair.round), pair);
-    CellPast& past = past_[cell_key(pair.row, pair.d_ff)];
-    (pair.purpose == PairPurpose::width ? past.width_took_ns : past.took_ns) += pair.took_ns;
-  }
   finished_ = contents.finished;
-  for (const FinishedCell& cell : finished_) past_[cell_key(cell.cell)].took_ns += cell.took_ns;
 }
 
 Timed Recording::time(const Cell& cell, Shape shape, const Plan& plan) {
@@ -53,7 +45,8 @@ Timed Recording::time(const Cell& cell, Shape shape, const Plan& plan) {
   const std::string asked = key(row, cell.shape.d_ff);
   const std::uint32_t round = rounds_[asked]++;
   if (const auto known = trials_.find(with_round(asked, round)); known != trials_.end()) {
-    const Trial& trial = known->second;
+    const Trial trial = known->second;
+    trials_.erase(known);
     spent_ += std::chrono::nanoseconds(trial.took_ns);
     return {trial.cost_ns, trial.roof_fraction, trial.contended};
   }
@@ -71,7 +64,8 @@ TimedPair Recording::time_pair(PairPurpose purpose, const Cell& cell, Shape shap
   const std::string asked = key(purpose, row, b, cell.shape.d_ff);
   const std::uint32_t round = rounds_[asked]++;
   if (const auto known = pairs_.find(with_round(asked, round)); known != pairs_.end()) {
-    const Pair& pair = known->second;
+    const Pair pair = known->second;
+    pairs_.erase(known);
     spent_ += std::chrono::nanoseconds(pair.took_ns);
     return {{pair.sample_a.cost_ns, pair.sample_a.roof_fraction, pair.contended},
             {pair.sample_b.cost_ns, pair.sample_b.roof_fraction, pair.contended}};
@@ -101,13 +95,17 @@ const FinishedCell* Recording::finished(const Cell& cell) const {
 }
 
 std::vector<double> Recording::take_over(const Cell& cell) {
-  const CellPast& past = past_[cell_key(cell)];
-  spent_ += std::chrono::nanoseconds(past.took_ns);
-  return past.costs;
-}
-
-void Recording::take_over_width(const CellGroup& group) {
-  for (const Cell& cell : group.cells) spent_ += std::chrono::nanoseconds(past_[cell_key(cell)].width_took_ns);
+  const std::string mine = cell_key(cell);
+  std::vector<double> costs;
+  for (const auto& [asked, trial] : trials_) {
+    if (cell_key(trial.row, trial.d_ff) != mine) continue;
+    spent_ += std::chrono::nanoseconds(trial.took_ns);
+    costs.push_back(trial.cost_ns);
+  }
+  for (const auto& [asked, pair] : pairs_)
+    if (cell_key(pair.row, pair.d_ff) == mine) spent_ += std::chrono::nanoseconds(pair.took_ns);
+  if (const FinishedCell* known = finished(cell)) spent_ += std::chrono::nanoseconds(known->took_ns);
+  return costs;
 }
 
 void Recording::finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {

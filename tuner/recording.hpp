@@ -24,10 +24,9 @@ class Recording {
   TimedPair time_pair(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first);
   // What was finished before; null: it was not.
   [[nodiscard]] const FinishedCell* finished(const Cell& cell) const;
-  // The time that a finished cell took counts as spent from now on; the costs of its trials.
+  // The time that a finished cell took counts as spent from now on, as far as it was not asked for again; the costs of
+  // those trials.
   std::vector<double> take_over(const Cell& cell);
-  // The same for what a finished group's choice of a panel width took.
-  void take_over_width(const CellGroup& group);
   void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check);
   void finish_all();
 
@@ -42,16 +41,10 @@ class Recording {
   Isa isa_;
   Rig& rig_;
   Journal* journal_;
-  // By what was asked for, its round included.
+  // By what was asked for, its round included; what has been answered is gone.
   std::map<std::string, Trial> trials_;
   std::map<std::string, Pair> pairs_;
   std::vector<FinishedCell> finished_;
-  struct CellPast {
-    std::int64_t took_ns = 0;        // all of its records but those of the next line
-    std::int64_t width_took_ns = 0;  // pairs about the panel width
-    std::vector<double> costs;       // of its trials
-  };
-  std::map<std::string, CellPast> past_;         // by cell
   std::map<std::string, std::uint32_t> rounds_;  // how often each was asked for
   std::chrono::nanoseconds spent_{0};
   std::chrono::nanoseconds last_{0};

@@ -55,6 +55,30 @@ Ratio paired_ratio(std::span<const double> a, std::span<const double> b) {
   return ratio;
 }
 
+double geometric_mean(std::span<const double> values) {
+  if (values.empty()) return 1;
+  double logs = 0;
+  for (const double value : values) logs += std::log(value);
+  return std::exp(logs / static_cast<double>(values.size()));
+}
+
+Ratio mean_ratio(std::span<const Ratio> ratios) {
+  std::vector<double> values;
+  double squares = 0;
+  std::size_t pairs = 0;
+  for (const Ratio& ratio : ratios) {
+    values.push_back(ratio.value);
+    // Infinite where one of them has no interval.
+    const double reach = std::log(ratio.high / ratio.value);
+    squares += reach * reach;
+    pairs += ratio.pairs;
+  }
+  const double mean = geometric_mean(values);
+  const double reach = std::sqrt(squares) / static_cast<double>(ratios.size());
+  if (ratios.empty()) return {1, 0, std::numeric_limits<double>::infinity(), 0};
+  return {mean, mean * std::exp(-reach), mean * std::exp(reach), pairs};
+}
+
 Verdict judge(const Ratio& ratio) {
   if (ratio.high < 1) return Verdict::faster;
   if (ratio.low > 1) return Verdict::slower;

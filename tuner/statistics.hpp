@@ -29,6 +29,13 @@ struct Ratio {
 // All values are positive; a and b are of one length.
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b);
 
+// Of positive values; 1 where there are none.
+double geometric_mean(std::span<const double> values);
+
+// The geometric mean of ratios that were measured apart from each other, so that their errors add up by their squares.
+// pairs: of all of them.
+Ratio mean_ratio(std::span<const Ratio> ratios);
+
 // Tied: the interval holds 1 and its half-width is at most 1 %; wider, it is inconclusive.
 Verdict judge(const Ratio& ratio);
 

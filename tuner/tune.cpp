@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <map>
 #include <random>
 #include <utility>
 
@@ -15,11 +15,13 @@ namespace sluice::tuner {
 namespace {
 
 // Calm pairs, where the time suffices.
-constexpr std::size_t width_pairs = 12;
+constexpr std::size_t width_pairs = 30;
 constexpr std::size_t proof_pairs = 30;
 constexpr std::size_t self_check_pairs = 8;
 // A cell whose search found another plan is checked against itself only now and then.
 constexpr std::size_t self_check_interval = 4;
+// Of a cell's time: for its search; the rest is for proving the winner.
+constexpr double search_share = 0.55;
 
 // Trials need not run all of a long problem: what a plan gains shows on a slice of d_ff as well. About 15 ms at an
 // assumed 100 GFLOP/s per thread, never below what gives each thread a few panels.
@@ -38,6 +40,7 @@ class Tuner {
 
   void run(const CellGroup& group) {
     rig_.enter(group);
+    found_.clear();
     random_.seed(options_.seed);
     const Shape slice = trial_shape(group);
     const std::uint32_t nr = choose_width(group, slice);
@@ -74,47 +77,76 @@ class Tuner {
                       options_.budget_seconds ? budget_.left(spent) : -1);
   }
 
-  // The panel width that is faster over all M by the analytical plans: the one choice that all plans of the group
-  // share.
+  // What a search found for a cell at one panel width.
+  struct Found {
+    Plan plan;
+    std::size_t trials;
+    bool searched;  // else it was stopped before its first trial
+  };
+
+  // The panel width that is fastest over all M: the one choice that all plans of the group share. The cells with the
+  // most threads decide: by their analytical plans, or, where the rigor is for it, by what a search finds at each
+  // width.
   std::uint32_t choose_width(const CellGroup& group, Shape slice) {
-    const auto tiles = register_tiles(options_.isa);
     // Plans that are in the profile already keep their width, or the weights could not be packed for all of them.
     for (const KeptWidth& kept : options_.kept_widths)
       if (kept.shape == group.shape && kept.gated == group.gated) return kept.nr;
-    for (const Cell& cell : group.cells) {
-      const FinishedCell* finished = recording_.finished(cell);
-      if (finished == nullptr) continue;
-      recording_.take_over_width(group);
-      return finished->plan.row.plan.tiling.nr;
-    }
-    if (options_.rigor == Rigor::estimate) {
-      const Cell& largest = *std::max_element(group.cells.begin(), group.cells.end(),
-                                              [](const Cell& a, const Cell& b) { return a.m < b.m; });
-      return first_candidate(setting(largest, group.shape, 0)).tiling.nr;
-    }
-    std::uint32_t max_threads = 1;
+    const auto tiles = register_tiles(options_.isa);
+    std::uint32_t best = tiles.front().nr;
+    if (options_.rigor == Rigor::estimate || tiles.size() == 1) return best;
+
+    std::uint32_t most_threads = 1;
+    for (const Cell& cell : group.cells) most_threads = std::max(most_threads, cell.threads);
+    std::vector<const Cell*> judges;
     double share = 0;
     for (const Cell& cell : group.cells) {
-      max_threads = std::max(max_threads, cell.threads);
+      if (cell.threads == most_threads) judges.push_back(&cell);
       share += budget_.share(cell, recording_.spent());
     }
-    // A tenth of the group's time for all of its duels.
-    const double seconds = std::min(1.0, 0.1 * share / static_cast<double>(tiles.size() * group.cells.size()));
-    std::uint32_t best = tiles.front().nr;
-    for (const RegisterTile& tile : tiles.subspan(1)) {
-      // The geometric mean over M: no M decides alone.
-      double log_ratio = 0;
-      for (const Cell& cell : group.cells) {
-        if (cell.threads != max_threads) continue;
-        const Plan a = first_candidate(setting(cell, slice, tile.nr));
-        const Plan b = first_candidate(setting(cell, slice, best));
-        show(cell);
-        // The upper end of the interval: a width is left for what is proven better, not for noise.
-        log_ratio += std::log(duel(PairPurpose::width, cell, slice, a, b, width_pairs, seconds).outcome().ratio.high);
+    if (options_.rigor >= Rigor::patient) {
+      const double begin = recording_.spent();
+      for (const RegisterTile& tile : tiles) {
+        for (const Cell* cell : judges) {
+          const double seconds = search_share / static_cast<double>(tiles.size()) * budget_.share(*cell, begin);
+          found_.emplace(std::pair(cell, tile.nr), search(*cell, slice, tile.nr, seconds));
+        }
       }
-      if (log_ratio < 0) best = tile.nr;
     }
+    // A seventh of the group's time for all of its duels.
+    const double seconds = std::min(2.0, share / 7 / static_cast<double>((tiles.size() - 1) * judges.size()));
+    for (const RegisterTile& tile : tiles.subspan(1)) {
+      std::vector<Ratio> ratios;
+      for (const Cell* cell : judges) {
+        show(*cell);
+        const Duel fought = duel(PairPurpose::width, *cell, slice, known_plan(*cell, slice, tile.nr),
+                                 known_plan(*cell, slice, best), width_pairs, seconds);
+        ratios.push_back(fought.outcome().ratio);
+      }
+      // Over all M: no M decides alone. A width is left for what is proven better, not for noise.
+      if (judge(mean_ratio(ratios)) == Verdict::faster) best = tile.nr;
+    }
+    // What was finished before decides for what was not.
+    for (const Cell& cell : group.cells)
+      if (const FinishedCell* finished = recording_.finished(cell)) return finished->plan.row.plan.tiling.nr;
     return best;
+  }
+
+  [[nodiscard]] Plan known_plan(const Cell& cell, Shape slice, std::uint32_t nr) const {
+    const auto found = found_.find({&cell, nr});
+    return found != found_.end() ? found->second.plan : first_candidate(setting(cell, slice, nr));
+  }
+
+  Found search(const Cell& cell, Shape slice, std::uint32_t nr, double seconds) {
+    const double end = recording_.spent() + seconds;
+    Search search(setting(cell, slice, nr),
+                  {.seed = options_.seed, .strategy = options_.strategy, .rigor = options_.rigor});
+    for (auto plan = search.next(); plan && recording_.spent() < end && !rig_.interrupted(); plan = search.next()) {
+      show(cell);
+      const Timed timed = recording_.time(cell, slice, *plan);
+      budget_.learn(cell, slice, timed.cost_ns * 1e-9);
+      search.report(timed.cost_ns);
+    }
+    return {search.best(), search.trials(), search.trials() != 0 || !search.next()};
   }
 
   // Pairs in random order until they are enough or the time is up, three at least.
@@ -138,21 +170,10 @@ class Tuner {
     ProfilePlan result{{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt};
     if (options_.rigor == Rigor::estimate) return conclude(cell, result, std::nullopt);
 
-    // Half of the cell's time for the search, the rest for proving its winner.
-    Search search(setting(cell, slice, nr),
-                  {.seed = options_.seed, .strategy = options_.strategy, .rigor = options_.rigor});
-    for (auto plan = search.next(); plan && recording_.spent() < begin + 0.55 * share && !rig_.interrupted();
-         plan = search.next()) {
-      show(cell);
-      const Timed timed = recording_.time(cell, slice, *plan);
-      budget_.learn(cell, slice, timed.cost_ns * 1e-9);
-      search.report(timed.cost_ns);
-    }
+    const auto known = found_.find({&cell, nr});
+    const Found searched = known != found_.end() ? known->second : search(cell, slice, nr, search_share * share);
     if (rig_.interrupted()) return;
-    // Recorded as finished it would never be searched; the pairs below are, and serve when there is more time.
-    const bool searched = search.trials() != 0 || !search.next();
-
-    const Plan found = search.best();
+    const Plan found = searched.plan;
     const bool same = found == start;
     rig_.verify(cell, found);
     if (!same) rig_.verify(cell, start);
@@ -166,7 +187,7 @@ class Tuner {
                       1,
                       Verdict::default_won,
                       static_cast<std::uint32_t>(outcome.ratio.pairs),
-                      static_cast<std::uint32_t>(search.trials()),
+                      static_cast<std::uint32_t>(searched.trials),
                       outcome.roof_fraction_b,
                       outcome.contended_share};
     // Only what is proven faster replaces the default.
@@ -179,7 +200,9 @@ class Tuner {
       measured.ratio_high = outcome.ratio.high;
     }
     result.measured = measured;
-    if (searched) return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, begin + share));
+    // Recorded as finished it would never be searched; its pairs are, and serve when there is more time.
+    if (searched.searched)
+      return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, begin + share));
     report_.untuned.push_back(cell);
     options_.done(result);
   }
@@ -216,6 +239,7 @@ class Tuner {
   TuneReport report_;
   std::mt19937_64 random_;
   std::size_t cells_begun_ = 0;
+  std::map<std::pair<const Cell*, std::uint32_t>, Found> found_;  // of the group, by cell and panel width
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -47,6 +48,7 @@ class FakeRig : public Rig {
   std::chrono::nanoseconds each{20'000'000};
   double noise = 0.01;
   double fewer_threads = 1.2;  // time of a plan on one thread where two are allowed
+  std::function<double(const Plan&)> more = [](const Plan&) { return 1.0; };  // a factor of a plan's time
   Plan wrong;
 
  private:
@@ -62,7 +64,8 @@ class FakeRig : public Rig {
     const double far = std::log2(plan.tiling.kc / 100.0);
     const double threads = plan.threads < cell.threads ? fewer_threads : 1;
     const double work = 1e3 + flops(cell.kind, shape, cell.m) / 100;
-    return {work * (1 + 0.02 * far * far) * threads * std::exp(scatter(random)), 0.8, random() % 10 == 0};
+    const double mean = work * (1 + 0.02 * far * far) * threads * more(plan);
+    return {mean * std::exp(scatter(random)), 0.8, random() % 10 == 0};
   }
 
   std::uint64_t number_;
@@ -109,9 +112,11 @@ struct Attempt {
 };
 
 // Resumes what is at `path`, or begins it.
-inline Attempt attempt(const std::filesystem::path& path, std::uint64_t kill_at = ~std::uint64_t{0}) {
+inline Attempt attempt(const std::filesystem::path& path, std::uint64_t kill_at = ~std::uint64_t{0},
+                       Rigor rigor = Rigor::measure) {
   Attempt result;
-  const TuneOptions options = example_options(result.plans);
+  TuneOptions options = example_options(result.plans);
+  options.rigor = rigor;
   Journal journal(path, header_of(options), Journal::Start::resume);
   FakeRig rig(measured(journal.contents()));
   rig.kill_at = kill_at;

@@ -25,24 +25,27 @@ TEST(Resume, WhereItEndedItMeasuresNothing) {
 }
 
 TEST(Resume, KilledAtRandomPointsAndResumedItEndsTheSame) {
-  const TemporaryDirectory directory;
-  const Attempt whole = attempt(directory.path() / "whole");
-  const std::string journal = contents_of(directory.path() / "whole");
   std::mt19937_64 random(5);
-  for (int i = 0; i < cuts; ++i) {
-    const auto path = directory.path() / std::to_string(i);
-    std::uint64_t done = 0;
-    for (int kills = 0;; ++kills) {
-      const Attempt part =
-          attempt(path, kills < 1 + (i % 5 == 0) ? random() % (whole.measurements / 2) : ~std::uint64_t{0});
-      done += part.measurements;
-      if (part.report.interrupted) continue;
-      ASSERT_EQ(text_of(part.plans), text_of(whole.plans)) << i;
-      break;
+  for (const Rigor rigor : {Rigor::measure, Rigor::patient}) {
+    const TemporaryDirectory directory;
+    const auto never = ~std::uint64_t{0};
+    const Attempt whole = attempt(directory.path() / "whole", never, rigor);
+    const std::string journal = contents_of(directory.path() / "whole");
+    for (int i = 0; i < cuts; ++i) {
+      const auto path = directory.path() / std::to_string(i);
+      std::uint64_t done = 0;
+      for (int kills = 0;; ++kills) {
+        const std::uint64_t kill_at = kills < 1 + (i % 5 == 0) ? random() % (whole.measurements / 2) : never;
+        const Attempt part = attempt(path, kill_at, rigor);
+        done += part.measurements;
+        if (part.report.interrupted) continue;
+        ASSERT_EQ(text_of(part.plans), text_of(whole.plans)) << i;
+        break;
+      }
+      // Nothing was measured twice, and the journal tells the same story to the byte.
+      ASSERT_EQ(done, whole.measurements) << i;
+      ASSERT_EQ(contents_of(path), journal) << i;
     }
-    // Nothing was measured twice, and the journal tells the same story to the byte.
-    ASSERT_EQ(done, whole.measurements) << i;
-    ASSERT_EQ(contents_of(path), journal) << i;
   }
 }
 

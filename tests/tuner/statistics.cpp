@@ -111,5 +111,38 @@ TEST(PairedRatio, FindsThreePercentInFifteenPairs) {
   EXPECT_GT(found, 190);
 }
 
+TEST(MeanRatio, IsTheGeometricMeanWithAnIntervalThatHoldsIt) {
+  EXPECT_DOUBLE_EQ(geometric_mean(std::vector<double>{2, 8}), 4);
+  EXPECT_EQ(geometric_mean({}), 1);
+  const Ratio mean =
+      mean_ratio(std::vector<Ratio>{{0.9, 0.9 / 1.03, 0.9 * 1.03, 12}, {1.6, 1.6 / 1.04, 1.6 * 1.04, 8}});
+  EXPECT_DOUBLE_EQ(mean.value, 1.2);
+  EXPECT_NEAR(std::log(mean.high / 1.2), std::hypot(std::log(1.03), std::log(1.04)) / 2, 1e-12);
+  EXPECT_NEAR(mean.low * mean.high, 1.44, 1e-12);
+  EXPECT_EQ(mean.pairs, 20U);
+  // What has no interval leaves none to the mean.
+  const Ratio unknown = mean_ratio(std::vector<Ratio>{mean, paired_ratio({}, {})});
+  EXPECT_EQ(unknown.low, 0);
+  EXPECT_EQ(judge(unknown), Verdict::inconclusive);
+  EXPECT_EQ(judge(mean_ratio({})), Verdict::inconclusive);
+
+  std::mt19937_64 random(9);
+  std::normal_distribution<double> noise(0, 0.03);
+  constexpr int trials = 1000;
+  int outside = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<Ratio> ratios;
+    for (const double truth : {0.8, 1.1, 1.25}) {
+      std::vector<double> a;
+      for (int i = 0; i < 12; ++i) a.push_back(truth * std::exp(noise(random)));
+      ratios.push_back(paired_ratio(a, std::vector<double>(a.size(), 1)));
+    }
+    const Ratio found = mean_ratio(ratios);
+    const double truth = std::cbrt(0.8 * 1.1 * 1.25);
+    outside += truth < found.low || truth > found.high ? 1 : 0;
+  }
+  EXPECT_LT(outside, trials * 0.05 + 4 * std::sqrt(trials * 0.05 * 0.95));
+}
+
 }  // namespace
 }  // namespace sluice::tuner

@@ -58,6 +58,38 @@ TEST(Tune, KeepsTheWidthOfPlansThatAreThere) {
   }
 }
 
+// The panel width that gated plans of 256x512 were tuned to, by a rig with this factor.
+std::uint32_t chosen_width(Rigor rigor, const std::function<double(const Plan&)>& more) {
+  std::vector<ProfilePlan> plans;
+  TuneOptions options = example_options(plans);
+  options.rigor = rigor;
+  options.budget_seconds = 100;
+  FakeRig rig;
+  rig.noise = 0.03;
+  rig.more = more;
+  (void)tune({{swiglu, {256, 512}, 1, 1, {}}, {swiglu, {256, 512}, 32, 1, {}}}, options, rig, nullptr);
+  return plans.empty() ? 0 : plans.front().row.plan.tiling.nr;
+}
+
+TEST(Tune, TheWidthIsTheOneThatIsFasterOverAllM) {
+  const auto tiles = register_tiles(runnable_isas().back());
+  const std::uint32_t usual = tiles.front().nr;
+  const std::uint32_t other = tiles.back().nr;
+  if (usual == other) GTEST_SKIP() << "one panel width";
+  const auto if_other = [&](double factor) {
+    return [=](const Plan& plan) { return plan.tiling.nr == other ? factor : 1.0; };
+  };
+  EXPECT_EQ(chosen_width(Rigor::measure, if_other(0.95)), other);
+  EXPECT_EQ(chosen_width(Rigor::measure, if_other(1.05)), usual);
+  EXPECT_EQ(chosen_width(Rigor::patient, if_other(0.95)), other);
+  // Slower by the analytical plans, faster by one that only a search finds.
+  const auto hidden = [&](const Plan& plan) {
+    return plan.tiling.nr != other ? 1.0 : plan.tiling.pack_x && plan.tiling.prefetch == 0 ? 0.8 : 1.1;
+  };
+  EXPECT_EQ(chosen_width(Rigor::measure, hidden), usual);
+  EXPECT_EQ(chosen_width(Rigor::patient, hidden), other);
+}
+
 TEST(Tune, FewerThreadsWinWhereTheyAreFaster) {
   for (const bool fewer : {false, true}) {
     std::vector<ProfilePlan> plans;
