@@ -17,9 +17,10 @@ namespace {
 // Calm pairs, where the time suffices.
 constexpr std::size_t width_pairs = 30;
 constexpr std::size_t proof_pairs = 30;
-constexpr std::size_t self_check_pairs = 8;
-// A cell whose search found another plan is checked against itself only now and then.
+constexpr std::size_t self_check_pairs = 15;
+// A cell whose search found another plan is checked against itself only now and then, for which it keeps some time.
 constexpr std::size_t self_check_interval = 4;
+constexpr double self_check_share = 0.1;
 // Of a cell's time: for its search; the rest is for proving the winner.
 constexpr double search_share = 0.55;
 
@@ -84,7 +85,7 @@ class Tuner {
     bool searched;  // else it was stopped before its first trial
   };
 
-  // The panel width that is fastest over all M: the one choice that all plans of the group share. The cells with the
+  // The panel width that serves all M best: the one choice that all plans of the group share. The cells with the
   // most threads decide: by their analytical plans, or, where the rigor is for it, by what a search finds at each
   // width.
   std::uint32_t choose_width(const CellGroup& group, Shape slice) {
@@ -116,14 +117,16 @@ class Tuner {
     const double seconds = std::min(2.0, share / 7 / static_cast<double>((tiles.size() - 1) * judges.size()));
     for (const RegisterTile& tile : tiles.subspan(1)) {
       std::vector<Ratio> ratios;
+      bool slower = false;
       for (const Cell* cell : judges) {
         show(*cell);
         const Duel fought = duel(PairPurpose::width, *cell, slice, known_plan(*cell, slice, tile.nr),
                                  known_plan(*cell, slice, best), width_pairs, seconds);
         ratios.push_back(fought.outcome().ratio);
+        slower = slower || judge(ratios.back()) == Verdict::slower;
       }
-      // Over all M: no M decides alone. A width is left for what is proven better, not for noise.
-      if (judge(mean_ratio(ratios)) == Verdict::faster) best = tile.nr;
+      // A width is left for one that is proven better over all M, and worse for none.
+      if (!slower && judge(mean_ratio(ratios)) == Verdict::faster) best = tile.nr;
     }
     // What was finished before decides for what was not.
     for (const Cell& cell : group.cells)
@@ -173,14 +176,22 @@ class Tuner {
     const auto known = found_.find({&cell, nr});
     const Found searched = known != found_.end() ? known->second : search(cell, slice, nr, search_share * share);
     if (rig_.interrupted()) return;
-    const Plan found = searched.plan;
-    const bool same = found == start;
-    rig_.verify(cell, found);
-    if (!same) rig_.verify(cell, start);
-    const double left = std::max(0.0, begin + share - recording_.spent());
-    const PairPurpose purpose = same ? PairPurpose::self_check : PairPurpose::proof;
-    const Duel proof = duel(purpose, cell, cell.shape, found, start, same ? self_check_pairs : proof_pairs, left);
-    if (!proof.conclusive()) return;  // interrupted
+    // The default of everybody, beside that of the group's width: the same but where another width was chosen.
+    const Plan usual = first_candidate(setting(cell, cell.shape, 0));
+    const double end = begin + share;
+    const double proof_end = end - (cells_begun_ % self_check_interval == 0 ? self_check_share * share : 0);
+    Plan chosen = searched.plan;
+    rig_.verify(cell, chosen);
+    if (chosen != start) rig_.verify(cell, start);
+    if (chosen != start && start != usual) {
+      const double half = std::max(0.0, proof_end - recording_.spent()) / 2;
+      const Duel proof = duel(PairPurpose::proof, cell, cell.shape, chosen, start, proof_pairs, half);
+      if (judge(proof.outcome().ratio) != Verdict::faster) chosen = start;
+    }
+    const bool same = chosen == usual;
+    const Duel proof = duel(same ? PairPurpose::self_check : PairPurpose::proof, cell, cell.shape, chosen, usual,
+                            same ? self_check_pairs : proof_pairs, std::max(0.0, proof_end - recording_.spent()));
+    if (rig_.interrupted()) return;
     const Duel::Outcome outcome = proof.outcome();
     Measured measured{1,
                       1,
@@ -190,19 +201,18 @@ class Tuner {
                       static_cast<std::uint32_t>(searched.trials),
                       outcome.roof_fraction_b,
                       outcome.contended_share};
-    // Only what is proven faster replaces the default.
-    if (!same && judge(outcome.ratio) == Verdict::faster) {
-      result.row.plan = found;
+    // Only what is proven faster replaces the default; where the width is another, the default is not to be had.
+    if (!same && (start != usual || judge(outcome.ratio) == Verdict::faster)) {
+      result.row.plan = chosen;
       measured.roof_fraction = outcome.roof_fraction_a;
-      measured.verdict = Verdict::faster;
+      measured.verdict = judge(outcome.ratio);
       measured.ratio_to_default = outcome.ratio.value;
       measured.ratio_low = outcome.ratio.low;
       measured.ratio_high = outcome.ratio.high;
     }
     result.measured = measured;
     // Recorded as finished it would never be searched; its pairs are, and serve when there is more time.
-    if (searched.searched)
-      return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, begin + share));
+    if (searched.searched) return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, end));
     report_.untuned.push_back(cell);
     options_.done(result);
   }

@@ -33,9 +33,9 @@ std::string summary(const std::vector<ProfilePlan>& plans) {
   for (const ProfilePlan& plan : plans) {
     const PlanRow& row = plan.row;
     const Tiling& tiling = row.plan.tiling;
-    const bool faster = plan.measured && plan.measured->verdict == Verdict::faster;
+    const bool other = plan.measured && plan.measured->verdict != Verdict::default_won;
     const std::string gain =
-        faster ? fmt::format("{:.1f} %", (1 / plan.measured->ratio_to_default - 1) * 100) : "default";
+        other ? fmt::format("{:.1f} %", (1 / plan.measured->ratio_to_default - 1) * 100) : "default";
     const std::string fraction = plan.measured ? fmt::format("{:.1f} %", plan.measured->roof_fraction * 100) : "-";
     text += fmt::format("{:<11} {:<11} {:>5} {:>3}  {:>8}  {:>7}  {}x{} kc {} mc {} nc {} {} t{}\n", name(row.kind),
                         shape_name(row.shape), row.m, row.max_threads, fraction, gain, tiling.mr, tiling.nr, tiling.kc,

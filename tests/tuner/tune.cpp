@@ -58,8 +58,8 @@ TEST(Tune, KeepsTheWidthOfPlansThatAreThere) {
   }
 }
 
-// The panel width that gated plans of 256x512 were tuned to, by a rig with this factor.
-std::uint32_t chosen_width(Rigor rigor, const std::function<double(const Plan&)>& more) {
+// Of gated plans of 256x512, tuned on a rig with this factor.
+std::vector<ProfilePlan> tuned_with(Rigor rigor, const std::function<double(const Plan&)>& more) {
   std::vector<ProfilePlan> plans;
   TuneOptions options = example_options(plans);
   options.rigor = rigor;
@@ -68,26 +68,40 @@ std::uint32_t chosen_width(Rigor rigor, const std::function<double(const Plan&)>
   rig.noise = 0.03;
   rig.more = more;
   (void)tune({{swiglu, {256, 512}, 1, 1, {}}, {swiglu, {256, 512}, 32, 1, {}}}, options, rig, nullptr);
-  return plans.empty() ? 0 : plans.front().row.plan.tiling.nr;
+  return plans;
 }
 
-TEST(Tune, TheWidthIsTheOneThatIsFasterOverAllM) {
+TEST(Tune, AnotherWidthIsChosenWhereItIsFasterOverAllMAndSlowerForNone) {
   const auto tiles = register_tiles(runnable_isas().back());
   const std::uint32_t usual = tiles.front().nr;
   const std::uint32_t other = tiles.back().nr;
   if (usual == other) GTEST_SKIP() << "one panel width";
+  const auto width = [](Rigor rigor, const std::function<double(const Plan&)>& more) {
+    return tuned_with(rigor, more).front().row.plan.tiling.nr;
+  };
   const auto if_other = [&](double factor) {
     return [=](const Plan& plan) { return plan.tiling.nr == other ? factor : 1.0; };
   };
-  EXPECT_EQ(chosen_width(Rigor::measure, if_other(0.95)), other);
-  EXPECT_EQ(chosen_width(Rigor::measure, if_other(1.05)), usual);
-  EXPECT_EQ(chosen_width(Rigor::patient, if_other(0.95)), other);
+  EXPECT_EQ(width(Rigor::measure, if_other(0.95)), other);
+  EXPECT_EQ(width(Rigor::measure, if_other(1.05)), usual);
+  EXPECT_EQ(width(Rigor::patient, if_other(0.95)), other);
+  EXPECT_EQ(width(Rigor::estimate, if_other(0.5)), usual);
+  // Much faster for one row, a little slower for more.
+  const auto mixed = [&](const Plan& plan) { return plan.tiling.nr != other ? 1.0 : plan.tiling.mc == 1 ? 0.7 : 1.15; };
+  EXPECT_EQ(width(Rigor::measure, mixed), usual);
   // Slower by the analytical plans, faster by one that only a search finds.
   const auto hidden = [&](const Plan& plan) {
     return plan.tiling.nr != other ? 1.0 : plan.tiling.pack_x && plan.tiling.prefetch == 0 ? 0.8 : 1.1;
   };
-  EXPECT_EQ(chosen_width(Rigor::measure, hidden), usual);
-  EXPECT_EQ(chosen_width(Rigor::patient, hidden), other);
+  EXPECT_EQ(width(Rigor::measure, hidden), usual);
+  EXPECT_EQ(width(Rigor::patient, hidden), other);
+
+  // What the profile says of its plans is against the default of everybody, of the usual width.
+  for (const ProfilePlan& plan : tuned_with(Rigor::measure, if_other(0.9))) {
+    EXPECT_EQ(plan.measured->verdict, Verdict::faster);
+    EXPECT_LT(plan.measured->ratio_low, 0.9);
+    EXPECT_LT(plan.measured->ratio_high, 0.94);
+  }
 }
 
 TEST(Tune, FewerThreadsWinWhereTheyAreFaster) {
