@@ -16,7 +16,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string_view>
+#include <vector>
 
 #include "bench/anonymous_file.hpp"
 #include "tuner/interruption.hpp"
@@ -214,9 +216,17 @@ std::string PeerProcess::last_words() const {
   std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, enough)), '\0');
   const ssize_t count = pread(errors_, text.data(), text.size(), std::max<off_t>(0, size - enough));
   text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.pop_back();
-  if (const std::size_t line = text.find_last_of('\n'); line != std::string::npos) text.erase(0, line + 1);
-  return text;
+  // What a program says of its end is seldom the last line alone: a runtime or an emulator adds its own.
+  constexpr std::size_t last = 3;
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    line.erase(0, line.find_first_not_of(" \t\r"));
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+    if (!line.empty()) lines.push_back(line);
+  }
+  lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(std::min(last, lines.size())));
+  return fmt::format("{}", fmt::join(lines, "; "));
 }
 
 }  // namespace sluice::bench
