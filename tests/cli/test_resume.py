@@ -33,7 +33,7 @@ class ResumeTest(command.CommandTest):
         return json.loads((self.directory / name).read_text())["plans"]
 
     def test_killed_and_resumed_no_trial_is_lost_or_repeated(self):
-        arguments = ["tune", *CELLS, "--m", "1,16", "--budget", "20", "--journal", "j", "--profile", "p.json"]
+        arguments = ["tune", *CELLS, "--m", "1,16", "--budget", "60", "--journal", "j", "--profile", "p.json"]
         for count in (1, 25, 60):
             process = self.start(*arguments, "--resume")
             self.wait_for_lines(process, "j", count)
