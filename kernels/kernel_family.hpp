@@ -25,13 +25,13 @@ struct PanelFamily {
     return Kernels<packed, index...>::entries;
   }
 
-  // A single row is fastest as one stream (Zen 4, AVX-512, of the read roof: 100 %, two streams 93 %, four 89 %),
-  // unless its panel is narrower than a cache line: two chains of FMAs do not keep up with memory. More rows need the
-  // loads of several in flight (three rows: one stream 79 %, two 98 %).
+  // One row, or two where the panel is two cache lines wide, are fastest as one stream (Zen 4, AVX-512: one row, of the
+  // read roof: one stream 100 %, two 93 %, four 89 %; two rows: one stream takes 0.965 of the time of two, six pairs).
+  // More rows need the loads of two in flight (three rows: one stream 79 %, two 98 %; AVX2, two rows: one stream 1.10).
   static constexpr int line_floats = 16;
   static constexpr int wide_panels(int mr) {
     const int fit = accumulators / (mr * vectors);
-    const int most = mr == 1 && vectors * static_cast<int>(Simd::Batch::size) >= line_floats ? 1 : 2;
+    const int most = mr <= 2 && mr * line_floats <= vectors * static_cast<int>(Simd::Batch::size) ? 1 : 2;
     return fit < most ? fit : most;
   }
   static constexpr int wide_rows = accumulators / (2 * vectors);

@@ -132,7 +132,7 @@ void wide_kernel(const PanelCall& call) {
         acc[p][i][j] = V::load_unaligned(call.c_in + p * call.c_in_tile_stride + i * call.c_in_row_stride + j * lanes);
   const float* a = call.a;
   const float* b = call.b;
-  for (std::size_t k = call.k; k != 0; --k) {
+  const auto step = [&]() __attribute__((always_inline)) {
     Factor<Simd> factor[mr];
 #pragma GCC unroll 8
     for (int i = 0; i < mr; ++i) factor[i] = Factor<Simd>(a[i * a_row]);
@@ -153,7 +153,16 @@ void wide_kernel(const PanelCall& call) {
     }
     a += a_step;
     b += nr;
+  };
+  std::size_t k = call.k;
+  // A single stream is so short a loop that its count takes time (two rows: 0.985); two streams gain nothing.
+  if constexpr (panels == 1) {
+    for (; k >= 4; k -= 4) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) step();
+    }
   }
+  for (; k != 0; --k) step();
 #pragma GCC unroll 8
   for (int p = 0; p < panels; ++p)
 #pragma GCC unroll 8

@@ -191,7 +191,7 @@ class Tuner {
     const bool same = chosen == usual;
     const Duel proof = duel(same ? PairPurpose::self_check : PairPurpose::proof, cell, cell.shape, chosen, usual,
                             same ? self_check_pairs : proof_pairs, std::max(0.0, proof_end - recording_.spent()));
-    if (rig_.interrupted()) return;
+    if (!proof.conclusive()) return;  // interrupted
     const Duel::Outcome outcome = proof.outcome();
     Measured measured{1,
                       1,
