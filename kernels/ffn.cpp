@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "kernels/ffn_access.hpp"
@@ -30,6 +31,15 @@ Status check_plan(const Plan& plan, Isa isa, std::uint32_t nr) noexcept {
                          "the plan has nr = %u, but the weights are packed with nr = %u; set PackOptions::nr",
                          plan.tiling.nr, nr);
   return {};
+}
+
+// Null where there is no memory for it: the caller's thread then works alone.
+Executor* shared_pool() noexcept {
+  try {
+    return &ThreadPool::process_wide();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -100,7 +110,10 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
 
   Executor* executor = options.executor;
   std::uint32_t max_threads = options.max_threads;
-  if (executor == nullptr && max_threads != 1) executor = &ThreadPool::process_wide();
+  if (executor == nullptr && max_threads != 1) {
+    executor = shared_pool();
+    if (executor == nullptr) max_threads = 1;
+  }
   if (executor != nullptr)
     max_threads = max_threads == 0 ? executor->max_threads() : std::min(max_threads, executor->max_threads());
   Plan plan = options.plan != nullptr ? *options.plan : ffn.plan(m, max_threads).plan;

@@ -97,10 +97,11 @@ const FinishedCell* Recording::finished(const Cell& cell) const {
 std::vector<double> Recording::take_over(const Cell& cell) {
   const std::string mine = cell_key(cell);
   std::vector<double> costs;
-  for (const auto& [asked, trial] : trials_) {
-    if (cell_key(trial.row, trial.d_ff) != mine) continue;
-    spent_ += std::chrono::nanoseconds(trial.took_ns);
-    costs.push_back(trial.cost_ns);
+  // Their keys begin with the cell's.
+  const std::string prefix = mine + ' ';
+  for (auto known = trials_.lower_bound(prefix); known != trials_.end() && known->first.starts_with(prefix); ++known) {
+    spent_ += std::chrono::nanoseconds(known->second.took_ns);
+    costs.push_back(known->second.cost_ns);
   }
   for (const auto& [asked, pair] : pairs_)
     if (cell_key(pair.row, pair.d_ff) == mine) spent_ += std::chrono::nanoseconds(pair.took_ns);

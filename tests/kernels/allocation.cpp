@@ -1,4 +1,5 @@
-// forward allocates nothing. This program counts every allocation of the process, so the test has it to itself.
+// forward allocates nothing, and works without memory. This program counts every allocation of the process, so the test
+// has it to itself.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -16,13 +17,14 @@
 
 namespace {
 std::atomic<std::size_t> allocations{0};
+std::atomic<bool> exhausted{false};  // there is no memory left
 }  // namespace
 
 #if defined(SLUICE_SANITIZED) || !defined(__GLIBC__)
 // A sanitizer owns malloc: the C++ operators are what is left to count.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
+  return exhausted ? nullptr : std::malloc(size == 0 ? 1 : size);
 }
 void* operator new(std::size_t size) {
   if (void* memory = operator new(size, std::nothrow)) {
@@ -47,23 +49,23 @@ void* __libc_memalign(std::size_t alignment, std::size_t size);
 
 void* malloc(std::size_t size) {
   ++allocations;
-  return __libc_malloc(size);
+  return exhausted ? nullptr : __libc_malloc(size);
 }
 void* calloc(std::size_t count, std::size_t size) {
   ++allocations;
-  return __libc_calloc(count, size);
+  return exhausted ? nullptr : __libc_calloc(count, size);
 }
 void* realloc(void* memory, std::size_t size) {
   ++allocations;
-  return __libc_realloc(memory, size);
+  return exhausted ? nullptr : __libc_realloc(memory, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
   ++allocations;
-  return __libc_memalign(alignment, size);
+  return exhausted ? nullptr : __libc_memalign(alignment, size);
 }
 int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
   ++allocations;
-  *memory = __libc_memalign(alignment, size);
+  *memory = exhausted ? nullptr : __libc_memalign(alignment, size);
   return *memory == nullptr ? ENOMEM : 0;
 }
 }
@@ -77,6 +79,26 @@ TEST(Allocation, IsCounted) {
   const std::size_t before = allocations;
   const std::vector<int> seen(100);
   EXPECT_GT(allocations, before) << seen.size();
+}
+
+// Before any other test: the shared pool must not be there yet.
+TEST(Allocation, WithoutMemoryForThreadsTheCallerWorksAlone) {
+  const Kind swiglu{Activation::silu, true};
+  const tuner::Problem problem({swiglu, {67, 131}, 29, true, Order::in_out, false, false, 5});
+  ThreadPool alone(1);
+  PackOptions pack = pack_options(Isa::scalar);
+  pack.executor = &alone;
+  const Result<Ffn> ffn = Ffn::pack({67, 131}, swiglu, problem.weights(), pack);
+  ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+  const Workspace workspace(*ffn->workspace_size(29));
+  std::vector<float> y(problem.y.size());
+  std::vector<float> expected(problem.y.size());
+  exhausted = true;
+  const Status status = ffn->forward(problem.x.data(), 29, y.data(), workspace);
+  exhausted = false;
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(ffn->forward(problem.x.data(), 29, expected.data(), workspace).ok());
+  EXPECT_EQ(y, expected);
 }
 
 class Allocation : public PerKernel {};

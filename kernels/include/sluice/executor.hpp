@@ -41,7 +41,7 @@ class ThreadPool final : public Executor {
   [[nodiscard]] std::uint32_t max_threads() const noexcept override;
   bool run(std::uint32_t threads, void (*task)(void* context, std::uint32_t index), void* context) noexcept override;
 
-  // The pool that calls without an executor share; available_threads() threads.
+  // The pool that calls without an executor share; available_threads() threads. Throws std::bad_alloc.
   static ThreadPool& process_wide();
 
  private:
