@@ -184,6 +184,7 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
                  found->calm.size() + found->contended.size());
       if (found->phases) tuner::write_stdout(phases_line(*found->phases));
     }
+    ++cells_;
     benchmarks_.push_back(json);
     report_rival(*found);
     report_peers(*found);

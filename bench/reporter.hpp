@@ -38,7 +38,8 @@ class Reporter final : public benchmark::BenchmarkReporter {
 
   // The whole results file; nothing was measured: an empty list of benchmarks.
   [[nodiscard]] std::string text() const;
-  [[nodiscard]] std::size_t reported() const { return benchmarks_.size(); }
+  // Cells, whatever met them.
+  [[nodiscard]] std::size_t reported() const { return cells_; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
   // Of the cells so far that met a rival.
   [[nodiscard]] const std::vector<RivalComparison>& rival_comparisons() const { return rival_comparisons_; }
@@ -54,7 +55,8 @@ class Reporter final : public benchmark::BenchmarkReporter {
   RunContext run_;
   bool table_;
   nlohmann::ordered_json context_;
-  std::vector<nlohmann::ordered_json> benchmarks_;
+  std::vector<nlohmann::ordered_json> benchmarks_;  // cells, rivals and peers
+  std::size_t cells_ = 0;
   std::vector<RivalComparison> rival_comparisons_;
   std::size_t errors_ = 0;
 };

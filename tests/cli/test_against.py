@@ -49,6 +49,14 @@ class AgainstTest(command.CommandTest):
         self.assertEqual(against["promise"]["ratio_to_default"], 0.5)
         self.assertAlmostEqual(against["promise"]["in_place"], own["roof_fraction"] / 0.25, places=9)
 
+    def test_interrupted_it_counts_cells_not_their_rivals(self):
+        code, _, errors = self.interrupt("bench", *SHAPE, "--isa", "scalar", "--m", "16,100000", "--samples", "3",
+                                         "--profile", "tuned.json", "--against", "default", "--out", "r.json")
+        self.assertEqual(code, 130, errors)
+        kept = json.loads((self.directory / "r.json").read_text())["benchmarks"]
+        cells = sum("rival" not in entry for entry in kept)
+        self.assertIn(f"interrupted; {cells} of 2 cells are in r.json", errors)
+
     def test_the_same_plan_is_measured_once(self):
         for rival in ("default", "tuned.json"):
             with self.subTest(rival=rival):
