@@ -104,7 +104,8 @@ class Tuner {
       if (cell.threads == most_threads) judges.push_back(&cell);
       share += budget_.share(cell, recording_.spent());
     }
-    if (options_.rigor >= Rigor::patient) {
+    const bool thorough = options_.rigor >= Rigor::patient;
+    if (thorough) {
       const double begin = recording_.spent();
       for (const RegisterTile& tile : tiles) {
         for (const Cell* cell : judges) {
@@ -113,8 +114,9 @@ class Tuner {
         }
       }
     }
-    // A seventh of the group's time for all of its duels.
-    const double seconds = std::min(2.0, share / 7 / static_cast<double>((tiles.size() - 1) * judges.size()));
+    // A seventh of the group's time for all of its duels, and of each no more than settles it among loud neighbours.
+    const double seconds =
+        std::min(thorough ? 10.0 : 2.0, share / 7 / static_cast<double>((tiles.size() - 1) * judges.size()));
     for (const RegisterTile& tile : tiles.subspan(1)) {
       std::vector<Ratio> ratios;
       bool slower = false;
