@@ -15,7 +15,8 @@ namespace sluice::tuner {
 namespace {
 
 // Calm pairs, where the time suffices.
-constexpr std::size_t width_pairs = 30;
+constexpr std::size_t width_pairs = 60;
+constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
 constexpr std::size_t proof_pairs = 30;
 constexpr std::size_t self_check_pairs = 15;
 // A cell whose search found another plan is checked against itself only now and then, for which it keeps some time.
@@ -122,8 +123,9 @@ class Tuner {
       bool slower = false;
       for (const Cell* cell : judges) {
         show(*cell);
-        const Duel fought = duel(PairPurpose::width, *cell, slice, known_plan(*cell, slice, tile.nr),
-                                 known_plan(*cell, slice, best), width_pairs, seconds);
+        const Duel fought =
+            duel(PairPurpose::width, *cell, slice, known_plan(*cell, slice, tile.nr), known_plan(*cell, slice, best),
+                 thorough ? thorough_width_pairs : width_pairs, seconds);
         ratios.push_back(fought.outcome().ratio);
         slower = slower || judge(ratios.back()) == Verdict::slower;
       }
