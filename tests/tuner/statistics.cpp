@@ -133,8 +133,8 @@ TEST(MeanRatio, IsTheGeometricMeanWithAnIntervalThatHoldsIt) {
   for (int trial = 0; trial < trials; ++trial) {
     std::vector<Ratio> ratios;
     for (const double truth : {0.8, 1.1, 1.25}) {
-      std::vector<double> a;
-      for (int i = 0; i < 12; ++i) a.push_back(truth * std::exp(noise(random)));
+      std::vector<double> a(12);
+      for (double& one : a) one = truth * std::exp(noise(random));
       ratios.push_back(paired_ratio(a, std::vector<double>(a.size(), 1)));
     }
     const Ratio found = mean_ratio(ratios);
