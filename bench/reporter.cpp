@@ -107,10 +107,19 @@ Json describe(const RivalComparison& comparison, const std::string& rival) {
   json["pairs"] = comparison.ratio.pairs;
   json["verdict"] = comparison.verdict;
   json["promise"] = nullptr;
-  if (const std::optional<Promise>& promise = comparison.promise)
+  if (const std::optional<Promise>& promise = comparison.promise) {
     json["promise"] = {{"roof_fraction", promise->roof_fraction},
-                       {"ratio_to_default", promise->ratio_to_default},
-                       {"in_place", promise->in_place}};
+                       {"roof_in_place", promise->roof_in_place},
+                       {"ratio_to_default", promise->ratio_to_default.value},
+                       {"low", promise->ratio_to_default.low},
+                       {"high", promise->ratio_to_default.high},
+                       {"in_place", nullptr}};
+    if (const std::optional<InPlace>& here = promise->in_place)
+      json["promise"]["in_place"] = {{"ratio", here->ratio.value},
+                                     {"low", here->ratio.low},
+                                     {"high", here->ratio.high},
+                                     {"verdict", here->verdict}};
+  }
   return json;
 }
 
@@ -193,8 +202,9 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
 
 void Reporter::compare(const Measurement& measurement, Json& own) {
   const double fraction = own["roof_fraction"].get<double>();
-  rival_comparisons_.push_back(compare_with_rival(measurement, session_.options().isa, fraction, run_.promises));
-  own["against"] = describe(rival_comparisons_.back(), session_.options().rival->name);
+  const std::string& rival = session_.options().rival->name;
+  rival_comparisons_.push_back(compare_with_rival(measurement, rival, session_.options().isa, fraction, run_.promises));
+  own["against"] = describe(rival_comparisons_.back(), rival);
 }
 
 void Reporter::report_rival(const Measurement& measurement) {

@@ -14,11 +14,21 @@
 
 namespace sluice::bench {
 
-// What a profile says of a cell that it was tuned for, and what of it was seen here.
+// The ratio to the default that was measured here over the promised one.
+struct InPlace {
+  tuner::Ratio ratio;
+  // "kept": the whole interval is within 3 % of 1; "broken": none of it is; "inconclusive": it is too wide to tell.
+  std::string_view verdict;
+};
+
+// What a profile says of a cell that it was tuned for, and what of it was seen here. The ratio to the default is what
+// can be kept: both plans meet the same machine. The share of the roof moves with the neighbours (M = 16 in one
+// process: 79 to 90 % from one five seconds to the next).
 struct Promise {
   double roof_fraction;
-  double ratio_to_default;
-  double in_place;  // the measured roof fraction / the promised one
+  double roof_in_place;             // the roof fraction measured here / the promised one
+  tuner::Ratio ratio_to_default;    // 1 exactly, where the default won
+  std::optional<InPlace> in_place;  // where the rival is the default and was met
 };
 
 struct RivalComparison {
@@ -34,10 +44,10 @@ struct RivalComparison {
   [[nodiscard]] bool has_ratio() const { return same || ratio.pairs >= 2; }
 };
 
-// For a cell that met a rival. roof_fraction: of its samples. plans: of the profile that its plan is from; nothing is
-// promised for another machine, by other cells, or for a plan that was not measured.
-RivalComparison compare_with_rival(const Measurement& measurement, Isa isa, double roof_fraction,
-                                   const std::vector<tuner::ProfilePlan>& plans);
+// For a cell that met a rival of that name. roof_fraction: of its samples. plans: of the profile that its plan is from;
+// nothing is promised for another machine, by other cells, or for a plan that was not measured.
+RivalComparison compare_with_rival(const Measurement& measurement, std::string_view rivals_name, Isa isa,
+                                   double roof_fraction, const std::vector<tuner::ProfilePlan>& plans);
 
 // Two lines or three for each cell, and the geometric means; empty without cells.
 std::string rival_table(const std::vector<RivalComparison>& comparisons, const std::string& rival);

@@ -93,7 +93,11 @@ GLOSSARY = {
     "inconclusive": "cells with an interval that contains 1 and is wider",
     "time ÷ rival's": "time with the own plan ÷ time with the rival's, taken round by round, geometric mean",
     "promised": "the ratio to the analytical default that the tuner measured",
-    "in place ÷ promised": "share of the roof in this run ÷ the share that the tuner measured",
+    "in place ÷ promised": "the ratio to the analytical default in this run ÷ the promised one",
+    "its 95 % interval": "of in place ÷ promised, from the intervals of both",
+    "promise": "kept: the whole interval is at most 3 % from 1; broken: none of it is; inconclusive: it is too wide",
+    "roof ÷ promised roof": "share of the roof in this run ÷ the share that the tuner measured; it moves with the "
+                            "neighbours on a shared machine",
     "own plan": "the plan that Sluice chose: mr×nr, the register tile; kc, mc, nc, fc, cache blocks; prefetch in bytes",
     "rival's plan": "the other plan of the cell",
     "A": "how the microkernel reads its rows: packed, or in place",

@@ -247,8 +247,14 @@ class Reader:
         if value["same_plan"] and value.get("ratio") != 1:
             self.fail(place + ".ratio", value.get("ratio"), "1, since the plans are the same")
         promise = self.mapping(value, "promise", place + ".")
-        for key in ("ratio_to_default", "in_place") if promise else ():
-            self.positive(promise.get(key), f"{place}.promise.{key}")
+        place += ".promise"
+        for key in ("ratio_to_default", "roof_in_place") if promise else ():
+            self.positive(promise.get(key), f"{place}.{key}")
+        in_place = self.mapping(promise, "in_place", place + ".")
+        for key in ("ratio", "low", "high") if in_place else ():
+            self.positive(in_place.get(key), f"{place}.in_place.{key}")
+        if in_place and in_place.get("verdict") not in ("kept", "broken", "inconclusive"):
+            self.fail(f"{place}.in_place.verdict", in_place.get("verdict"), '"kept", "broken" or "inconclusive"')
         return value
 
     def samples(self, entry, place):

@@ -24,12 +24,14 @@ def rival_table(rivalry, cells, number_of_table):
         # A ratio to the default says nothing of another rival.
         promised = noted(own, "promise.ratio_to_default") if rivalry.name == rivals.DEFAULT else "–"
         rows.append(place(own) + figures + [
-            number(promised), number(noted(own, "promise.in_place")), plan(own),
+            number(promised), number(noted(own, "promise.in_place.ratio")), number(in_place_interval(pair)),
+            entry(pair.in_place.get("verdict", "–"), tone=pair.in_place.get("verdict")),
+            number(noted(own, "promise.roof_in_place")), plan(own),
             entry("the same") if rival is None else plan(rival),
             entry("own", own.name, link=anchor[own.key])])
     return Table(f"table-rival-{number_of_table}", rivals.title(rivalry), PLACE + [
-        "time ÷ rival's", "95 % interval", "verdict", "pairs", "promised", "in place ÷ promised", "own plan",
-        "rival's plan", "from"], rows)
+        "time ÷ rival's", "95 % interval", "verdict", "pairs", "promised", "in place ÷ promised",
+        "its 95 % interval", "promise", "roof ÷ promised roof", "own plan", "rival's plan", "from"], rows)
 
 
 def plan(cell):
@@ -44,6 +46,14 @@ def noted(cell, name):
     return "–" if value is None else Traced(f"{value:.3f}", f"{cell.place}.against.{name}", value)
 
 
+def in_place_interval(pair):
+    if not pair.in_place:
+        return "–"
+    low, high = pair.in_place["low"], pair.in_place["high"]
+    source = f"in_place_interval {pair.own.place}.against.promise.in_place"
+    return Traced(f"[{low:.3f}, {high:.3f}]", source, low)
+
+
 def sections(cells, rival_cells):
     """[(sentence, table)] of each rival that the cells met."""
     return [(sentence(rivalry), rival_table(rivalry, cells, index))
@@ -56,7 +66,10 @@ def sentence(rivalry):
                  " times the rival's time (geometric mean); ") if rivalry.mean else ""
     counts = joined(", ", [prose(verdict, " in ", traces.count(count, f"rival_verdict {rivalry.name} {verdict}"))
                            for verdict, count in rivalry.counts().items() if count])
-    kept = prose(" The cells reach ", Traced(f"{rivalry.kept:.3f}", f"rival_kept {rivalry.name}", rivalry.kept),
-                 " of the roof fraction that the profile promised (geometric mean).") if rivalry.kept else ""
+    promises = joined(", ", [
+        prose(verdict, " in ", traces.count(count, f"rival_promise {rivalry.name} {verdict}"))
+        for verdict, count in rivalry.promises().items() if count])
+    kept = prose(" The ratio is ", Traced(f"{rivalry.kept:.3f}", f"rival_kept {rivalry.name}", rivalry.kept),
+                 " times the promised one (geometric mean); the promise is ", promises, ".") if rivalry.kept else ""
     every = traces.count(len(rivalry.cells), f"rival_verdict {rivalry.name} any")
     return prose(mean, counts, " of ", every, " cells.", kept)

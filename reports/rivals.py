@@ -16,6 +16,7 @@ from records import Cell
 DEFAULT = "default"     # the name of the analytical plans
 SAME = "same plan"
 VERDICTS = ("faster", "tied", "slower", "inconclusive", SAME)
+KEPT = ("kept", "inconclusive", "broken")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Beside:
     def promise(self):
         """What the profile said of this cell, {} where it said nothing."""
         return self.own.against.get("promise") or {}
+
+    @property
+    def in_place(self):
+        """The ratio to the default here over the promised one, with its verdict; {} where nothing was promised."""
+        return self.promise.get("in_place") or {}
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,13 @@ class Rivalry:
 
     @property
     def kept(self):
-        """The geometric mean of the roof fraction here over the promised one; None without a promise."""
-        known = [math.log(pair.promise["in_place"]) for pair in self.cells if pair.promise]
+        """The geometric mean of the ratio to the default here over the promised one; None without a promise."""
+        known = [math.log(pair.in_place["ratio"]) for pair in self.cells if pair.in_place]
         return math.exp(sum(known) / len(known)) if known else None
+
+    def promises(self):
+        """How many promises were kept, how many were not."""
+        return {verdict: sum(pair.in_place.get("verdict") == verdict for pair in self.cells) for verdict in KEPT}
 
     def counts(self):
         return {verdict: sum(pair.verdict == verdict for pair in self.cells) for verdict in VERDICTS}

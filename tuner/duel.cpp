@@ -12,6 +12,11 @@ void Duel::add(const TimedPair& pair) {
   calm_ += contended(pair) ? 0 : 1;
 }
 
+bool Duel::over() const {
+  const auto enough = [&](std::size_t pairs) { return calm_ >= pairs || pairs_.size() >= 3 * pairs; };
+  return enough(most_) || (enough(wanted_) && outcome().ratio.half_width() <= 0.01);
+}
+
 Duel::Outcome Duel::outcome() const {
   std::vector<double> times_a, times_b, fractions_a, fractions_b;
   for (const TimedPair& pair : pairs_) {

@@ -1,6 +1,7 @@
 // Owns: what pairs of samples say of two plans: how many are enough, and the outcome. Does not own: taking the samples.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -11,12 +12,14 @@ namespace sluice::tuner {
 
 class Duel {
  public:
-  // Over after `calm_pairs` pairs without contention, or three times as many of any kind.
-  explicit Duel(std::size_t calm_pairs) : wanted_(calm_pairs) {}
+  // Over after `calm_pairs` pairs without contention, or three times as many of any kind. With `most_pairs` it goes on
+  // to as many, where its ratio is not known to 1 % before.
+  explicit Duel(std::size_t calm_pairs, std::size_t most_pairs = 0)
+      : wanted_(calm_pairs), most_(std::max(calm_pairs, most_pairs)) {}
 
   void add(const TimedPair& pair);
   [[nodiscard]] std::size_t size() const noexcept { return pairs_.size(); }
-  [[nodiscard]] bool over() const noexcept { return calm_ >= wanted_ || pairs_.size() >= 3 * wanted_; }
+  [[nodiscard]] bool over() const;
   // Fewer say nothing.
   [[nodiscard]] bool conclusive() const noexcept { return pairs_.size() >= 3; }
 
@@ -31,6 +34,7 @@ class Duel {
 
  private:
   std::size_t wanted_;
+  std::size_t most_;
   std::size_t calm_ = 0;
   std::vector<TimedPair> pairs_;
 };

@@ -55,6 +55,13 @@ Ratio paired_ratio(std::span<const double> a, std::span<const double> b) {
   return ratio;
 }
 
+namespace {
+
+// From the logarithm of the value to that of the upper end; infinite where there is no interval.
+double reach(const Ratio& ratio) { return std::log(ratio.high / ratio.value); }
+
+}  // namespace
+
 double geometric_mean(std::span<const double> values) {
   if (values.empty()) return 1;
   double logs = 0;
@@ -68,15 +75,19 @@ Ratio mean_ratio(std::span<const Ratio> ratios) {
   std::size_t pairs = 0;
   for (const Ratio& ratio : ratios) {
     values.push_back(ratio.value);
-    // Infinite where one of them has no interval.
-    const double reach = std::log(ratio.high / ratio.value);
-    squares += reach * reach;
+    squares += reach(ratio) * reach(ratio);
     pairs += ratio.pairs;
   }
   const double mean = geometric_mean(values);
-  const double reach = std::sqrt(squares) / static_cast<double>(ratios.size());
+  const double apart = std::sqrt(squares) / static_cast<double>(ratios.size());
   if (ratios.empty()) return {1, 0, std::numeric_limits<double>::infinity(), 0};
-  return {mean, mean * std::exp(-reach), mean * std::exp(reach), pairs};
+  return {mean, mean * std::exp(-apart), mean * std::exp(apart), pairs};
+}
+
+Ratio quotient(const Ratio& a, const Ratio& b) {
+  const double value = a.value / b.value;
+  const double apart = std::hypot(reach(a), reach(b));
+  return {value, value * std::exp(-apart), value * std::exp(apart), a.pairs + b.pairs};
 }
 
 Verdict judge(const Ratio& ratio) {

@@ -36,6 +36,9 @@ double geometric_mean(std::span<const double> values);
 // pairs: of all of them.
 Ratio mean_ratio(std::span<const Ratio> ratios);
 
+// a/b of ratios that were measured apart from each other: their errors add up by their squares.
+Ratio quotient(const Ratio& a, const Ratio& b);
+
 // Tied: the interval holds 1 and its half-width is at most 1 %; wider, it is inconclusive.
 Verdict judge(const Ratio& ratio);
 

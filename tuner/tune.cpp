@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
 constexpr std::size_t proof_pairs = 30;
+constexpr std::size_t most_proof_pairs = 120;  // where neighbours are loud: the gain is a promise, to be known to 1 %
 constexpr std::size_t self_check_pairs = 15;
 // A cell whose search found another plan is checked against itself only now and then, for which it keeps some time.
 constexpr std::size_t self_check_interval = 4;
@@ -123,9 +124,8 @@ class Tuner {
       bool slower = false;
       for (const Cell* cell : judges) {
         show(*cell);
-        const Duel fought =
-            duel(PairPurpose::width, *cell, slice, known_plan(*cell, slice, tile.nr), known_plan(*cell, slice, best),
-                 thorough ? thorough_width_pairs : width_pairs, seconds);
+        const Duel fought = fight(Duel(thorough ? thorough_width_pairs : width_pairs), PairPurpose::width, *cell, slice,
+                                  known_plan(*cell, slice, tile.nr), known_plan(*cell, slice, best), seconds);
         ratios.push_back(fought.outcome().ratio);
         slower = slower || judge(ratios.back()) == Verdict::slower;
       }
@@ -156,10 +156,9 @@ class Tuner {
     return {search.best(), search.trials(), search.trials() != 0 || !search.next()};
   }
 
-  // Pairs in random order until they are enough or the time is up, three at least.
-  Duel duel(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, std::size_t pairs,
-            double seconds) {
-    Duel duel(pairs);
+  // Pairs in random order until the duel is over or the time is up, three at least.
+  Duel fight(Duel duel, PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b,
+             double seconds) {
     const double end = recording_.spent() + seconds;
     while (!duel.over() && (!duel.conclusive() || recording_.spent() < end) && !rig_.interrupted()) {
       const bool b_first = (random_() & 1U) != 0;
@@ -189,12 +188,13 @@ class Tuner {
     if (chosen != start) rig_.verify(cell, start);
     if (chosen != start && start != usual) {
       const double half = std::max(0.0, proof_end - recording_.spent()) / 2;
-      const Duel proof = duel(PairPurpose::proof, cell, cell.shape, chosen, start, proof_pairs, half);
+      const Duel proof = fight(Duel(proof_pairs), PairPurpose::proof, cell, cell.shape, chosen, start, half);
       if (judge(proof.outcome().ratio) != Verdict::faster) chosen = start;
     }
     const bool same = chosen == usual;
-    const Duel proof = duel(same ? PairPurpose::self_check : PairPurpose::proof, cell, cell.shape, chosen, usual,
-                            same ? self_check_pairs : proof_pairs, std::max(0.0, proof_end - recording_.spent()));
+    const Duel proof = fight(same ? Duel(self_check_pairs) : Duel(proof_pairs, most_proof_pairs),
+                             same ? PairPurpose::self_check : PairPurpose::proof, cell, cell.shape, chosen, usual,
+                             std::max(0.0, proof_end - recording_.spent()));
     if (!proof.conclusive()) return;  // interrupted
     const Duel::Outcome outcome = proof.outcome();
     Measured measured{1,
@@ -225,7 +225,7 @@ class Tuner {
   std::optional<Verdict> self_check(const Cell& cell, const Plan& plan, const Duel* fought, double end) {
     if (fought != nullptr) return judge(fought->outcome().ratio);
     if (cells_begun_ % self_check_interval != 0 || recording_.spent() >= end) return std::nullopt;
-    const Duel check = duel(PairPurpose::self_check, cell, cell.shape, plan, plan, self_check_pairs, 0.3);
+    const Duel check = fight(Duel(self_check_pairs), PairPurpose::self_check, cell, cell.shape, plan, plan, 0.3);
     if (!check.conclusive()) return std::nullopt;
     return judge(check.outcome().ratio);
   }

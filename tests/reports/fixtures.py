@@ -96,6 +96,14 @@ def peer(own, library, factor, noise=0.003, **change):
         "real_time": own["real_time"] * factor, "flops": own["flops"] / factor} | change
 
 
+def promise(ratio=0.871, in_place=0.993, verdict="kept"):
+    """What a profile promised of a cell; in_place None: there is no telling here."""
+    here = None if in_place is None else {
+        "ratio": in_place, "low": in_place * 0.99, "high": in_place * 1.01, "verdict": verdict}
+    return {"roof_fraction": 0.9, "roof_in_place": 0.981, "ratio_to_default": ratio, "low": ratio * 0.99,
+            "high": ratio * 1.01, "in_place": here}
+
+
 def against(name, own, factor=None, promise=None):
     """[own] that met a rival of this name with the same plan, or [own, rival's entry] `factor` times as slow."""
     tiling = plan()["plan"]

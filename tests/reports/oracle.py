@@ -134,6 +134,9 @@ class Oracle(JournalOracle, RivalOracle):
     def of_plan_interval(self, place):
         return [self.at(place)["ratio_low"], self.at(place)["ratio_high"]]
 
+    def of_in_place_interval(self, place):
+        return [self.at(place)["low"], self.at(place)["high"]]
+
     def of_tile(self, place):
         plan = self.at(place)
         return [plan["mr"], plan["nr"]] + ([plan["kc"]] if plan["kc"] < 2**28 else [])

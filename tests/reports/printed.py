@@ -13,7 +13,8 @@ from html.parser import HTMLParser
 
 # Text that holds a number by definition. Anything else that is not traced is a fault.
 DEFINITIONS = (
-    "95 %", "at most 1 %", "dashed line (1 %)", "±10 %", "10^9", "6·M·D·F", "4·M·D·F", "(D, 1.5·F)",
+    "95 %", "at most 1 %", "at most 3 % from 1", "dashed line (1 %)", "±10 %", "10^9", "6·M·D·F",
+    "4·M·D·F", "(D, 1.5·F)",
     "1.5× the FLOPs, ideal 1.5×", "ideal time ratio 1", "ideal 1.5", "÷ 1.5; ideal 1", "ideal 0", "minus 1",
     "1 at equal budget, 1.5 at equal width", "relu at 1.5·d_ff", "not contain 1", "contains 1", "contain 1",
     "below 1 the", "A mark at exactly 1", "over 1 thread", "section 4 has",

@@ -45,10 +45,9 @@ class Rivals(unittest.TestCase):
         self.assertIsNone(rivalry.kept)
 
     def test_each_rival_has_a_table_with_the_promise_beside_it(self):
-        promise = {"roof_fraction": 0.9, "ratio_to_default": 0.871, "in_place": 0.993}
-        desk = self.desk(*against("default", fixtures.cell(m=1), 1.25, promise),
-                         *against("default", fixtures.cell(m=16)),
-                         *against("best.json", fixtures.cell(m=64), 0.97, promise))
+        desk = self.desk(*against("default", fixtures.cell(m=1), 1.25, fixtures.promise()),
+                         *against("default", fixtures.cell(m=16), None, fixtures.promise(0.9, 1.111, "broken")),
+                         *against("best.json", fixtures.cell(m=64), 0.97, fixtures.promise(in_place=None)))
         page = desk.undrawn()
         self.assertIn("Against the analytical default, in place", page)
         self.assertIn("Against best.json, in place", page)
@@ -57,11 +56,14 @@ class Rivals(unittest.TestCase):
         self.assertAlmostEqual(float(printed["ratio benchmarks[0] benchmarks[1]"]), 0.8, delta=0.003)
         self.assertAlmostEqual(float(printed["ratio benchmarks[3] benchmarks[4]"]), 1 / 0.97, delta=0.003)
         self.assertEqual(printed["benchmarks[0].against.promise.ratio_to_default"], "0.871")
-        self.assertEqual(printed["benchmarks[0].against.promise.in_place"], "0.993")
+        self.assertEqual(printed["benchmarks[0].against.promise.in_place.ratio"], "0.993")
+        self.assertEqual(printed["in_place_interval benchmarks[0].against.promise.in_place"], "[0.983, 1.003]")
+        self.assertEqual(printed["benchmarks[3].against.promise.roof_in_place"], "0.981")
         self.assertEqual(printed["benchmarks[2].against.ratio"], "1.000")
         # Against another rival, a ratio to the default is no promise.
         self.assertNotIn("benchmarks[3].against.promise.ratio_to_default", printed)
-        self.assertIn("faster in 1, same plan in 1 of 2 cells. The cells reach 0.993", re.sub("<[^>]*>", "", page))
+        self.assertIn("faster in 1, same plan in 1 of 2 cells. The ratio is 1.050 times the promised one (geometric "
+                      "mean); the promise is kept in 1, broken in 1.", re.sub("<[^>]*>", "", page))
 
     def test_without_rivals_nothing_speaks_of_them(self):
         page = self.desk(fixtures.cell()).undrawn()
@@ -80,7 +82,9 @@ class Rivals(unittest.TestCase):
         own, _ = against("default", fixtures.cell(), 1.1)
         for change, words in (({"rival": 3}, "against.rival"), ({"same_plan": 1}, "against.same_plan"),
                               ({"same_plan": True, "ratio": 0.9}, "against.ratio"),
-                              ({"promise": {"in_place": math.inf, "ratio_to_default": 1}}, "promise.in_place"),
+                              ({"promise": fixtures.promise(math.inf)}, "promise.ratio_to_default"),
+                              ({"promise": fixtures.promise(in_place=math.inf)}, "promise.in_place.ratio"),
+                              ({"promise": fixtures.promise(verdict="good")}, "promise.in_place.verdict"),
                               ({"promise": 3}, "against.promise")):
             with self.subTest(change=change), self.assertRaises(InputError) as caught:
                 self.read(own | {"against": own["against"] | change})

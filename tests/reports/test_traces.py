@@ -23,9 +23,9 @@ class EveryNumber(unittest.TestCase):
             2048, 5632, m, "avx512", threads, GATED[:2], ("tinyllama",))]
         for entry in own:
             entry["phases"] = fixtures.phases(0.01 * entry["m"] ** 0.1)
-        promise = {"roof_fraction": 0.9, "ratio_to_default": 0.871, "in_place": 0.993}
+        promises = (None, fixtures.promise(), fixtures.promise(0.93, 1.051, "broken"), fixtures.promise(in_place=None))
         met = [entry for index, entry in enumerate(own)
-               for entry in fixtures.against("default", entry, (None, 1.03, 0.98)[index % 3], promise)]
+               for entry in fixtures.against("default", entry, (None, 1.03, 0.98)[index % 3], promises[index % 4])]
         micros = [fixtures.micro("microkernel", "avx512/13x32/L1", tile="13x32", operands="L1", fma_fraction=0.97),
                   fixtures.micro("epilogue", "avx512/swiglu", bytes_per_second=3.2e10, ns_per_element=0.375)]
         peers = [fixtures.peer(entry, name, factor) for entry in own for name, factor in (("a", 1.4), ("b", 1.02))]
@@ -56,6 +56,7 @@ class EveryNumber(unittest.TestCase):
                 ("mean over a rival", r'(data-source="rival_mean default">)\d', r"\g<1>3"),
                 ("verdicts on a rival", r'(data-source="number rival_verdict default slower">)\d+', r"\g<1>99"),
                 ("promise", r'(data-source="rival_kept default">)\d', r"\g<1>3"),
+                ("promises kept", r'(data-source="number rival_promise default kept">)\d+', r"\g<1>99"),
                 ("overview", r"Cell by cell,", "Cell by cell, 7 times,"),
                 ("verdict count", r'(data-source="number budget tied swiglu">)\d+', r"\g<1>99"),
                 ("toll in words", r'(data-source="spread_ratios [^"]*">)[^<]*', r"\g<1>+9.9"),

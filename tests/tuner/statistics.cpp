@@ -111,6 +111,17 @@ TEST(PairedRatio, FindsThreePercentInFifteenPairs) {
   EXPECT_GT(found, 190);
 }
 
+TEST(Quotient, HasTheErrorsOfBoth) {
+  const Ratio found = quotient({0.9, 0.9 / 1.03, 0.9 * 1.03, 12}, {1.6, 1.6 / 1.04, 1.6 * 1.04, 8});
+  EXPECT_DOUBLE_EQ(found.value, 0.5625);
+  EXPECT_NEAR(std::log(found.high / found.value), std::hypot(std::log(1.03), std::log(1.04)), 1e-12);
+  EXPECT_NEAR(found.low * found.high, found.value * found.value, 1e-12);
+  EXPECT_EQ(found.pairs, 20U);
+  // Exactly known: no error of its own.
+  EXPECT_NEAR(quotient({0.9, 0.9 / 1.03, 0.9 * 1.03, 12}, {1, 1, 1, 0}).high, 0.9 * 1.03, 1e-12);
+  EXPECT_EQ(quotient(paired_ratio({}, {}), found).low, 0);
+}
+
 TEST(MeanRatio, IsTheGeometricMeanWithAnIntervalThatHoldsIt) {
   EXPECT_DOUBLE_EQ(geometric_mean(std::vector<double>{2, 8}), 4);
   EXPECT_EQ(geometric_mean({}), 1);
