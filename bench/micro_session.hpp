@@ -7,17 +7,15 @@
 #include <vector>
 
 #include "bench/micro.hpp"
+#include "bench/sample_set.hpp"
 #include "tuner/clocks.hpp"
 
 namespace sluice::bench {
 
-struct MicroMeasurement {
+struct MicroMeasurement : SampleSet {
   Micro micro;
-  std::size_t runs = 1;                        // in each sample
-  std::vector<tuner::Sample> calm, contended;  // of `runs` runs
-  std::string error;                           // not empty: it could not be measured
-
-  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
+  std::size_t runs = 1;  // in each sample
+  std::string error;     // not empty: it could not be measured
 };
 
 class MicroSession {

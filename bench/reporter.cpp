@@ -252,6 +252,7 @@ std::string Reporter::text() const {
   context["measurement"] = {{"clock", "steady_clock"},
                             {"cold", session_.options().cold},
                             {"seed", session_.options().seed},
+                            {"cells", session_.wanted()},
                             {"contended_share", session_.contended_share()}};
   Json peers = Json::array();
   for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);

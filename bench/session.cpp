@@ -137,6 +137,8 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
   }
 }
 
+std::size_t Session::wanted() const { return static_cast<std::size_t>(std::ranges::count(wanted_, true)); }
+
 std::vector<const Measurement*> Session::measured() const {
   std::vector<const Measurement*> found;
   for (const Measurement& measurement : measurements_)

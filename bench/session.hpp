@@ -15,6 +15,7 @@
 #include "bench/contender.hpp"
 #include "bench/phases.hpp"
 #include "bench/rival.hpp"
+#include "bench/sample_set.hpp"
 #include "tuner/cell.hpp"
 #include "tuner/clocks.hpp"
 #include "tuner/layer.hpp"
@@ -34,39 +35,29 @@ struct SessionOptions {
 };
 
 // What became of one peer in one cell.
-struct PeerMeasurement {
+struct PeerMeasurement : SampleSet {
   std::string peer, version, note, variant;
-  std::vector<tuner::Sample> calm, contended;
   std::string error;  // not empty: it could not take part, or gave a wrong answer
-
-  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
 };
 
 // What became of the rival's plan in one cell.
-struct RivalMeasurement {
+struct RivalMeasurement : SampleSet {
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
   bool same = false;  // it does what the cell's own plan does, so it takes no turns
-  std::vector<tuner::Sample> calm, contended;
-
-  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
 };
 
 // What became of one cell.
-struct Measurement {
+struct Measurement : SampleSet {
   tuner::Cell cell;
   std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
-  std::vector<tuner::Sample> calm, contended;
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
   std::optional<RivalMeasurement> rival;
   bool done = false;
   std::string error;  // not empty: it could not be measured
-
-  // The samples that figures are made from: the calm ones, or, when there are none, the contended ones.
-  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
 };
 
 class Session {
@@ -85,6 +76,8 @@ class Session {
   // is done. Stops early when interrupted().
   const Measurement& measure(std::size_t index);
 
+  // How many cells are wanted.
+  [[nodiscard]] std::size_t wanted() const;
   // Those with samples.
   [[nodiscard]] std::vector<const Measurement*> measured() const;
   [[nodiscard]] double contended_share() const;

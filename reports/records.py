@@ -91,6 +91,7 @@ class Results:
     failed_peers: list  # those with an error
     micros: list
     rivals: list = field(default_factory=list)  # cells with the plan of a rival
+    asked: int | None = None    # how many cells the run was to measure
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,10 @@ def load_results(path):
     except WrongValue as error:
         fma_roofs, read_roofs = {}, {}
         skipped.append(f"{error.finding}, so the roofs are left out")
+    measurement = reader.mapping(context, "measurement", "context.")
+    asked = reader.count(measurement, "cells", "context.measurement") if "cells" in measurement else None
     found = Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs, [], [], skipped, [],
-                    [], [])
+                    [], [], asked=asked)
     names, damaged = set(), []
     entries = reader.listed(document, "benchmarks", "", required=True)
     for index, entry in enumerate(entries):

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "tuner/fnv1a.hpp"
+
 namespace sluice::tuner {
 namespace {
 
@@ -26,9 +28,9 @@ std::optional<PairPurpose> parse_purpose(std::string_view word) {
 }
 
 std::string checksum(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  return fmt::format("{:016x}", hash);
+  Fnv1a hash;
+  hash.add(text);
+  return hash.digits();
 }
 
 Json begin(std::string_view record, std::uint64_t number) { return {{"record", record}, {"number", number}}; }

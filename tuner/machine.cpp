@@ -14,6 +14,7 @@
 #include "sluice/executor.hpp"
 #include "tuner/binding.hpp"
 #include "tuner/features.hpp"
+#include "tuner/fnv1a.hpp"
 #include "tuner/limits.hpp"
 #include "tuner/power.hpp"
 #include "tuner/processor.hpp"
@@ -109,18 +110,15 @@ CacheSizes Machine::cache_sizes() const {
 }
 
 std::string Machine::fingerprint() const {
-  std::uint64_t hash = 0xCBF29CE484222325;
-  const auto add = [&](std::string_view bytes) {
-    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3;
-  };
+  Fnv1a hash;
   for (const auto& [field, value] : fingerprint_fields(*this)) {
     if (field == "core_class" && value.empty()) continue;
-    add(field);
-    add("=");
-    add(value);
-    add("\n");
+    hash.add(field);
+    hash.add("=");
+    hash.add(value);
+    hash.add("\n");
   }
-  return fmt::format("{:016x}", hash);
+  return hash.digits();
 }
 
 Machine probe_machine(const ProbeOptions& options) {

@@ -207,7 +207,7 @@ void Digest::add(std::span<const float> values) noexcept {
   for (const float value : values) {
     const std::uint32_t bits = canonical_bits(value);
     for (int shift = 0; shift < 32; shift += 8) {
-      state_ = (state_ ^ ((bits >> shift) & 0xffU)) * 0x100000001b3U;
+      hash_.add(static_cast<unsigned char>(bits >> shift));
     }
   }
 }

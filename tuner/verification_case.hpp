@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sluice/sluice.hpp"
+#include "tuner/fnv1a.hpp"
 
 namespace sluice::tuner {
 
@@ -84,14 +85,14 @@ double worst_error_over_bound(const Answer& answer, std::span<const float> y, Sh
 // Two results are equal when their bits are, all NaNs taken as one.
 bool equal_bits(std::span<const float> a, std::span<const float> b) noexcept;
 
-// FNV-1a, 64 bits, over the little-endian bytes of the floats, all NaNs taken as one.
+// FNV-1a over the little-endian bytes of the floats, all NaNs taken as one.
 class Digest {
  public:
   void add(std::span<const float> values) noexcept;
-  [[nodiscard]] std::uint64_t value() const noexcept { return state_; }
+  [[nodiscard]] std::uint64_t value() const noexcept { return hash_.value(); }
 
  private:
-  std::uint64_t state_ = 0xcbf29ce484222325U;
+  Fnv1a hash_;
 };
 
 }  // namespace sluice::tuner

@@ -1,0 +1,26 @@
+// Owns: FNV-1a 64 (Fowler, Noll, Vo; RFC draft-eastlake-fnv), the one hash of fingerprints, records and digests.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::tuner {
+
+class Fnv1a {
+ public:
+  void add(unsigned char byte) noexcept { state_ = (state_ ^ byte) * 0x100000001b3U; }
+  void add(std::string_view bytes) noexcept {
+    for (const char byte : bytes) add(static_cast<unsigned char>(byte));
+  }
+  [[nodiscard]] std::uint64_t value() const noexcept { return state_; }
+  // 16 hex digits.
+  [[nodiscard]] std::string digits() const { return fmt::format("{:016x}", state_); }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325U;
+};
+
+}  // namespace sluice::tuner
