@@ -25,11 +25,11 @@ struct PanelCall {
   std::size_t tiles;
   std::size_t k;
   std::ptrdiff_t b_panel_stride;  // wide kernels only: floats from one panel to the next
-  // Software prefetch, per group of four k steps: `weight_lines` cache lines from weight_prefetch (next panel, to L2),
-  // one from data_prefetch (next slice of A, to L2). Steps in bytes.
+  // Software prefetch to L2, steps in bytes. Each k step but the last k % 4 asks for as many lines side by side as a row
+  // of B has, from weight_prefetch on (the weights to come); each group of four for one from data_prefetch on (the next
+  // slice of A).
   const char* weight_prefetch;
   std::ptrdiff_t weight_prefetch_step;
-  std::uint32_t weight_lines;
   const char* data_prefetch;
   std::ptrdiff_t data_prefetch_step;
 };

@@ -38,13 +38,16 @@ template <class Simd, int mr, int vectors, bool packed>
 }
 
 // Four k of packed A where FMAs take a factor by element: the 4·mr floats are whole vectors, each loaded once.
-template <class Simd, int mr, int vectors>
-[[gnu::always_inline]] inline void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a, const float* b) {
+// before_each: called before each k.
+template <class Simd, int mr, int vectors, class BeforeEach>
+[[gnu::always_inline]] inline void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a, const float* b,
+                                             BeforeEach before_each) {
   using V = typename Simd::Batch;
   constexpr int lanes = static_cast<int>(V::size);
   V floats;
 #pragma GCC unroll 4
   for (int step = 0; step < 4; ++step) {
+    before_each();
     V row[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) row[j] = V::load_unaligned(b + (step * vectors + j) * lanes);
@@ -67,7 +70,6 @@ void panel_kernel(const PanelCall& call) {
   const char* data_ahead = call.data_prefetch;
   const std::ptrdiff_t weight_step = call.weight_prefetch_step;
   const std::ptrdiff_t data_step = call.data_prefetch_step;
-  const std::uint32_t weight_lines = call.weight_lines;
   const std::ptrdiff_t a_row_stride = call.a_row_stride;
   const float* a_tile = call.a;
   const float* c_in = call.c_in;
@@ -81,19 +83,24 @@ void panel_kernel(const PanelCall& call) {
     const float* a = a_tile;
     const float* b = call.b;
     constexpr std::ptrdiff_t a_step = packed ? mr : 1;
+    const auto prefetch_weights = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int line = 0; line < nr; line += 16) __builtin_prefetch(weights_ahead + line * 4, 0, 2);
+      weights_ahead += weight_step;
+    };
     for (std::size_t group = call.k / 4; group != 0; --group) {
-      for (std::uint32_t line = weight_lines; line != 0; --line) {
-        __builtin_prefetch(weights_ahead, 0, 2);
-        weights_ahead += weight_step;
+      if constexpr (packed) {  // what stands in place has no slices
+        __builtin_prefetch(data_ahead, 0, 2);
+        data_ahead += data_step;
       }
-      __builtin_prefetch(data_ahead, 0, 2);
-      data_ahead += data_step;
       if constexpr (packed && by_element<Simd>) {
-        rank_four<Simd, mr, vectors>(acc, a, b);
+        rank_four<Simd, mr, vectors>(acc, a, b, prefetch_weights);
       } else {
 #pragma GCC unroll 4
-        for (int step = 0; step < 4; ++step)
+        for (int step = 0; step < 4; ++step) {
+          prefetch_weights();
           rank_one<Simd, mr, vectors, packed>(acc, a + step * a_step, a_row_stride, b + step * nr);
+        }
       }
       a += 4 * a_step;
       b += 4 * nr;

@@ -178,11 +178,13 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     tiling.mc = static_cast<std::uint32_t>(rows);
     tiling.nc = tile.nr * 8;
     // Few rows: the processor's own prefetcher follows the stream, and ours only takes its place (Zen 4, M = 1, of the
-    // read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB 68 %, 8 KiB 84 %).
-    tiling.prefetch = rows <= 4 ? 0 : 8192;
+    // read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB 68 %, 8 KiB 84 %), where
+    // panels go side by side by less (AVX-512, M = 5 and 6: 1 KiB takes 0.80 to 0.98 of the time of 8 KiB).
+    const std::uint32_t side_by_side = detail::panel_kernels(*detail::kernel_table(isa), tile.nr)->wide_rows;
+    tiling.prefetch = rows <= 4 ? 0 : rows <= side_by_side ? 1024 : 8192;
     // Packing so few rows costs more than the strides of reading them in place (M = 4, six pairs: in place 0.978 of the
-    // time; M = 2 and 3: 0.998; M = 8: 1.05).
-    tiling.pack_x = rows > 4;
+    // time; M = 2 and 3: 0.998; M = 8: 1.05; panels side by side, M = 5: 0.95, M = 6: 1.02).
+    tiling.pack_x = rows > (side_by_side >= 5 ? 5U : 4U);
   } else {
     // Long slices spread the cost of a tile's start and end; a slice of B is read again by each row tile and stays in
     // L2. Measured (Zen 4, one thread, of the FMA peak): kc 112, 176, 256, 384, 544, 768 give 87.8, 88.8, 90.3, 91.4,
