@@ -21,9 +21,9 @@ struct InPlace {
   std::string_view verdict;
 };
 
-// What a profile says of a cell that it was tuned for, and what of it was seen here. The ratio to the default is what
-// can be kept: both plans meet the same machine. The share of the roof moves with the neighbours (M = 16 in one
-// process: 79 to 90 % from one five seconds to the next).
+// What a profile says of a cell that it was tuned for, and what of it was seen here. Judged is the ratio to the
+// default, since both plans meet the same machine at the same time; the share of the roof moves with neighbours that a
+// probe does not feel (M = 16 in one process: 79 to 90 % from one five seconds to the next).
 struct Promise {
   double roof_fraction;
   double roof_in_place;             // the roof fraction measured here / the promised one
