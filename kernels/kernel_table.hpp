@@ -25,9 +25,9 @@ struct PanelCall {
   std::size_t tiles;
   std::size_t k;
   std::ptrdiff_t b_panel_stride;  // wide kernels only: floats from one panel to the next
-  // Software prefetch to L2, steps in bytes. Each k step but the last k % 4 asks for as many lines side by side as a row
-  // of B has, from weight_prefetch on (the weights to come); each group of four for one from data_prefetch on (the next
-  // slice of A).
+  // Software prefetch to L2, steps in bytes. Each k step but the last k % 4 asks for as many lines side by side as a
+  // row of B has, from weight_prefetch on (the weights to come); each group of four for one from data_prefetch on (the
+  // next slice of A).
   const char* weight_prefetch;
   std::ptrdiff_t weight_prefetch_step;
   const char* data_prefetch;

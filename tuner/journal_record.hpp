@@ -19,7 +19,7 @@ namespace sluice::tuner {
 std::string record_line(const JournalHeader& header, std::uint64_t number);
 std::string record_line(const Trial& trial, std::uint64_t number);
 std::string record_line(const Pair& pair, std::uint64_t number);
-std::string record_line(const FinishedCell& cell, std::uint64_t number);
+std::string record_line(const FinishedCell& finished, std::uint64_t number);
 std::string end_line(std::uint64_t number);
 
 // The checksum of the header's line: what its fields say, in 16 hex digits.
