@@ -253,6 +253,7 @@ std::string Reporter::text() const {
                             {"cold", session_.options().cold},
                             {"seed", session_.options().seed},
                             {"cells", session_.wanted()},
+                            {"cells_reported", cells_},
                             {"contended_share", session_.contended_share()}};
   Json peers = Json::array();
   for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);

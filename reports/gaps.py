@@ -16,11 +16,10 @@ def missing_parts(profile, results, cells, comparisons):
         notes.append("The results hold no measured cell; run sluice bench.")
     elif not gated:
         notes.append("No gated kind was measured; run sluice bench with --kind relu,swiglu.")
-    here = len(results.cells) + len(results.failed)
-    if results.asked is not None and here < results.asked:
-        notes.append(prose("The run was interrupted: ", traces.count(here, "reached"), " of ",
-                           traces.Traced(str(results.asked), "context.measurement.cells", results.asked),
-                           " cells are here."))
+    if results.asked is not None and results.reported is not None and results.reported < results.asked:
+        counts = [traces.Traced(str(value), f"context.measurement.{name}", value)
+                  for name, value in (("cells_reported", results.reported), ("cells", results.asked))]
+        notes.append(prose("The run was interrupted: it came to ", counts[0], " of ", counts[1], " cells."))
     for what, width in (("budget", "1.5·d_ff"), ("width", "the same d_ff")):
         having = {comparison.gated.key for comparison in comparisons if comparison.what == what}
         lone = [cell for cell in gated if cell.key not in having]

@@ -91,7 +91,8 @@ class Results:
     failed_peers: list  # those with an error
     micros: list
     rivals: list = field(default_factory=list)  # cells with the plan of a rival
-    asked: int | None = None    # how many cells the run was to measure
+    asked: int | None = None     # how many cells the run was to measure
+    reported: int | None = None  # how many of them it came to
 
 
 @dataclass(frozen=True)

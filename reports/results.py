@@ -51,9 +51,10 @@ def load_results(path):
         fma_roofs, read_roofs = {}, {}
         skipped.append(f"{error.finding}, so the roofs are left out")
     measurement = reader.mapping(context, "measurement", "context.")
-    asked = reader.count(measurement, "cells", "context.measurement") if "cells" in measurement else None
+    asked, reported = (reader.count(measurement, name, "context.measurement", 0) if name in measurement else None
+                       for name in ("cells", "cells_reported"))
     found = Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs, [], [], skipped, [],
-                    [], [], asked=asked)
+                    [], [], asked=asked, reported=reported)
     names, damaged = set(), []
     entries = reader.listed(document, "benchmarks", "", required=True)
     for index, entry in enumerate(entries):
@@ -98,10 +99,10 @@ class Reader:
             self.fail(f"{place}.{key}", value, "a string")
         return value
 
-    def count(self, parent, key, place):
+    def count(self, parent, key, place, least=1):
         value = parent.get(key)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_COUNT:
-            self.fail(f"{place}.{key}", value, "a whole number from 1 to 2^53")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_COUNT:
+            self.fail(f"{place}.{key}", value, f"a whole number from {least} to 2^53")
         return value
 
     def positive(self, value, place):

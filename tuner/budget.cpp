@@ -77,7 +77,10 @@ bool Budget::affords(const Cell& cell, double spent) const {
   return !seconds_ || least(cell) <= std::max(left(spent), 0.01 * *seconds_);
 }
 
-double Budget::share_done() const { return weights_ > 0 ? 1 - weights_left_ / weights_ : 1; }
+double Budget::share_done(double spent) const {
+  if (seconds_) return std::min(1.0, spent / *seconds_);
+  return weights_ > 0 ? 1 - weights_left_ / weights_ : 1;
+}
 
 void Budget::learn(const Cell& cell, Shape shape, double seconds) {
   observed_ += seconds;

@@ -10,6 +10,9 @@
 
 namespace sluice::tuner {
 
+// Calm pairs that tell a plan from itself, or do not.
+inline constexpr std::size_t self_check_pairs = 15;
+
 class Duel {
  public:
   // Over after `calm_pairs` pairs without contention, or three times as many of any kind. With `most_pairs` it goes on

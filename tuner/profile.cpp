@@ -105,6 +105,10 @@ void write_profile(const std::filesystem::path& path, const Profile& profile) {
   write_file_atomically(path, text);
 }
 
+void put(std::vector<ProfilePlan>& plans, const ProfilePlan& plan) {
+  replace_or_append(plans, {plan}, [](const ProfilePlan& a, const ProfilePlan& b) { return same_cell(a.row, b.row); });
+}
+
 void merge(Profile& into, const Profile& fresh) {
   into.sluice_version = fresh.sluice_version;
   into.created = fresh.created;
@@ -116,8 +120,7 @@ void merge(Profile& into, const Profile& fresh) {
   replace_or_append(into.roofs.read, fresh.roofs.read, [](const ReadRoof& a, const ReadRoof& b) {
     return a.threads == b.threads && a.footprint_bytes == b.footprint_bytes;
   });
-  replace_or_append(into.plans, fresh.plans,
-                    [](const ProfilePlan& a, const ProfilePlan& b) { return same_cell(a.row, b.row); });
+  for (const ProfilePlan& plan : fresh.plans) put(into.plans, plan);
 }
 
 void check_mergeable(const std::filesystem::path& path, const Machine& machine) {

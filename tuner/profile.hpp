@@ -96,6 +96,9 @@ void write_profile(const std::filesystem::path& path, const Profile& profile);
 // What merge_into_file() would refuse, before hours of measuring.
 void check_mergeable(const std::filesystem::path& path, const Machine& machine);
 
+// Replaces the plan of the same cell, or appends it.
+void put(std::vector<ProfilePlan>& plans, const ProfilePlan& plan);
+
 // Replaces cells and roofs of `into` by those of `fresh` and appends the new ones.
 void merge(Profile& into, const Profile& fresh);
 

@@ -40,8 +40,12 @@ Recording::Recording(Isa isa, Rig& rig, Journal* journal) : isa_(isa), rig_(rig)
   finished_ = contents.finished;
 }
 
+PlanRow Recording::row(const Cell& cell, Shape shape, const Plan& plan) const {
+  return {isa_, cell.kind, shape, static_cast<std::uint32_t>(cell.m), cell.threads, plan};
+}
+
 Timed Recording::time(const Cell& cell, Shape shape, const Plan& plan) {
-  const PlanRow row{isa_, cell.kind, shape, static_cast<std::uint32_t>(cell.m), cell.threads, plan};
+  const PlanRow row = this->row(cell, shape, plan);
   const std::string asked = key(row, cell.shape.d_ff);
   const std::uint32_t round = rounds_[asked]++;
   if (const auto known = trials_.find(with_round(asked, round)); known != trials_.end()) {
@@ -60,7 +64,7 @@ Timed Recording::time(const Cell& cell, Shape shape, const Plan& plan) {
 
 TimedPair Recording::time_pair(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b,
                                bool b_first) {
-  const PlanRow row{isa_, cell.kind, shape, static_cast<std::uint32_t>(cell.m), cell.threads, a};
+  const PlanRow row = this->row(cell, shape, a);
   const std::string asked = key(purpose, row, b, cell.shape.d_ff);
   const std::uint32_t round = rounds_[asked]++;
   if (const auto known = pairs_.find(with_round(asked, round)); known != pairs_.end()) {
@@ -87,11 +91,26 @@ TimedPair Recording::time_pair(PairPurpose purpose, const Cell& cell, Shape shap
   return timed;
 }
 
+bool Recording::holds(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b) const {
+  const std::string asked = key(purpose, row(cell, shape, a), b, cell.shape.d_ff);
+  const auto round = rounds_.find(asked);
+  return pairs_.contains(with_round(asked, round == rounds_.end() ? 0 : round->second));
+}
+
+bool Recording::begun(const Cell& cell) const {
+  const std::string mine = cell_key(cell);
+  const auto trial = trials_.lower_bound(mine + ' ');
+  if (trial != trials_.end() && trial->first.starts_with(mine + ' ')) return true;
+  return std::ranges::any_of(pairs_,
+                             [&](const auto& asked) { return cell_key(asked.second.row, asked.second.d_ff) == mine; });
+}
+
 const FinishedCell* Recording::finished(const Cell& cell) const {
-  const auto found = std::find_if(finished_.begin(), finished_.end(), [&](const FinishedCell& finished) {
+  // The last: a cell that was finished again with more time.
+  const auto found = std::find_if(finished_.rbegin(), finished_.rend(), [&](const FinishedCell& finished) {
     return cell_key(finished.cell) == cell_key(cell);
   });
-  return found == finished_.end() ? nullptr : &*found;
+  return found == finished_.rend() ? nullptr : &*found;
 }
 
 std::vector<double> Recording::take_over(const Cell& cell) {
@@ -110,6 +129,11 @@ std::vector<double> Recording::take_over(const Cell& cell) {
 }
 
 void Recording::finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
+  const FinishedCell* const known = finished(cell);
+  if (known != nullptr && to_json(known->plan) == to_json(plan) && known->self_check == self_check) {
+    spent_ += std::chrono::nanoseconds(known->took_ns);
+    return;
+  }
   const std::int64_t took = lap();
   if (journal_ != nullptr) journal_->append(FinishedCell{cell, plan, self_check, took});
 }

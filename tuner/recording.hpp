@@ -22,6 +22,10 @@ class Recording {
 
   Timed time(const Cell& cell, Shape shape, const Plan& plan);
   TimedPair time_pair(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first);
+  // Whether time_pair() would answer from the journal.
+  [[nodiscard]] bool holds(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b) const;
+  // Whether the journal holds something of the cell that was not asked for.
+  [[nodiscard]] bool begun(const Cell& cell) const;
   // What was finished before; null: it was not.
   [[nodiscard]] const FinishedCell* finished(const Cell& cell) const;
   // The time that a finished cell took counts as spent from now on, as far as it was not asked for again; the costs of
@@ -35,6 +39,7 @@ class Recording {
   [[nodiscard]] double spent() const { return std::chrono::duration<double>(spent_).count(); }
 
  private:
+  [[nodiscard]] PlanRow row(const Cell& cell, Shape shape, const Plan& plan) const;
   // Since the last record, by the rig's clock.
   std::int64_t lap();
 

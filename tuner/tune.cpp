@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tuner/duel.hpp"
+#include "tuner/proof.hpp"
 #include "tuner/recording.hpp"
 #include "tuner/search.hpp"
 
@@ -17,12 +18,10 @@ namespace {
 // Calm pairs, where the time suffices.
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
-constexpr std::size_t proof_pairs = 30;
-constexpr std::size_t most_proof_pairs = 120;  // where neighbours are loud: the gain is a promise, to be known to 1 %
-constexpr std::size_t self_check_pairs = 15;
-// A cell whose search found another plan is checked against itself only now and then, for which it keeps some time.
+// The first stretch of a proof, calm or not.
+constexpr std::size_t first_pairs = 6;
+// A cell whose search found another plan is checked against itself only now and then.
 constexpr std::size_t self_check_interval = 4;
-constexpr double self_check_share = 0.1;
 // Of a cell's time: for its search; the rest is for proving the winner.
 constexpr double search_share = 0.55;
 
@@ -47,12 +46,14 @@ class Tuner {
     random_.seed(options_.seed);
     const Shape slice = trial_shape(group);
     const std::uint32_t nr = choose_width(group, slice);
+    const bool known = taken_over(group);
     for (const Cell& cell : group.cells) {
-      if (rig_.interrupted()) return;
-      if (const FinishedCell* finished = recording_.finished(cell)) {
+      if (rig_.interrupted()) break;
+      const FinishedCell* finished = known ? recording_.finished(cell) : nullptr;
+      if (finished != nullptr) {
         for (const double cost_ns : recording_.take_over(cell)) budget_.learn(cell, slice, cost_ns * 1e-9);
         settle(*finished);
-      } else if (budget_.affords(cell, recording_.spent())) {
+      } else if (budget_.affords(cell, recording_.spent() + kept_)) {
         run_cell(cell, slice, nr);
       } else {
         report_.untuned.push_back(cell);
@@ -60,6 +61,7 @@ class Tuner {
       budget_.settle(cell);
       ++cells_begun_;
     }
+    prove_in_turns();
   }
 
   TuneReport end() {
@@ -69,13 +71,20 @@ class Tuner {
   }
 
  private:
+  // Cells that were finished before are taken over if all that were begun with them were: the proofs of a group take
+  // turns, so what one of them is due follows from the others.
+  [[nodiscard]] bool taken_over(const CellGroup& group) const {
+    return std::ranges::none_of(
+        group.cells, [&](const Cell& cell) { return recording_.finished(cell) == nullptr && recording_.begun(cell); });
+  }
+
   [[nodiscard]] Setting setting(const Cell& cell, Shape shape, std::uint32_t nr) const {
     return {options_.caches, options_.isa, cell.kind, shape, cell.m, cell.threads, nr};
   }
 
   void show(const Cell& cell) {
     const double spent = recording_.spent();
-    options_.progress(budget_.share_done(),
+    options_.progress(budget_.share_done(spent),
                       fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads),
                       options_.budget_seconds ? budget_.left(spent) : -1);
   }
@@ -167,72 +176,87 @@ class Tuner {
     return duel;
   }
 
+  // Its search, and enough of its proof to have a result; the rest of its time is kept for going on with the proof.
   void run_cell(const Cell& cell, Shape slice, std::uint32_t nr) {
     // The same order of pairs whatever was measured before, so that taking over other cells changes nothing here.
     random_.seed(options_.seed + cells_begun_);
     const double begin = recording_.spent();
-    const double share = budget_.share(cell, begin);
+    const double end = begin + budget_.share(cell, begin + kept_);
     const Plan start = first_candidate(setting(cell, cell.shape, nr));
-    ProfilePlan result{{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt};
-    if (options_.rigor == Rigor::estimate) return conclude(cell, result, std::nullopt);
-
+    if (options_.rigor == Rigor::estimate) {
+      return finish(cell, {{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt},
+                    std::nullopt);
+    }
     const auto known = found_.find({&cell, nr});
-    const Found searched = known != found_.end() ? known->second : search(cell, slice, nr, search_share * share);
+    const Found searched =
+        known != found_.end() ? known->second : search(cell, slice, nr, search_share * (end - begin));
     if (rig_.interrupted()) return;
-    // The default of everybody, beside that of the group's width: the same but where another width was chosen.
-    const Plan usual = first_candidate(setting(cell, cell.shape, 0));
-    const double end = begin + share;
-    const double proof_end = end - (cells_begun_ % self_check_interval == 0 ? self_check_share * share : 0);
-    Plan chosen = searched.plan;
-    rig_.verify(cell, chosen);
-    if (chosen != start) rig_.verify(cell, start);
-    if (chosen != start && start != usual) {
-      const double half = std::max(0.0, proof_end - recording_.spent()) / 2;
-      const Duel proof = fight(Duel(proof_pairs), PairPurpose::proof, cell, cell.shape, chosen, start, half);
-      if (judge(proof.outcome().ratio) != Verdict::faster) chosen = start;
+    Contest contest{searched.plan, first_candidate(setting(cell, cell.shape, 0)), false, searched.trials,
+                    searched.searched};
+    contest.usual_is_had = start == contest.usual;
+    verify(cell, contest, start);
+    if (contest.chosen != start && !contest.usual_is_had) {
+      const double half = std::max(0.0, end - recording_.spent()) / 2;
+      const Duel duel = fight(Duel(width_pairs / 2), PairPurpose::proof, cell, cell.shape, contest.chosen, start, half);
+      if (judge(duel.outcome().ratio) != Verdict::faster) contest.chosen = start;
     }
-    const bool same = chosen == usual;
-    const Duel proof = fight(same ? Duel(self_check_pairs) : Duel(proof_pairs, most_proof_pairs),
-                             same ? PairPurpose::self_check : PairPurpose::proof, cell, cell.shape, chosen, usual,
-                             std::max(0.0, proof_end - recording_.spent()));
-    if (!proof.conclusive()) return;  // interrupted
-    const Duel::Outcome outcome = proof.outcome();
-    Measured measured{1,
-                      1,
-                      1,
-                      Verdict::default_won,
-                      static_cast<std::uint32_t>(outcome.ratio.pairs),
-                      static_cast<std::uint32_t>(searched.trials),
-                      outcome.roof_fraction_b,
-                      outcome.contended_share};
-    // Only what is proven faster replaces the default; where the width is another, the default is not to be had.
-    if (!same && (start != usual || judge(outcome.ratio) == Verdict::faster)) {
-      result.row.plan = chosen;
-      measured.roof_fraction = outcome.roof_fraction_a;
-      measured.verdict = judge(outcome.ratio);
-      measured.ratio_to_default = outcome.ratio.value;
-      measured.ratio_low = outcome.ratio.low;
-      measured.ratio_high = outcome.ratio.high;
+    Proof proof(options_.isa, cell, contest, options_.seed + cells_begun_);
+    const double first_end = recording_.spent() + (end - recording_.spent()) / 4;
+    while (!proof.conclusive() || (proof.pairs() < first_pairs && recording_.spent() < first_end)) {
+      if (rig_.interrupted()) break;
+      proof.go_on(recording_);
     }
-    result.measured = measured;
-    // Recorded as finished it would never be searched; its pairs are, and serve when there is more time.
-    if (searched.searched) return conclude(cell, result, self_check(cell, start, same ? &proof : nullptr, end));
-    report_.untuned.push_back(cell);
-    options_.done(result);
+    if (!proof.conclusive()) return;
+    // The best so far is worth having, should this tuning end here.
+    options_.done(proof.result(), false);
+    if (!proof.same() && cells_begun_ % self_check_interval == 0 && recording_.spent() < end)
+      proof.checked(self_check(cell, start));
+    kept_ += std::max(0.0, end - recording_.spent());
+    proofs_.push_back(std::move(proof));
+  }
+
+  // A pair that is in the journal says that its plans were right.
+  void verify(const Cell& cell, const Contest& contest, const Plan& start) {
+    const bool twice = contest.chosen != start && !contest.usual_is_had;
+    const PairPurpose purpose = contest.chosen == contest.usual ? PairPurpose::self_check : PairPurpose::proof;
+    if (recording_.holds(purpose, cell, cell.shape, contest.chosen, twice ? start : contest.usual)) return;
+    rig_.verify(cell, contest.chosen);
+    if (contest.chosen != start) rig_.verify(cell, start);
   }
 
   // Whether the tuner takes a plan for another than itself.
-  std::optional<Verdict> self_check(const Cell& cell, const Plan& plan, const Duel* fought, double end) {
-    if (fought != nullptr) return judge(fought->outcome().ratio);
-    if (cells_begun_ % self_check_interval != 0 || recording_.spent() >= end) return std::nullopt;
+  std::optional<Verdict> self_check(const Cell& cell, const Plan& plan) {
     const Duel check = fight(Duel(self_check_pairs), PairPurpose::self_check, cell, cell.shape, plan, plan, 0.3);
     if (!check.conclusive()) return std::nullopt;
     return judge(check.outcome().ratio);
   }
 
-  void conclude(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
-    // Interrupted: the best so far is worth having; its duel goes on when the tuning is resumed.
-    if (rig_.interrupted()) return options_.done(plan);
+  // A pair of each cell at a time, so that every proof is spread over all the time there is for them: a machine's speed
+  // drifts by several percent between one window of five seconds and the next, which pairs in one stretch do not see.
+  void prove_in_turns() {
+    const double end = recording_.spent() + kept_;
+    const auto goes_on = [&] { return !rig_.interrupted() && recording_.spent() < end; };
+    while (goes_on() && !std::ranges::all_of(proofs_, &Proof::over)) {
+      for (Proof& proof : proofs_) {
+        if (proof.over() || !goes_on()) continue;
+        show(proof.cell());
+        proof.go_on(recording_);
+      }
+    }
+    for (const Proof& proof : proofs_) conclude(proof);
+    proofs_.clear();
+    kept_ = 0;
+  }
+
+  void conclude(const Proof& proof) {
+    // Interrupted: its duel goes on when the tuning is resumed. Recorded as finished it would never be searched; its
+    // pairs are, and serve when there is more time.
+    if (!rig_.interrupted() && proof.searched()) return finish(proof.cell(), proof.result(), proof.self_check());
+    if (!proof.searched()) report_.untuned.push_back(proof.cell());
+    options_.done(proof.result(), !rig_.interrupted());
+  }
+
+  void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
     recording_.finish(cell, plan, self_check);
     settle({cell, plan, self_check, 0});
   }
@@ -243,7 +267,7 @@ class Tuner {
       const bool differs = *finished.self_check == Verdict::faster || *finished.self_check == Verdict::slower;
       report_.false_alarms += differs ? 1 : 0;
     }
-    options_.done(finished.plan);
+    options_.done(finished.plan, true);
   }
 
   const TuneOptions& options_;
@@ -253,6 +277,8 @@ class Tuner {
   TuneReport report_;
   std::mt19937_64 random_;
   std::size_t cells_begun_ = 0;
+  std::vector<Proof> proofs_;                                     // of the group, not yet concluded
+  double kept_ = 0;                                               // seconds for them
   std::map<std::pair<const Cell*, std::uint32_t>, Found> found_;  // of the group, by cell and panel width
 };
 

@@ -26,8 +26,8 @@ struct TuneOptions {
   std::optional<double> budget_seconds = 120;  // for all cells, packing included; nothing: no limit
   std::uint64_t seed = 1;
   std::vector<KeptWidth> kept_widths = {};  // new plans of a shape keep the nr of those that there are
-  // To be told each plan; it comes again, better, when an interrupted tuning goes on.
-  std::function<void(const ProfilePlan&)> done = [](const ProfilePlan&) {};
+  // To be told each cell's plan: the best so far when its search is over, and again when its proof is.
+  std::function<void(const ProfilePlan&, bool proven)> done = [](const ProfilePlan&, bool) {};
   std::function<void(double share_done, const std::string& what, double seconds_left)> progress =
       [](double, const std::string&, double) {};
 };

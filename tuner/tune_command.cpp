@@ -44,11 +44,9 @@ std::string summary(const std::vector<ProfilePlan>& plans) {
   return text;
 }
 
-std::vector<KeptWidth> kept_widths(const std::filesystem::path& path, Isa isa) {
+std::vector<KeptWidth> kept_widths(const std::vector<PlanRow>& rows, Isa isa) {
   std::vector<KeptWidth> widths;
-  const std::optional<Profile> profile = find_profile(path, false);
-  if (!profile) return widths;
-  for (const PlanRow& row : sorted_rows(*profile))
+  for (const PlanRow& row : rows)
     if (row.isa == isa) widths.push_back({row.shape, row.kind.gated, row.plan.tiling.nr});
   return widths;
 }
@@ -220,7 +218,9 @@ int tune_command(int argc, char** argv) {
   TuneOptions options = tune_options(words, isa, machine);
   const std::filesystem::path path = selection.out.value_or(selection.profile);
   check_mergeable(path, machine);
-  options.kept_widths = kept_widths(path, isa);
+  const std::optional<Profile> before = find_profile(path, false);
+  const std::vector<PlanRow> rows_before = before ? sorted_rows(*before) : std::vector<PlanRow>{};
+  options.kept_widths = kept_widths(rows_before, isa);
 
   Profile profile = make_profile(machine, command_words(argc, argv));
   const JournalHeader header = journal_header(all, options, profile);
@@ -245,9 +245,11 @@ int tune_command(int argc, char** argv) {
     };
     MachineRig rig(isa, machine, max_threads,
                    [&](Shape shape) { progress.show(share_done, fmt::format("packing {}", shape_name(shape))); });
-    // Each finished cell is in the file at once: an interrupted run keeps them.
-    options.done = [&](const ProfilePlan& plan) {
-      profile.plans.push_back(plan);
+    // Each plan is in the file at once, for an interrupted run to keep; only a proven one takes another's place.
+    options.done = [&](const ProfilePlan& plan, bool proven) {
+      const auto same = [&](const PlanRow& row) { return same_cell(row, plan.row); };
+      if (!proven && std::ranges::any_of(rows_before, same)) return;
+      put(profile.plans, plan);
       profile.roofs = rig.roofs();
       merge_into_file(path, profile);
     };

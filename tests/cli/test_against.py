@@ -61,6 +61,7 @@ class AgainstTest(command.CommandTest):
         results = json.loads((self.directory / "r.json").read_text())
         cells = sum("rival" not in entry for entry in results["benchmarks"])
         self.assertEqual(results["context"]["measurement"]["cells"], 2)
+        self.assertEqual(results["context"]["measurement"]["cells_reported"], cells)
         self.assertIn(f"interrupted; {cells} of 2 cells are in r.json", errors)
 
     def test_the_same_plan_is_measured_once(self):

@@ -208,10 +208,6 @@ class Oracle(JournalOracle, RivalOracle):
     def number_unpaired(self):
         return sum(one.half is None for one in self.compared)
 
-    def number_reached(self):
-        return len({identity(entry) for entry in self.results["benchmarks"]
-                    if not entry.get("peer") and not entry.get("rival") and not entry.get("micro")})
-
     def number_gated(self):
         return sum(cell["kind"] in GATED for cell in self.own)
 

@@ -36,7 +36,8 @@ TEST(Budget, GivesLargeCellsMoreAndLeftOversToThoseAfter) {
   EXPECT_NEAR(budget.share(small, 60), 40, 1e-9);
   EXPECT_EQ(budget.share(small, 101), 0);
   budget.settle(small);
-  EXPECT_NEAR(budget.share_done(), 1, 1e-12);
+  EXPECT_NEAR(budget.share_done(40), 0.4, 1e-12);
+  EXPECT_EQ(budget.share_done(101), 1);
 }
 
 TEST(Budget, AffordsWhatFitsAsFarAsItHasLearned) {
@@ -48,7 +49,10 @@ TEST(Budget, AffordsWhatFitsAsFarAsItHasLearned) {
   budget.learn(large, {4096, 768}, 10 * assumed_seconds(large, {4096, 768}));
   EXPECT_FALSE(budget.affords(large, 0));
   EXPECT_TRUE(Budget(std::nullopt, {large}).affords(large, 1e9));
-  EXPECT_TRUE(std::isinf(Budget(std::nullopt, {large}).share(large, 1e9)));
+  Budget endless(std::nullopt, {large, large});
+  EXPECT_TRUE(std::isinf(endless.share(large, 1e9)));
+  endless.settle(large);
+  EXPECT_NEAR(endless.share_done(1e9), 0.5, 1e-12);
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ inline TuneOptions example_options(std::vector<ProfilePlan>& plans) {
   TuneOptions options{.isa = runnable_isas().back(), .caches = {}};
   options.budget_seconds = 10;
   options.seed = 11;
-  options.done = [&plans](const ProfilePlan& plan) { plans.push_back(plan); };
+  options.done = [&plans](const ProfilePlan& plan, bool) { put(plans, plan); };
   return options;
 }
 
@@ -109,6 +109,7 @@ struct Attempt {
   std::vector<ProfilePlan> plans;
   TuneReport report;
   std::uint64_t measurements = 0;
+  std::uint64_t verified = 0;
 };
 
 // Resumes what is at `path`, or begins it.
@@ -126,6 +127,7 @@ inline Attempt attempt(const std::filesystem::path& path, std::uint64_t kill_at 
     result.report.interrupted = true;
   }
   result.measurements = rig.measurements;
+  result.verified = rig.verified;
   return result;
 }
 

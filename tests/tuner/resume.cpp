@@ -15,6 +15,8 @@ constexpr int cuts = 8;
 constexpr int cuts = 50;
 #endif
 
+constexpr std::string_view finished_record = R"({"record":"cell")";
+
 TEST(Resume, WhereItEndedItMeasuresNothing) {
   const TemporaryDirectory directory;
   const Attempt whole = attempt(directory.path() / "j");
@@ -63,6 +65,27 @@ TEST(Resume, CutAnywhereInItsJournalItEndsTheSame) {
     ASSERT_EQ(measured(kept) + resumed.measurements, whole.measurements) << part.size();
     ASSERT_EQ(contents_of(path), journal) << part.size();
   }
+}
+
+// Some cells of a group are recorded as finished, the others only measured: their proofs took turns, so the first are
+// needed to tell how long those of the others were.
+TEST(Resume, CutWhileItFinishesAGroupItEndsTheSame) {
+  const TemporaryDirectory directory;
+  const Attempt whole = attempt(directory.path() / "whole");
+  const std::string journal = contents_of(directory.path() / "whole");
+  std::size_t cuts_tried = 0;
+  for (std::size_t cut = journal.find(finished_record); cut != std::string::npos;
+       cut = journal.find(finished_record, cut + 1)) {
+    const std::string part = journal.substr(0, cut);
+    const auto path = directory.write("cut", part);
+    const Attempt resumed = attempt(path);
+    EXPECT_EQ(measured(parse_journal(part, "cut")) + resumed.measurements, whole.measurements) << cut;
+    EXPECT_LT(resumed.verified, whole.verified) << cut;  // what has been measured was right
+    EXPECT_EQ(text_of(resumed.plans), text_of(whole.plans)) << cut;
+    EXPECT_EQ(contents_of(path), journal) << cut;
+    ++cuts_tried;
+  }
+  EXPECT_EQ(cuts_tried, 4U);
 }
 
 TEST(Resume, DamageInTheMiddleCostsTheDamagedRecordsAlone) {

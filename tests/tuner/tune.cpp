@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "tests/tuner/fake_rig.hpp"
@@ -27,6 +29,37 @@ TEST(Tune, TunesEveryCellAndRecordsAll) {
   for (const ProfilePlan& plan : whole.plans)
     if (plan.row.shape == Shape{256, 512} && plan.row.kind.gated) widths.insert(plan.row.plan.tiling.nr);
   EXPECT_EQ(widths.size(), 1U);
+}
+
+TEST(Tune, TheProofsOfAGroupTakeTurns) {
+  const TemporaryDirectory directory;
+  const std::vector<Cell> cells{
+      {swiglu, {256, 512}, 1, 1, {}}, {swiglu, {256, 512}, 8, 1, {}}, {swiglu, {256, 512}, 32, 2, {}}};
+  std::vector<ProfilePlan> plans;
+  TuneOptions options = example_options(plans);
+  std::map<std::uint32_t, std::vector<bool>> told;  // by M
+  options.done = [&](const ProfilePlan& plan, bool proven) { told[plan.row.m].push_back(proven); };
+  JournalHeader header = header_of(options);
+  header.cells = cells;
+  Journal journal(directory.path() / "j", header, Journal::Start::afresh);
+  FakeRig rig;
+  (void)tune(cells, options, rig, &journal);
+
+  std::vector<std::uint32_t> turns;  // the M of each pair on the whole problem
+  for (const Pair& pair : read_journal(directory.path() / "j").pairs)
+    if (pair.purpose != PairPurpose::width) turns.push_back(pair.row.m);
+  // Once all have begun, none has two pairs in a row while another's proof goes on.
+  const auto all_begun = std::ranges::find(turns, 32U);
+  std::size_t taken = 0;
+  for (auto turn = std::ranges::find_if(all_begun, turns.end(), [](std::uint32_t m) { return m != 32; });
+       turn != turns.end() && turn + 1 != turns.end(); ++turn, ++taken) {
+    const bool alone = std::all_of(turn, turns.end(), [&](std::uint32_t m) { return m == *turn; });
+    EXPECT_TRUE(alone || *turn != *(turn + 1)) << taken;
+  }
+  EXPECT_GT(taken, 20U);
+  // Each was told when it had a result, and when that was proven.
+  EXPECT_EQ(told.size(), cells.size());
+  for (const auto& [m, proven] : told) EXPECT_EQ(proven, (std::vector<bool>{false, true})) << m;
 }
 
 TEST(Tune, EstimateMeasuresAndVerifiesNothing) {
