@@ -22,12 +22,12 @@ const MicroMeasurement& MicroSession::measure(std::size_t index) {
     constexpr double sample_ns = 2e5;
     constexpr std::size_t most_runs = std::size_t{1} << 24U;
     run(1);
-    while (clock.measure(tuner::Roof::fma, [&] { run(mine.runs); }).ns < sample_ns && mine.runs < most_runs)
+    while (clock.measure(tuner::Roof::fma, 0, [&] { run(mine.runs); }).ns < sample_ns && mine.runs < most_runs)
       mine.runs *= 2;
     std::vector<tuner::Sample> all;
     std::size_t calm = 0;
     while (calm < samples_ && all.size() < 3 * samples_ && !tuner::interrupted()) {
-      all.push_back(clock.measure(tuner::Roof::fma, [&] { run(mine.runs); }));
+      all.push_back(clock.measure(tuner::Roof::fma, 0, [&] { run(mine.runs); }));
       calm += clock.contended(all.back()) ? 0 : 1;
     }
     for (const tuner::Sample& sample : all) (clock.contended(sample) ? mine.contended : mine.calm).push_back(sample);

@@ -24,14 +24,14 @@ PhaseShares shares_of(const detail::Phases& phases) {
   return shares;
 }
 
-PhaseShares measure_phases(tuner::Clock& clock, tuner::Roof roof, std::size_t wanted,
+PhaseShares measure_phases(tuner::Clock& clock, tuner::Roof roof, double bytes, std::size_t wanted,
                            const std::function<void(detail::Phases&)>& forward) {
   std::vector<detail::ThreadPhases> threads(clock.threads());
   std::vector<std::pair<tuner::Sample, PhaseShares>> all;
   std::size_t calm = 0;
   for (std::size_t i = 0; (i == 0 || !tuner::interrupted()) && i < 3 * wanted && calm < wanted; ++i) {
     detail::Phases phases{.threads = threads};
-    const tuner::Sample sample = clock.measure(roof, [&] { forward(phases); });
+    const tuner::Sample sample = clock.measure(roof, bytes, [&] { forward(phases); });
     all.emplace_back(sample, shares_of(phases));
     calm += clock.contended(sample) ? 0 : 1;
   }

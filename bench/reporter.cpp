@@ -249,12 +249,9 @@ std::string Reporter::text() const {
                                                 {"fingerprint", run_.profile_fingerprint},
                                                 {"matches_machine", run_.profile_matches}}
                                          : Json(nullptr);
-  context["measurement"] = {{"clock", "steady_clock"},
-                            {"cold", session_.options().cold},
-                            {"seed", session_.options().seed},
-                            {"cells", session_.wanted()},
-                            {"cells_reported", cells_},
-                            {"contended_share", session_.contended_share()}};
+  context["measurement"] = {{"clock", "steady_clock"},         {"cold", session_.options().cold},
+                            {"seed", session_.options().seed}, {"cells", session_.wanted()},
+                            {"cells_reported", cells_},        {"contended_share", session_.contended_share()}};
   Json peers = Json::array();
   for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);
   context["peers"] = peers;

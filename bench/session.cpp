@@ -131,9 +131,10 @@ void Session::measure_group(const std::vector<Measurement*>& group) {
     const tuner::Cell& cell = member->cell;
     tuner::Layer& weights = *place(cell, rows_.table()).layer;
     const tuner::Roof roof = make_ready(clock, cell, weights, member->plan);
-    member->phases = measure_phases(clock, roof, forwards, [&](detail::Phases& phases) {
-      weights.forward(cell.kind.activation, cell.m, member->plan, clocks_.executor(), &phases);
-    });
+    member->phases =
+        measure_phases(clock, roof, bytes(cell.kind, cell.shape, cell.m), forwards, [&](detail::Phases& phases) {
+          weights.forward(cell.kind.activation, cell.m, member->plan, clocks_.executor(), &phases);
+        });
   }
 }
 

@@ -164,17 +164,18 @@ void Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
   if (tuner::interrupted()) return;
   const tuner::Cell& cell = turn.measurement->cell;
   const tuner::Roof roof = make_ready(clock, cell, *turn.layer, *turn.plan);
+  const double traffic = bytes(cell.kind, cell.shape, cell.m);
   const auto forward = [&] { turn.layer->forward(cell.kind.activation, cell.m, *turn.plan, clocks_.executor()); };
   tuner::Sample sample;
   try {
     if (turn.contender != nullptr) {
-      sample = clock.measure_reported(roof, [&] { return turn.contender->run(); });
+      sample = clock.measure_reported(roof, traffic, [&] { return turn.contender->run(); });
       turn.contender->check();
     } else if (options_.peers.empty()) {
-      sample = clock.measure(roof, forward);
+      sample = clock.measure(roof, traffic, forward);
     } else {
       // As a peer's turn: the second of two forwards counts, with the threads awake and x in the cache.
-      sample = clock.measure_reported(roof, [&] {
+      sample = clock.measure_reported(roof, traffic, [&] {
         forward();
         const auto begin = SteadyClock::now();
         forward();

@@ -30,7 +30,8 @@ struct Sample {
   std::size_t footprint = 0;  // bytes that the streaming probes went through
   std::uint32_t round = 0;    // set by who interleaves
 
-  [[nodiscard]] double probe() const noexcept { return (before + after) / 2; }
+  // Of both together: they did the same amount of work, each in its time.
+  [[nodiscard]] double probe() const noexcept { return 2 / (1 / before + 1 / after); }
   [[nodiscard]] double slower_probe() const noexcept { return before < after ? before : after; }
 };
 
@@ -81,13 +82,14 @@ class Clock {
     return flops / fma_peak() >= bytes / read_bandwidth(footprint) ? Roof::fma : Roof::read;
   }
 
-  // Probe, work, probe.
-  Sample measure(Roof roof, const std::function<void()>& work);
+  // Probe, work, probe. `bytes`: what the work reads. A streaming probe reads a quarter as much, and 8 MiB at least:
+  // one of an instant says little about the milliseconds of a long sample (probe_share in clock.cpp).
+  Sample measure(Roof roof, double bytes, const std::function<void()>& work);
   // The same for work that times itself, in ns: a part of it, or another process.
-  Sample measure_reported(Roof roof, const std::function<double()>& work);
+  Sample measure_reported(Roof roof, double bytes, const std::function<double()>& work);
 
-  // One probe alone: FLOP/s or B/s.
-  double probe(Roof roof);
+  // One probe alone: FLOP/s or B/s; beside work that reads so many bytes.
+  double probe(Roof roof, double bytes = 0);
   // The fraction of the level below which a probe counts as contended.
   [[nodiscard]] static double calm_bound(Roof roof) noexcept;
 

@@ -53,8 +53,9 @@ Sample MachineRig::sample(const Cell& cell, Shape shape, const Plan& plan) {
   Layer& timed = layer(shape, plan.tiling.nr);
   timed.prepare(cell.m, plan);
   Clock& clock = clocks()[cell.threads];
-  const Roof roof = clock.binding_roof(flops(cell.kind, shape, cell.m), bytes(cell.kind, shape, cell.m));
-  return clock.measure(roof, [&] { timed.forward(cell.kind.activation, cell.m, plan, clocks().executor()); });
+  const double traffic = bytes(cell.kind, shape, cell.m);
+  const Roof roof = clock.binding_roof(flops(cell.kind, shape, cell.m), traffic);
+  return clock.measure(roof, traffic, [&] { timed.forward(cell.kind.activation, cell.m, plan, clocks().executor()); });
 }
 
 Timed MachineRig::timed(const Cell& cell, Shape shape, const Sample& sample) {

@@ -18,6 +18,7 @@ namespace {
 // Calm pairs, where the time suffices.
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
+constexpr std::size_t start_pairs = 30;            // of the plan found and the analytical one of its width
 // The first stretch of a proof, calm or not.
 constexpr std::size_t first_pairs = 6;
 // A cell whose search found another plan is checked against itself only now and then.
@@ -197,7 +198,7 @@ class Tuner {
     verify(cell, contest, start);
     if (contest.chosen != start && !contest.usual_is_had) {
       const double half = std::max(0.0, end - recording_.spent()) / 2;
-      const Duel duel = fight(Duel(width_pairs / 2), PairPurpose::proof, cell, cell.shape, contest.chosen, start, half);
+      const Duel duel = fight(Duel(start_pairs), PairPurpose::proof, cell, cell.shape, contest.chosen, start, half);
       if (judge(duel.outcome().ratio) != Verdict::faster) contest.chosen = start;
     }
     Proof proof(options_.isa, cell, contest, options_.seed + cells_begun_);

@@ -35,7 +35,7 @@ TEST(PhaseShares, AreTheMediansOfUndisturbedCalls) {
   machine.l3 = std::size_t{1} << 20U;
   tuner::Clocks clocks(runnable_isas().back(), machine, 1);
   std::size_t calls = 0;
-  const PhaseShares shares = measure_phases(clocks[1], tuner::Roof::fma, 5, [&](detail::Phases& phases) {
+  const PhaseShares shares = measure_phases(clocks[1], tuner::Roof::fma, 0, 5, [&](detail::Phases& phases) {
     ASSERT_EQ(phases.threads.size(), 1U);
     ++calls;
     phases.threads[0] = {{0, 60, 10, 20, 0, 0}};

@@ -66,7 +66,7 @@ TEST(Clock, MeasuresBothRoofsAndScalesBySandwich) {
     EXPECT_GT(clock.level(Roof::fma), 0);
     EXPECT_GT(clock.level(Roof::read), 0);
     int calls = 0;
-    const Sample measured = clock.measure(Roof::fma, [&] { ++calls; });
+    const Sample measured = clock.measure(Roof::fma, 0, [&] { ++calls; });
     EXPECT_EQ(calls, 1);
     EXPECT_GT(measured.ns, 0);
     EXPECT_GT(measured.before, 0);
@@ -95,23 +95,27 @@ TEST(Clock, HasAReadRoofForEachFootprint) {
   Clocks clocks(runnable_isas().back(), machine, 1);
   Clock& clock = clocks[1];
   const std::size_t cold = clock.footprint();
-  const Sample before = clock.measure(Roof::read, [] {});
+  const Sample before = clock.measure(Roof::read, 0, [] {});
   const StreamBuffer small(std::size_t{64} << 10U);
   const std::span<const float> memory{small.data(), small.bytes() / sizeof(float)};
   clock.read_from(memory);
   EXPECT_EQ(clock.footprint(), small.bytes());
-  const Sample hot = clock.measure(Roof::read, [] {});
+  const Sample hot = clock.measure(Roof::read, 0, [] {});
   EXPECT_EQ(hot.footprint, small.bytes());
   // A sample keeps the level of the footprint that it was taken at.
   EXPECT_EQ(before.footprint, cold);
   const Sample at_level{.ns = 1e9, .roof = Roof::fma, .footprint = cold};
-  clock.measure(Roof::read, [] {});
+  clock.measure(Roof::read, 0, [] {});
   EXPECT_NEAR(clock.read_fraction(at_level, clock.read_bandwidth(cold)), 1, 1e-9);
   EXPECT_EQ(clock.footprints(), (std::vector<std::size_t>{small.bytes(), cold}));
   const Roofs roofs = clocks.roofs();
   ASSERT_EQ(roofs.read.size(), 2U);
   EXPECT_EQ(roofs.read[0].footprint_bytes, small.bytes());
   EXPECT_EQ(roofs.read[0].bytes_per_second, clock.read_bandwidth());
+  // Beside work that reads many times the footprint the probe goes through it as often.
+  const Sample long_hot = clock.measure(Roof::read, 40.0 * static_cast<double>(small.bytes() << 10U), [] {});
+  EXPECT_GT(long_hot.before, 0);
+  EXPECT_EQ(long_hot.footprint, small.bytes());
   // Too little to share: the large buffer again.
   clock.read_from(memory.first(16));
   EXPECT_EQ(clock.footprint(), cold);
