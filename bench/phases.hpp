@@ -24,8 +24,8 @@ using PhaseShares = std::array<double, phase_names.size()>;
 PhaseShares shares_of(const detail::Phases& phases);
 
 // The median of each share over the undisturbed forwards (all of them, where none was), scaled to a sum of 1. Aims for
-// `wanted` undisturbed ones. `forward` runs one call, which reads `bytes`, on at most
-// clock.threads() threads and fills in the phases.
+// `wanted` undisturbed ones. `forward` runs one call, which reads `bytes`, on at most clock.threads() threads and fills
+// in the phases.
 PhaseShares measure_phases(tuner::Clock& clock, tuner::Roof roof, double bytes, std::size_t wanted,
                            const std::function<void(detail::Phases&)>& forward);
 
