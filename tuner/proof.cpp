@@ -1,5 +1,7 @@
 #include "tuner/proof.hpp"
 
+#include <utility>
+
 namespace sluice::tuner {
 namespace {
 
@@ -9,9 +11,9 @@ constexpr std::size_t most_proof_pairs = 120;  // where neighbours are loud: the
 
 }  // namespace
 
-Proof::Proof(Isa isa, const Cell& cell, const Contest& contest, std::uint64_t seed)
+Proof::Proof(Isa isa, Cell cell, const Contest& contest, std::uint64_t seed)
     : isa_(isa),
-      cell_(cell),
+      cell_(std::move(cell)),
       contest_(contest),
       duel_(same() ? Duel(self_check_pairs) : Duel(proof_pairs, most_proof_pairs)),
       random_(seed) {}

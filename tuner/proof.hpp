@@ -24,7 +24,7 @@ struct Contest {
 class Proof {
  public:
   // `seed`: of the order within pairs.
-  Proof(Isa isa, const Cell& cell, const Contest& contest, std::uint64_t seed);
+  Proof(Isa isa, Cell cell, const Contest& contest, std::uint64_t seed);
 
   [[nodiscard]] const Cell& cell() const noexcept { return cell_; }
   [[nodiscard]] bool searched() const noexcept { return contest_.searched; }
