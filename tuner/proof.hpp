@@ -19,6 +19,7 @@ struct Contest {
   bool usual_is_had;  // whether the cell may fall back on it: the width of its group is the usual one
   std::size_t trials = 0;
   bool searched = true;  // else there was no time to: the plan is analytical for want of a better one
+  bool verified = true;  // in this run; else by the one that wrote the journal
 };
 
 class Proof {
@@ -28,6 +29,7 @@ class Proof {
 
   [[nodiscard]] const Cell& cell() const noexcept { return cell_; }
   [[nodiscard]] bool searched() const noexcept { return contest_.searched; }
+  [[nodiscard]] bool verified() const noexcept { return contest_.verified; }
   // Whether the plan is the default: then it is compared with itself, and no difference is the right answer.
   [[nodiscard]] bool same() const { return contest_.chosen == contest_.usual; }
   [[nodiscard]] PairPurpose purpose() const { return same() ? PairPurpose::self_check : PairPurpose::proof; }

@@ -192,10 +192,9 @@ class Tuner {
     const Found searched =
         known != found_.end() ? known->second : search(cell, slice, nr, search_share * (end - begin));
     if (rig_.interrupted()) return;
-    Contest contest{searched.plan, first_candidate(setting(cell, cell.shape, 0)), false, searched.trials,
-                    searched.searched};
-    contest.usual_is_had = start == contest.usual;
-    verify(cell, contest, start);
+    const Plan usual = first_candidate(setting(cell, cell.shape, 0));
+    Contest contest{searched.plan, usual, start == usual, searched.trials, searched.searched};
+    contest.verified = verify(cell, contest, start);
     if (contest.chosen != start && !contest.usual_is_had) {
       const double half = std::max(0.0, end - recording_.spent()) / 2;
       const Duel duel = fight(Duel(start_pairs), PairPurpose::proof, cell, cell.shape, contest.chosen, start, half);
@@ -209,20 +208,22 @@ class Tuner {
     }
     if (!proof.conclusive()) return;
     // The best so far is worth having, should this tuning end here.
-    options_.done(proof.result(), false);
+    if (proof.verified()) options_.done(proof.result(), false);
     if (!proof.same() && cells_begun_ % self_check_interval == 0 && recording_.spent() < end)
       proof.checked(self_check(cell, start));
     kept_ += std::max(0.0, end - recording_.spent());
     proofs_.push_back(std::move(proof));
   }
 
-  // A pair that is in the journal says that its plans were right.
-  void verify(const Cell& cell, const Contest& contest, const Plan& start) {
+  // Plans of which the journal holds a pair were right then, and are verified again only before they are crowned: their
+  // proofs do not pay for it with their time.
+  bool verify(const Cell& cell, const Contest& contest, const Plan& start) {
     const bool twice = contest.chosen != start && !contest.usual_is_had;
     const PairPurpose purpose = contest.chosen == contest.usual ? PairPurpose::self_check : PairPurpose::proof;
-    if (recording_.holds(purpose, cell, cell.shape, contest.chosen, twice ? start : contest.usual)) return;
+    if (recording_.holds(purpose, cell, cell.shape, contest.chosen, twice ? start : contest.usual)) return false;
     rig_.verify(cell, contest.chosen);
     if (contest.chosen != start) rig_.verify(cell, start);
+    return true;
   }
 
   // Whether the tuner takes a plan for another than itself.
@@ -250,6 +251,8 @@ class Tuner {
   }
 
   void conclude(const Proof& proof) {
+    if (!proof.verified() && rig_.interrupted()) return;
+    if (!proof.verified()) rig_.verify(proof.cell(), proof.result().row.plan);
     // Interrupted: its duel goes on when the tuning is resumed. Recorded as finished it would never be searched; its
     // pairs are, and serve when there is more time.
     if (!rig_.interrupted() && proof.searched()) return finish(proof.cell(), proof.result(), proof.self_check());

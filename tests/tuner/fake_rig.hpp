@@ -95,9 +95,12 @@ inline JournalHeader header_of(const TuneOptions& options) {
   return header;
 }
 
+// In the order of a profile's file: a resumed tuning tells its plans in another.
 inline std::string text_of(const std::vector<ProfilePlan>& plans) {
   std::string text;
-  for (const ProfilePlan& plan : plans) text += to_json(plan).dump() + "\n";
+  Profile profile;
+  profile.plans = plans;
+  for (const ProfilePlan& plan : sorted_plans(profile)) text += to_json(plan).dump() + "\n";
   return text;
 }
 
