@@ -85,22 +85,20 @@ Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels
   return micro;
 }
 
-// Few rows against panels side by side that fill half of L2.
-Micro wide_micro(const detail::KernelTable& kernels, const detail::PanelKernels& panels, std::size_t mr,
-                 const CacheSizes& caches) {
-  const std::size_t nr = panels.tile.nr;
-  const detail::WideKernel kernel = panels.wide[mr - 1];
+// Few rows against one panel, or against panels side by side, that fill half of L2.
+Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, detail::PanelKernel kernel,
+                     std::size_t panels, std::size_t mr, std::size_t nr, const CacheSizes& caches) {
   const std::size_t k =
-      std::max<std::size_t>(64, caches.l2 / 2 / sizeof(float) / (kernel.panels * nr) / line_floats * line_floats);
+      std::max<std::size_t>(64, caches.l2 / 2 / sizeof(float) / (panels * nr) / line_floats * line_floats);
   Micro micro;
-  micro.group = "wide";
+  micro.group = group;
   micro.tile = tile_name(mr, nr);
   micro.level = "L2";
-  micro.name = fmt::format("micro/wide/{}/{}", name(kernels.isa), micro.tile);
-  micro.flops = 2.0 * static_cast<double>(mr * nr * k * kernel.panels);
-  micro.bytes = static_cast<double>(sizeof(float) * k * nr * kernel.panels);
+  micro.name = fmt::format("micro/{}/{}/{}", group, name(kernels.isa), micro.tile);
+  micro.flops = 2.0 * static_cast<double>(mr * nr * k * panels);
+  micro.bytes = static_cast<double>(sizeof(float) * k * nr * panels);
   micro.prepare = [=]() -> Run {
-    const Operands operands{mr * k, kernel.panels * k * nr, kernel.panels * mr * nr};
+    const Operands operands{mr * k, panels * k * nr, panels * mr * nr};
     return [=](std::size_t times) {
       detail::PanelCall call{};
       call.a = operands[0];
@@ -115,7 +113,7 @@ Micro wide_micro(const detail::KernelTable& kernels, const detail::PanelKernels&
       call.tiles = 1;
       call.k = k;
       call.weight_prefetch = reinterpret_cast<const char*>(call.b);
-      for (std::size_t time = 0; time < times; ++time) kernel.run(call);
+      for (std::size_t time = 0; time < times; ++time) kernel(call);
     };
   };
   return micro;
@@ -258,7 +256,11 @@ std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<s
       for (const bool packed : {true, false})
         for (std::size_t mr = panels.tile.max_mr; mr != 0; --mr)
           for (const bool in_l1 : {true, false}) all.push_back(panel_micro(kernels, panels, mr, packed, in_l1, caches));
-      for (std::size_t mr = 1; mr <= panels.wide_rows; ++mr) all.push_back(wide_micro(kernels, panels, mr, caches));
+      for (std::size_t mr = 1; mr <= panels.stream_rows; ++mr)
+        all.push_back(few_rows_micro(kernels, "stream", panels.stream[mr - 1], 1, mr, panels.tile.nr, caches));
+      for (std::size_t mr = 1; mr <= panels.wide_rows; ++mr)
+        all.push_back(
+            few_rows_micro(kernels, "wide", panels.wide[mr - 1], detail::wide_panels, mr, panels.tile.nr, caches));
     }
     for (const std::size_t depth : pack_depths) all.push_back(pack_micro(kernels, depth));
     for (const NamedKind& kind : kinds()) all.push_back(epilogue_micro(kernels, kind));

@@ -35,6 +35,7 @@ Session::Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows&
       wanted_(cells.size(), true),
       end_(SteadyClock::now() +
            std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(options.budget_seconds))) {
+  caches_.hold_weights = !options.cold;
   for (const tuner::Cell& cell : cells) {
     Measurement measurement;
     measurement.cell = cell;

@@ -26,6 +26,16 @@ struct Avx2 {
 #endif
   }
 
+  [[gnu::always_inline]] static inline void accumulate_from(Batch& c, Batch a, const float* b) {
+#ifdef __clang__
+    c = _mm256_fmadd_ps(a, _mm256_loadu_ps(b), c);
+#else
+    __m256 sum = c;
+    asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(static_cast<__m256>(a)), "m"(*reinterpret_cast<const __m256_u*>(b)));
+    c = sum;
+#endif
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(value), 23));
   }

@@ -26,6 +26,16 @@ struct Avx512 {
 #endif
   }
 
+  [[gnu::always_inline]] static inline void accumulate_from(Batch& c, Batch a, const float* b) {
+#ifdef __clang__
+    c = _mm512_fmadd_ps(a, _mm512_loadu_ps(b), c);
+#else
+    __m512 sum = c;
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(static_cast<__m512>(a)), "m"(*reinterpret_cast<const __m512_u*>(b)));
+    c = sum;
+#endif
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     // Not _mm512_slli_epi32: g++ 12 warns of an uninitialised value inside it.
     return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));

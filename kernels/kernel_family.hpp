@@ -12,8 +12,8 @@
 namespace sluice::detail {
 namespace {
 
-// The microkernels of one panel width: 1 … max_mr rows with A packed and in place, and wide ones as far as
-// `accumulators` registers reach for at least two panels.
+// The microkernels of one panel width: 1 … max_mr rows with A packed and in place, one stream of weights for the
+// fewest, and wide ones as far as `accumulators` registers reach.
 template <class Simd, int vectors, int max_mr, int accumulators>
 struct PanelFamily {
   template <bool packed, int... index>
@@ -25,32 +25,26 @@ struct PanelFamily {
     return Kernels<packed, index...>::entries;
   }
 
-  // One row, or two where the panel is two cache lines wide, are fastest as one stream (Zen 4, AVX-512: one row, of the
-  // read roof: one stream 100 %, two 93 %, four 89 %; two rows: one stream takes 0.965 of the time of two, six pairs).
-  // More rows need the loads of two in flight (three rows: one stream 79 %, two 98 %; AVX2, two rows: one stream 1.10).
-  static constexpr int line_floats = 16;
-  static constexpr int wide_panels(int mr) {
-    const int fit = accumulators / (mr * vectors);
-    const int most = mr <= 2 && mr * line_floats <= vectors * static_cast<int>(Simd::Batch::size) ? 1 : 2;
-    return fit < most ? fit : most;
-  }
-  static constexpr int wide_rows = accumulators / (2 * vectors);
-  template <int... index>
-  struct Wide {
-    static constexpr WideKernel entries[] = {
-        {wide_kernel<Simd, index + 1, vectors, wide_panels(index + 1)>, wide_panels(index + 1)}...};
+  template <int panels, int... index>
+  struct FewRows {
+    static constexpr PanelKernel entries[] = {few_rows_kernel<Simd, index + 1, vectors, panels>...};
   };
-  template <int... index>
-  static constexpr const WideKernel* wide_entries(std::integer_sequence<int, index...>) {
-    return Wide<index...>::entries;
+  template <int panels, int... index>
+  static constexpr const PanelKernel* few_rows_entries(std::integer_sequence<int, index...>) {
+    return FewRows<panels, index...>::entries;
   }
+  // Three rows as one stream: 79 % of the read roof, as two 98 % (Zen 4).
+  static constexpr int stream_rows = 2;
+  static constexpr int wide_rows = accumulators / (static_cast<int>(wide_panels) * vectors);
 
   static constexpr PanelKernels value() {
     using Rows = std::make_integer_sequence<int, max_mr>;
     return {{vectors * static_cast<std::uint32_t>(Simd::Batch::size), max_mr},
             entries<true>(Rows{}),
             entries<false>(Rows{}),
-            wide_entries(std::make_integer_sequence<int, wide_rows>{}),
+            few_rows_entries<1>(std::make_integer_sequence<int, stream_rows>{}),
+            stream_rows,
+            few_rows_entries<wide_panels>(std::make_integer_sequence<int, wide_rows>{}),
             wide_rows};
   }
 };

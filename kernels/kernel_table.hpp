@@ -24,10 +24,10 @@ struct PanelCall {
   float* c;  // [tiles][mr][nr]
   std::size_t tiles;
   std::size_t k;
-  std::ptrdiff_t b_panel_stride;  // wide kernels only: floats from one panel to the next
-  // Software prefetch to L2, steps in bytes. Each k step but the last k % 4 asks for as many lines side by side as a
-  // row of B has, from weight_prefetch on (the weights to come); each group of four for one from data_prefetch on (the
-  // next slice of A).
+  std::ptrdiff_t b_panel_stride;  // wide kernels only: floats from one panel to the other
+  // Software prefetch, to L2 (what is near, for few rows, to L1), steps in bytes. Each k step but the last k % 4 asks
+  // for as many lines side by side as a row of B has, from weight_prefetch on (the weights to come); each group of four
+  // for one from data_prefetch on (the next slice of A).
   const char* weight_prefetch;
   std::ptrdiff_t weight_prefetch_step;
   const char* data_prefetch;
@@ -35,23 +35,21 @@ struct PanelCall {
 };
 using PanelKernel = void (*)(const PanelCall& call);
 
-// One tile of few rows against `panels` panels side by side, each a stream of its own: with few accumulators a single
-// panel leaves the FMA latency in the open and too few loads in flight. A packed or in place: rows of stride
-// a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, what starts it at
+// The microkernels of one panel width; index mr − 1. Those for few rows take one tile, A packed or in place: rows of
+// stride a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, what starts it at
 // c_in + p·c_in_tile_stride.
-struct WideKernel {
-  PanelKernel run;
-  std::uint32_t panels;
-};
-
-// The microkernels of one panel width; index mr − 1.
 struct PanelKernels {
   RegisterTile tile;
   const PanelKernel* packed;
   const PanelKernel* in_place;
-  const WideKernel* wide;
-  std::uint32_t wide_rows;  // the tallest tile that has a wide kernel
+  // One panel, which is a single stream of weights.
+  const PanelKernel* stream;
+  std::uint32_t stream_rows;  // the tallest tile that has one
+  // Two panels side by side: with few accumulators a single one leaves the FMA latency in the open.
+  const PanelKernel* wide;
+  std::uint32_t wide_rows;
 };
+inline constexpr std::size_t wide_panels = 2;
 
 // Where a stage's A stands when packed: slices of kc columns; inside, row tiles; inside, [k][mr].
 // Element (row r of tile with first row r0 and height h, column k of slice [k0, k0 + len)):

@@ -176,15 +176,23 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     // One row tile: the weights are one stream, read once; slices would only break it up.
     tiling.kc = max_extent;
     tiling.mc = static_cast<std::uint32_t>(rows);
-    tiling.nc = tile.nr * 8;
-    // Few rows: the processor's own prefetcher follows the stream, and ours only takes its place (Zen 4, M = 1, of the
-    // read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB 68 %, 8 KiB 84 %), where
-    // panels go side by side by less (AVX-512, M = 5 and 6: 1 KiB takes 0.80 to 0.98 of the time of 8 KiB).
-    const std::uint32_t side_by_side = detail::panel_kernels(*detail::kernel_table(isa), tile.nr)->wide_rows;
-    tiling.prefetch = rows <= 4 ? 0 : rows <= side_by_side ? 1024 : 8192;
+    const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
+    // A row, or two where a panel is two cache lines wide, go fastest as one stream when the weights come from memory
+    // (of the read roof, Zen 4: AVX-512, one row 100 %, as two streams 93 %; two rows 0.965 of the time of two streams;
+    // AVX2, one row 94 to 98 %, as two 87 to 92 %, but two rows 1.10), and as two when they come from L3.
+    constexpr std::size_t line_floats = 16;
+    const bool from_l3 = caches.hold_weights && bytes(kind, shape, rows) <= static_cast<double>(caches.l3);
+    const bool one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr && !(from_l3 && rows == 1);
+    tiling.nc = one_stream ? tile.nr : tile.nr * 8;
+    // Few rows: the processor's own prefetcher follows the stream, and asking for lines far ahead only takes its place
+    // (Zen 4, M = 1, of the read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB
+    // 68 %, 8 KiB 84 %). Near lines, on their way from L2 to L1: M = 5 and 6 take 0.93 to 0.96 of the time of 1 KiB,
+    // 0.90 to 0.95 with weights in L3; M = 1 0.99 to 1.01 of the time without, 0.96 with weights in L3; M = 2 to 4 0.97
+    // to 1.03.
+    tiling.prefetch = from_l3 && rows == 1 ? 128 : rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
     // Packing so few rows costs more than the strides of reading them in place (M = 4, six pairs: in place 0.978 of the
     // time; M = 2 and 3: 0.998; M = 8: 1.05; panels side by side, M = 5: 0.95, M = 6: 1.02).
-    tiling.pack_x = rows > (side_by_side >= 5 ? 5U : 4U);
+    tiling.pack_x = rows > (kernels.wide_rows >= 5 ? 5U : 4U);
   } else {
     // Long slices spread the cost of a tile's start and end; a slice of B is read again by each row tile and stays in
     // L2. Measured (Zen 4, one thread, of the FMA peak): kc 112, 176, 256, 384, 544, 768 give 87.8, 88.8, 90.3, 91.4,

@@ -74,11 +74,16 @@ inline void run_panel(const StageCall& s, PanelCall call, std::size_t k0, std::s
   }
 }
 
-// Panels from `begin` on in groups that the wide kernels take; returns the first panel that is left.
-inline std::size_t run_wide(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin,
-                            std::size_t k0, std::size_t length) noexcept {
+// Panels from `begin` on that the kernels for few rows take: by two, or one by one where a block is no more. Returns
+// the first panel that is left.
+inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin,
+                                std::size_t k0, std::size_t length) noexcept {
   const std::size_t nr = s.kernels->tile.nr;
   const std::size_t rows = s.tiles.rows;
+  const bool one_stream = s.block_panels == 1;
+  if (s.tiles.count != 1 || rows > (one_stream ? s.kernels->stream_rows : s.kernels->wide_rows)) return begin;
+  const PanelKernel kernel = (one_stream ? s.kernels->stream : s.kernels->wide)[rows - 1];
+  const std::size_t panels = one_stream ? 1 : wide_panels;
   const bool packed = s.a.ld == 0;
   PanelCall call{};
   call.k = length;
@@ -90,14 +95,13 @@ inline std::size_t run_wide(const StageCall& s, std::size_t begin, std::size_t e
   const bool from_bias = k0 == 0 && s.start_from_bias;
   call.c_in_tile_stride = static_cast<std::ptrdiff_t>(from_bias ? nr : rows * nr);
   call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
-  const WideKernel& kernel = s.kernels->wide[rows - 1];
   std::size_t p = begin;
-  for (; p + kernel.panels <= end; p += kernel.panels) {
+  for (; p + panels <= end; p += panels) {
     call.b = s.stage->panel(p, nr) + (s.first_k + k0) * nr;
     call.c = s.c + (p - c_origin) * rows * nr;
     call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
     call.weight_prefetch = reinterpret_cast<const char*>(call.b) + s.prefetch;
-    kernel.run(call);
+    kernel(call);
   }
   return p;
 }
@@ -120,9 +124,7 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
       const std::size_t groups = call.k / 4 * s.tiles.count;
       const std::size_t next_k0 = last_slice ? 0 : k0 + call.k;
       const std::size_t next_slice_bytes = s.tiles.rows * std::min(kc, s.depth - next_k0) * sizeof(float);
-      std::size_t first_narrow = block;
-      if (s.tiles.count == 1 && s.tiles.rows <= s.kernels->wide_rows)
-        first_narrow = run_wide(s, block, block_end, c_origin, k0, call.k);
+      const std::size_t first_narrow = run_few_rows(s, block, block_end, c_origin, k0, call.k);
       if (last_slice)
         for (std::size_t p = block; p < first_narrow; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
       for (std::size_t p = first_narrow; p < block_end; ++p) {

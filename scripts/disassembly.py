@@ -14,7 +14,7 @@ from pathlib import Path
 from complaint import CANNOT, FILE_PROBLEM, Complaint
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
-KERNEL = re.compile(r"\b(panel_kernel|wide_kernel)<[^>]*?, (\d+), (\d+), (\w+)>")
+KERNEL = re.compile(r"\b(panel_kernel|few_rows_kernel)<[^>]*?, (\d+), (\d+), (\w+)>")
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
 FMA = re.compile(r"^(vf(n)?m(add|sub)\w*ps|fmla|fmls)$")
 JUMP = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z)$")

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "kernels/kernel_table.hpp"
+
 namespace sluice::tuner {
 namespace {
 
@@ -44,8 +46,9 @@ Values kc_values(const Setting& setting, const Plan& start) {
   return values;
 }
 
-// Prefetch distance: none, within a page, some pages. In k slices any distance means the next panel's slice.
-Values prefetch_values(const Setting&, const Plan&) { return {0, 512, 1024, 2048, 4096, 8192, 32768}; }
+// Prefetch distance: none, some lines, within a page, some pages. In k slices any distance means the next panel's
+// slice.
+Values prefetch_values(const Setting&, const Plan&) { return {0, 128, 192, 512, 1024, 2048, 4096, 8192, 32768}; }
 
 // mr: the tallest tile and shorter ones: fewer rows per tile leave registers and L1 to the rest.
 Values mr_values(const Setting&, const Plan& start) {
@@ -57,9 +60,17 @@ Values mr_values(const Setting&, const Plan& start) {
 // mc: rows whose slice of A, times two, takes a share of L2.
 Values mc_values(const Setting&, const Plan&) { return {64, 128, 256, 512}; }
 
-// nc: columns of partial sums kept near while the k slices pass.
+// The tallest tile whose panels can go side by side; 0 where this build does not hold the ISA.
+std::uint32_t wide_rows(const Setting& setting) {
+  const detail::KernelTable* kernels = detail::kernel_table(setting.isa);
+  return kernels == nullptr ? 0 : detail::panel_kernels(*kernels, setting.nr)->wide_rows;
+}
+
+// nc: columns of partial sums kept near while the k slices pass; for few rows whether panels go side by side.
 Values nc_values(const Setting& setting, const Plan&) {
-  return {panels_down(256, setting.nr), panels_down(512, setting.nr), panels_down(1024, setting.nr)};
+  Values values{panels_down(256, setting.nr), panels_down(512, setting.nr), panels_down(1024, setting.nr)};
+  if (rows(setting) <= wide_rows(setting)) values.push_back(setting.nr);
+  return values;
 }
 
 // fc: all of H at once (one barrier per M-block), or F-blocks whose H takes half of L2 or twice L2.
@@ -130,8 +141,10 @@ Plan clipped(const Setting& setting, const Plan& plan) {
   const std::uint32_t h_columns = std::min(d_ff, f_panels * width);
   tiling.kc = std::min(tiling.kc, std::max(d_model, h_columns));
   tiling.nc = std::min(tiling.nc, std::max(f_panels, ceil_divide(d_model, tiling.nr)) * tiling.nr);
-  // In one slice no partial sums wait for the next; in several the prefetch has one target.
-  if (tiling.kc >= std::max(d_model, h_columns)) tiling.nc = tiling.nr;
+  // In one slice no partial sums wait for the next: panels go by one or, of few rows, by two. In several the prefetch
+  // has one target.
+  const bool by_two = tiling.mc <= wide_rows(setting) && tiling.nc > tiling.nr;
+  if (tiling.kc >= std::max(d_model, h_columns)) tiling.nc = by_two ? 2 * tiling.nr : tiling.nr;
   if (tiling.kc < std::min(d_model, h_columns) && tiling.prefetch != 0) tiling.prefetch = 1;
   return result;
 }

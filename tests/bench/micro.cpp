@@ -49,6 +49,7 @@ TEST(Micro, EveryKernelOfTheTableIsListed) {
           expect(fmt::format("micro/microkernel/{}/{}", tile, level));
           expect(fmt::format("micro/in_place/{}/{}", tile, level));
         }
+        if (mr <= panels.stream_rows) expect("micro/stream/" + tile);
         if (mr <= panels.wide_rows) expect("micro/wide/" + tile);
       }
     }
@@ -84,7 +85,7 @@ TEST(Micro, EachGroupCanBeMeasured) {
     groups.insert(measured.micro.group);
   }
   EXPECT_EQ(groups, (std::set<std::string>{"barrier", "call", "epilogue", "forward_empty", "in_place", "microkernel",
-                                           "pack_x", "wide"}));
+                                           "pack_x", "stream", "wide"}));
 }
 
 }  // namespace

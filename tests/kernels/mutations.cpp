@@ -20,7 +20,6 @@ using detail::KernelTable;
 using detail::PanelCall;
 using detail::PanelKernel;
 using detail::PanelKernels;
-using detail::WideKernel;
 
 enum class Bug { none, tail, bias, gate_swapped_with_up, stale_h, wrong_k_block_start };
 
@@ -56,10 +55,10 @@ void damaged_panel(const PanelCall& call) {
   (packed ? panels.packed : panels.in_place)[row](damage(call, packed ? row + 1 : 1, panels.tile.nr));
 }
 
-template <std::size_t panel, std::size_t row>
-void damaged_wide(const PanelCall& call) {
+template <std::size_t panel, std::size_t row, bool wide>
+void damaged_few_rows(const PanelCall& call) {
   const PanelKernels& panels = original->panels[panel];
-  panels.wide[row].run(damage(call, call.a_tile_stride, panels.tile.nr));
+  (wide ? panels.wide : panels.stream)[row](damage(call, call.a_tile_stride, panels.tile.nr));
 }
 
 // Whether H already holds something where this panel belongs (the workspace starts as NaN).
@@ -99,19 +98,21 @@ constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_pa
   return {damaged_rows<panel, packed>(std::make_index_sequence<most_rows>{})...};
 }
 
-template <std::size_t panel, std::size_t... row>
-constexpr std::array<PanelKernel, most_rows> damaged_wide_rows(std::index_sequence<row...>) {
-  return {damaged_wide<panel, row>...};
+template <std::size_t panel, bool wide, std::size_t... row>
+constexpr std::array<PanelKernel, most_rows> damaged_few_rows_of(std::index_sequence<row...>) {
+  return {damaged_few_rows<panel, row, wide>...};
 }
 
-template <std::size_t... panel>
-constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_wides(std::index_sequence<panel...>) {
-  return {damaged_wide_rows<panel>(std::make_index_sequence<most_rows>{})...};
+template <bool wide, std::size_t... panel>
+constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_few_rows_all(
+    std::index_sequence<panel...>) {
+  return {damaged_few_rows_of<panel, wide>(std::make_index_sequence<most_rows>{})...};
 }
 
 constexpr auto damaged_packed = damaged_panels<true>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_in_place = damaged_panels<false>(std::make_index_sequence<most_panels>{});
-constexpr auto damaged_wide_kernels = damaged_wides(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_stream = damaged_few_rows_all<false>(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_wide = damaged_few_rows_all<true>(std::make_index_sequence<most_panels>{});
 
 // A table like `kernels`, all of whose entries go through the damage.
 struct DamagedTable {
@@ -128,10 +129,8 @@ struct DamagedTable {
       copy = source;
       copy.packed = damaged_packed.at(i).data();
       copy.in_place = damaged_in_place.at(i).data();
-      for (std::size_t row = 0; row < source.wide_rows; ++row) {
-        wide.at(i).at(row) = {damaged_wide_kernels.at(i).at(row), source.wide[row].panels};
-      }
-      copy.wide = wide.at(i).data();
+      copy.stream = damaged_stream.at(i).data();
+      copy.wide = damaged_wide.at(i).data();
     }
     table.panels = panels.data();
     wrap(std::make_index_sequence<activation_count>{});
@@ -145,7 +144,6 @@ struct DamagedTable {
 
   KernelTable table;
   std::array<PanelKernels, most_panels> panels{};
-  std::array<std::array<WideKernel, most_rows>, most_panels> wide{};
 };
 
 class Mutations : public PerKernel {

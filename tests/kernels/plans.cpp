@@ -88,6 +88,21 @@ TEST_P(Plans, TheAnalyticalPlanUsesThreadsWhereThereIsWorkOrWeightsToShare) {
   EXPECT_EQ(threads({4096, 11008}, 1), 2U);
 }
 
+TEST_P(Plans, WeightsThatStayInTheL3AreReadByTwo) {
+  const auto columns = [](bool hold_weights, Shape shape, std::size_t m) {
+    CacheSizes caches;
+    caches.hold_weights = hold_weights;
+    const Tiling tiling = analytical_plan(caches, GetParam(), swiglu, shape, m, 2).tiling;
+    return tiling.nc / tiling.nr;
+  };
+  constexpr Shape small{256, 512};
+  constexpr Shape larger_than_l3{4096, 11008};
+  EXPECT_GT(columns(true, small, 1), 1U);
+  EXPECT_EQ(columns(true, larger_than_l3, 1), columns(false, larger_than_l3, 1));
+  for (const std::size_t m : {2U, 3U, 4U, 8U, 64U})
+    EXPECT_EQ(columns(true, small, m), columns(false, small, m)) << "M = " << m;
+}
+
 TEST_P(Plans, RandomPlansAreValid) {
   tuner::Random random(21);
   for (const RegisterTile& tile : register_tiles(GetParam())) {

@@ -112,6 +112,21 @@ TEST(JointSpace, FindsAPlanHoweverItIsSpelled) {
   EXPECT_EQ(space.find(odd), std::nullopt);
 }
 
+TEST(JointSpace, FewRowsGoByOneOrByTwoPanels) {
+  const auto widths = [](std::size_t m) {
+    const Setting setting = example(m, 1);
+    const JointSpace space(setting);
+    std::set<std::uint32_t> all;
+    for (const Plan& plan : space.plans()) {
+      const Tiling done = clipped(setting, plan).tiling;
+      if (done.kc == 5632) all.insert(done.nc / done.nr);
+    }
+    return all;
+  };
+  EXPECT_EQ(widths(1), (std::set<std::uint32_t>{1, 2}));
+  EXPECT_EQ(widths(16), std::set<std::uint32_t>{1});
+}
+
 TEST(JointSpace, OneThreadHasNoThreadsOrScheduleToVary) {
   const JointSpace space(example(256, 1));
   for (const Plan& plan : space.plans()) {

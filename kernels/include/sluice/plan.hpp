@@ -24,6 +24,10 @@ struct CacheSizes {
 
   // What the operating system says; the values above where it says nothing.
   static CacheSizes of_this_machine() noexcept;
+
+  // Whether the weights stay in the l3 from one call to the next: one small FFN, called again and again. As layer
+  // follows layer in a model they come from memory each time.
+  bool hold_weights = false;
 };
 
 // How threads share one call.
@@ -42,7 +46,8 @@ struct Tiling {
   std::uint32_t mr = 0;        // rows of the tallest register tile; rows are balanced over tiles of at most mr
   std::uint32_t kc = 0;        // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1
   std::uint32_t mc = 0;        // rows of an M-block
-  std::uint32_t nc = 0;        // columns of partial sums kept in L2; a multiple of nr
+  std::uint32_t nc = 0;        // columns of partial sums kept in L2; a multiple of nr. Few rows (one tile) go through
+                               // nr columns as one stream of weights, through more as two side by side
   std::uint32_t fc = 0;        // columns of packed gate/up weights per F-block (H has fc, or fc/2 if gated)
   std::uint32_t prefetch = 0;  // bytes of weights asked for ahead of use; 0 = none; a stage in k slices asks for the
                                // next panel's slice whatever the distance
