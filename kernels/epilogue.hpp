@@ -60,7 +60,25 @@ void epilogue(const EpilogueCall& call) {
   constexpr std::size_t max_panel = 16 * 64;  // mr × nr of the largest register tile
   alignas(64) float tile[max_panel];
   const std::size_t panel_width = gated ? call.nr / 2 : call.nr;
+  // A panel's columns may straddle slices of the down stage: where those from `done` on go, and how many of them.
+  struct Part {
+    float* at;
+    std::size_t columns;
+  };
+  const auto part = [&](std::size_t t, std::size_t done) {
+    const std::size_t column = call.column + done;
+    const std::size_t k0 = column - column % call.h.kc;
+    const std::size_t slice = call.h.depth - k0 < call.h.kc ? call.h.depth - k0 : call.h.kc;
+    const std::size_t left = k0 + slice - column;
+    return Part{call.h.base + k0 * call.h.rows + (call.first_row + t * call.mr) * slice + (column - k0) * call.mr,
+                call.width - done < left ? call.width - done : left};
+  };
   for (std::size_t t = 0; t < call.tiles; ++t) {
+    // H is larger than L2 where M is large: the lines of the next tile are asked for while this one is made.
+    if (t + 1 < call.tiles) {
+      const Part next = part(t + 1, 0);
+      for (std::size_t i = 0; i < next.columns * call.mr; i += 16) __builtin_prefetch(next.at + i, 1);
+    }
     const float* c = call.c + t * call.mr * call.nr;
     for (std::size_t row = 0; row < call.mr; ++row) {
       for (std::size_t column = 0; column < panel_width; column += lanes) {
@@ -69,18 +87,11 @@ void epilogue(const EpilogueCall& call) {
         value.store_unaligned(tile + row * panel_width + column);
       }
     }
-    // A panel's columns may straddle slices of the down stage.
-    const std::size_t first_row = call.first_row + t * call.mr;
     for (std::size_t done = 0; done < call.width;) {
-      const std::size_t column = call.column + done;
-      const std::size_t k0 = column - column % call.h.kc;
-      const std::size_t slice = call.h.depth - k0 < call.h.kc ? call.h.depth - k0 : call.h.kc;
-      const std::size_t left = k0 + slice - column;
-      const std::size_t columns = call.width - done < left ? call.width - done : left;
+      const Part here = part(t, done);
       transpose<Simd>(tile + done, static_cast<std::ptrdiff_t>(panel_width), static_cast<std::ptrdiff_t>(call.mr),
-                      static_cast<std::ptrdiff_t>(columns),
-                      call.h.base + k0 * call.h.rows + first_row * slice + (column - k0) * call.mr);
-      done += columns;
+                      static_cast<std::ptrdiff_t>(here.columns), here.at);
+      done += here.columns;
     }
   }
 }
