@@ -3,7 +3,8 @@
 
 namespace sluice::tuner {
 
-// From now on SIGINT and SIGTERM only set a flag; the second one ends the program at once.
+// From now on SIGINT and SIGTERM only set a flag. One that comes a second or more after the first ends the program at
+// once; until then it is the same request, which timeout(1), for one, sends to the program and then to its group.
 void catch_interruption();
 bool interrupted() noexcept;
 
