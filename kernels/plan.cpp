@@ -40,6 +40,12 @@ bool applies(const PlanRow& row, Isa isa, Kind kind, Shape shape) noexcept {
   return row.isa == isa && row.kind.gated == kind.gated && row.shape == shape && validate(row.plan, isa).ok();
 }
 
+// Whether a call is of few rows with weights that L3 holds, which go another way than weights from memory.
+bool few_rows_from_l3(const CacheSizes& caches, Kind kind, Shape shape, std::size_t m) noexcept {
+  constexpr std::size_t few_rows = 6;
+  return m <= few_rows && caches.hold_weights && bytes(kind, shape, m) <= static_cast<double>(caches.l3);
+}
+
 // Whether a row that applies tells anything about another bucket. One row tile is a stream of weights whose prefetch
 // hangs on the number of rows (2048x5632 by the plan for M = 8: M = 4 reaches 0.67 of the read roof, M = 2 0.70; by the
 // analytical plan 0.9), and a plan made for fewer than some full tiles says nothing about many.
@@ -181,15 +187,18 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     // (of the read roof, Zen 4: AVX-512, one row 100 %, as two streams 93 %; two rows 0.965 of the time of two streams;
     // AVX2, one row 94 to 98 %, as two 87 to 92 %, but two rows 1.10), and as two when they come from L3.
     constexpr std::size_t line_floats = 16;
-    const bool from_l3 = caches.hold_weights && bytes(kind, shape, rows) <= static_cast<double>(caches.l3);
-    const bool one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr && !(from_l3 && rows == 1);
-    tiling.nc = one_stream ? tile.nr : tile.nr * 8;
+    const bool from_l3 = few_rows_from_l3(caches, kind, shape, rows);
+    const bool one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr;
+    tiling.nc = one_stream && !from_l3 ? tile.nr : tile.nr * 8;
     // Few rows: the processor's own prefetcher follows the stream, and asking for lines far ahead only takes its place
     // (Zen 4, M = 1, of the read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB
-    // 68 %, 8 KiB 84 %). Near lines, on their way from L2 to L1: M = 5 and 6 take 0.93 to 0.96 of the time of 1 KiB,
-    // 0.90 to 0.95 with weights in L3; M = 1 0.99 to 1.01 of the time without, 0.96 with weights in L3; M = 2 to 4 0.97
-    // to 1.03.
-    tiling.prefetch = from_l3 && rows == 1 ? 128 : rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
+    // 68 %, 8 KiB 84 %). Near lines, on their way from L2 to L1, are worth asking for where panels go side by side (M =
+    // 5 and 6 take 0.93 to 0.96 of the time of 1 KiB; M = 1 to 4 0.97 to 1.03 of the time without).
+    tiling.prefetch = rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
+    // From L3 (768x2048, one thread): M = 1 and 2 take 0.96 and 0.94 of the time without, but with AVX2 M = 2 1.1; M =
+    // 4, 5 and 6 by 8 KiB 0.74 of the time without, 0.83 and 0.89 of 192; M = 3 1.14.
+    if (from_l3 && one_stream) tiling.prefetch = 128;
+    if (from_l3 && rows >= 4) tiling.prefetch = 8192;
     // Packing so few rows costs more than the strides of reading them in place (M = 4, six pairs: in place 0.978 of the
     // time; M = 2 and 3: 0.998; M = 8: 1.05; panels side by side, M = 5: 0.95, M = 6: 1.02).
     tiling.pack_x = rows > (kernels.wide_rows >= 5 ? 5U : 4U);
@@ -243,6 +252,11 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
   const std::uint32_t threads = std::clamp(max_threads, 1U, max_plan_threads);
   const std::uint32_t bucket = m_bucket(m);
   const PlanRow* best = nullptr;
+  // Rows are measured with weights from memory.
+  if (few_rows_from_l3(caches, kind, shape, m)) {
+    if (nr == 0) nr = tuned_nr(table, isa, kind, shape);
+    table = {};
+  }
   // Lower is nearer: first the thread limit, then the bucket (the next higher, else the highest), then the activation.
   std::array<std::uint64_t, 3> best_distance{};
   for (const PlanRow& row : table.rows) {

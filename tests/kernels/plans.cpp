@@ -97,9 +97,10 @@ TEST_P(Plans, WeightsThatStayInTheL3AreReadByTwo) {
   };
   constexpr Shape small{256, 512};
   constexpr Shape larger_than_l3{4096, 11008};
-  EXPECT_GT(columns(true, small, 1), 1U);
-  EXPECT_EQ(columns(true, larger_than_l3, 1), columns(false, larger_than_l3, 1));
-  for (const std::size_t m : {2U, 3U, 4U, 8U, 64U})
+  for (const std::size_t m : {1U, 2U, 3U}) EXPECT_GT(columns(true, small, m), 1U) << "M = " << m;
+  for (const std::size_t m : {1U, 2U})
+    EXPECT_EQ(columns(true, larger_than_l3, m), columns(false, larger_than_l3, m)) << "M = " << m;
+  for (const std::size_t m : {3U, 4U, 8U, 64U})
     EXPECT_EQ(columns(true, small, m), columns(false, small, m)) << "M = " << m;
 }
 
@@ -198,6 +199,20 @@ TEST_F(PlanChoices, APlanForOneRowTileServesItsOwnBucketOnly) {
   EXPECT_EQ(choose(rows, swiglu, std::size_t{tallest} * 2, 1).row, &rows[1]);
   // Nor do a few full tiles speak for many.
   EXPECT_EQ(choose(rows, swiglu, 256, 1).row, nullptr);
+}
+
+TEST_F(PlanChoices, FewRowsWithWeightsInTheL3ArePlannedAnalyticallyAtTheirWidth) {
+  const std::uint32_t last_nr = register_tiles(isa).back().nr;
+  PlanRow rows[] = {row(swiglu, 1, 1, 11), row(swiglu, 8, 1, 12)};
+  for (PlanRow& each : rows) each.plan = analytical_plan(CacheSizes{}, isa, swiglu, shape, each.m, 1, last_nr);
+  CacheSizes caches;
+  caches.hold_weights = true;
+  const PlanChoice one = choose_plan({rows}, caches, isa, swiglu, shape, 1, 1);
+  EXPECT_EQ(one.origin, PlanOrigin::analytical);
+  EXPECT_EQ(one.plan, analytical_plan(caches, isa, swiglu, shape, 1, 1, last_nr));
+  EXPECT_EQ(choose_plan({rows}, caches, isa, swiglu, shape, 8, 1).row, &rows[1]);
+  caches.l3 = 1;
+  EXPECT_EQ(choose_plan({rows}, caches, isa, swiglu, shape, 1, 1).row, &rows[0]);
 }
 
 TEST_F(PlanChoices, ABorrowedPlanThatUsedAllItsThreadsGetsMore) {

@@ -117,7 +117,8 @@ std::uint32_t m_bucket(std::size_t m) noexcept;
 std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept;
 
 // The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: what the table
-// does not hold, or holds invalid, is planned analytically.
+// does not hold, or holds invalid, is planned analytically, and so are few rows with weights that stay in the l3: tuned
+// plans are measured with weights from memory.
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
 
