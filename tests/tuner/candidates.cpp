@@ -96,7 +96,7 @@ TEST(JointSpace, FewRowsGoByOneOrByTwoPanels) {
     return all;
   };
   EXPECT_EQ(widths(1), (std::set<std::uint32_t>{1, 2}));
-  EXPECT_EQ(widths(16), std::set<std::uint32_t>{1});
+  EXPECT_EQ(widths(8), std::set<std::uint32_t>{1});
 }
 
 TEST(JointSpace, OneThreadHasNoThreadsOrScheduleToVary) {
