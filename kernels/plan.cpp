@@ -42,7 +42,7 @@ bool applies(const PlanRow& row, Isa isa, Kind kind, Shape shape) noexcept {
 
 // Whether a call is of few rows with weights that L3 holds, which go another way than weights from memory.
 bool few_rows_from_l3(const CacheSizes& caches, Kind kind, Shape shape, std::size_t m) noexcept {
-  constexpr std::size_t few_rows = 6;
+  constexpr std::size_t few_rows = 6;  // AVX-512 has kernels for so many against panels side by side
   return m <= few_rows && caches.hold_weights && bytes(kind, shape, m) <= static_cast<double>(caches.l3);
 }
 
