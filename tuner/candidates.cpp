@@ -60,10 +60,12 @@ Values mr_values(const Setting&, const Plan& start) {
 // mc: rows whose slice of A, times two, takes a share of L2.
 Values mc_values(const Setting&, const Plan&) { return {64, 128, 256, 512}; }
 
-// The tallest tile whose panels can go side by side; 0 where this build does not hold the ISA.
+// The tallest tile whose panels can go side by side; 0 where this build does not hold the ISA or the width: a recorded
+// landscape may be another's.
 std::uint32_t wide_rows(const Setting& setting) {
   const detail::KernelTable* kernels = detail::kernel_table(setting.isa);
-  return kernels == nullptr ? 0 : detail::panel_kernels(*kernels, setting.nr)->wide_rows;
+  const detail::PanelKernels* panels = kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, setting.nr);
+  return panels == nullptr ? 0 : panels->wide_rows;
 }
 
 // nc: columns of partial sums kept near while the k slices pass; for few rows whether panels go side by side.

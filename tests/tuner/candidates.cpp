@@ -99,6 +99,15 @@ TEST(JointSpace, FewRowsGoByOneOrByTwoPanels) {
   EXPECT_EQ(widths(8), std::set<std::uint32_t>{1});
 }
 
+TEST(JointSpace, APlanOfAWidthWithoutKernelsIsClippedLikeAnyOther) {
+  Setting setting = example(1, 1);
+  Plan plan = first_candidate(setting);
+  setting.nr = plan.tiling.nr = 48;
+  plan.tiling.nc = plan.tiling.fc = 4 * 48;
+  ASSERT_FALSE(validate(plan, setting.isa).ok());
+  EXPECT_EQ(clipped(setting, plan).tiling.nc, 48U);
+}
+
 TEST(JointSpace, OneThreadHasNoThreadsOrScheduleToVary) {
   const JointSpace space(example(256, 1));
   for (const Plan& plan : space.plans()) {
