@@ -215,7 +215,9 @@ int bench_command(int argc, char** argv) {
                  "(the analytical plans) or the file of a profile")
       ->type_name("default|FILE");
   bool hot = false;
-  app.add_flag("--hot", hot, "let the weights stay in the cache; by default they are cold");
+  app.add_flag(
+      "--hot", hot,
+      "let the weights stay in the cache, for which up to six rows take the analytical plan; by default they are cold");
   app.add_flag("--phases", options.phases, "show where the time of each cell goes, by some further calls");
   bool micro = false;
   app.add_flag("--micro", micro,

@@ -154,6 +154,10 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
     call.memory = static_cast<float*>(std::align(detail::cache_line, 0, memory, room));  // bytes leave room for it
     call.barrier = &barrier;
     call.claims = plan.tiling.schedule == Schedule::claim_columns && threads > 1 ? &claims : nullptr;
+    if (call.blocking.boards) {
+      call.boards = reinterpret_cast<detail::Board*>(call.memory + call.blocking.board);
+      std::uninitialized_default_construct_n(call.boards, call.blocking.teams);
+    }
     call.phases = phases;
     if (phases != nullptr) {
       phases->used = threads;

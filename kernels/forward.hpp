@@ -29,8 +29,9 @@ struct ForwardCall {
   std::size_t m;
   bool accumulate;
   float* memory;        // 64-byte aligned workspace
-  Barrier* barrier;     // of the one team; not under split_rows
+  Barrier* barrier;     // of the one team, where all threads are one
   StageClaims* claims;  // under claim_columns, else null
+  Board* boards;        // of each team under claim_rows, else null
   Phases* phases;       // null: nobody asks where the time goes
 };
 

@@ -124,8 +124,7 @@ void panel_kernel(const PanelCall& call) {
 // gain is the way to L1 (Zen 4, weights in L3, one row, 128 ahead: 0.96 of the time; 512 ahead: 1.06 to 1.13).
 constexpr std::ptrdiff_t near_prefetch = 256;
 
-// An ISA that can add a product with a factor in memory by one instruction does so where each vector of weights is used
-// once.
+// Whether an ISA can add a product with a factor in memory by one instruction, which pays for one row in two streams.
 template <class Simd>
 constexpr bool from_memory = requires(typename Simd::Batch& sum, typename Simd::Batch factor, const float* weights) {
   Simd::accumulate_from(sum, factor, weights);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kernels/claims.hpp"
 #include "kernels/memory.hpp"
 
 namespace sluice {
@@ -25,7 +26,7 @@ constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { retur
 
 bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b) noexcept {
   const Tiling& tiling = plan.tiling;
-  const bool by_rows = tiling.schedule == Schedule::split_rows;
+  const bool by_rows = tiling.schedule == Schedule::split_rows || tiling.schedule == Schedule::claim_rows;
   b.teams = by_rows ? std::min<std::size_t>(plan.threads, m) : 1;
   b.team_threads = by_rows ? 1 : plan.threads;
   b.team_rows = ceil_divide(m, b.teams);
@@ -62,9 +63,15 @@ bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b
   if (__builtin_mul_overflow(b.c_stride, b.team_threads - 1, &rest) || __builtin_add_overflow(end, rest, &end))
     return false;
   b.team_stride = end;
-  std::size_t all = 0;
-  return !__builtin_mul_overflow(end, b.teams, &all) && !__builtin_mul_overflow(all, sizeof(float), &all) &&
-         !__builtin_add_overflow(all, std::size_t{64}, &b.bytes);
+  if (__builtin_mul_overflow(end, b.teams, &b.board)) return false;
+  // Where there are more stages or panels than a board can count, nobody helps.
+  std::size_t stages = 0;
+  b.boards = tiling.schedule == Schedule::claim_rows && b.teams > 1 &&
+             !__builtin_mul_overflow(2 * ceil_divide(b.team_rows, b.block_rows), b.f_blocks, &stages) &&
+             stages < Board::max_stages && std::max(up_panels, down_panels) < Board::max_panels;
+  std::size_t all = b.board;
+  if (b.boards && !append(b.teams, sizeof(Board) / sizeof(float), all)) return false;
+  return !__builtin_mul_overflow(all, sizeof(float), &all) && !__builtin_add_overflow(all, std::size_t{64}, &b.bytes);
 }
 
 }  // namespace detail

@@ -8,7 +8,7 @@
 namespace sluice::detail {
 
 // The blocking of one call: a plan clipped to the problem. A team is the threads that share rows: all of them, or,
-// under split_rows, each alone.
+// under split_rows and claim_rows, each alone.
 struct Blocking {
   std::size_t teams = 1;
   std::size_t team_threads = 1;
@@ -19,6 +19,7 @@ struct Blocking {
   std::size_t f_blocks = 0;
   std::size_t h_columns = 0;  // columns of H per F-block
   std::size_t h_buffers = 1;
+  bool boards = false;  // whether teams have a Board each
 
   // Offsets and extents in floats, each a multiple of a cache line.
   std::size_t x = 0;  // packed x, at the start of a team's memory
@@ -28,6 +29,7 @@ struct Blocking {
   std::size_t c = 0;         // each thread's block of partial sums
   std::size_t c_stride = 0;
   std::size_t team_stride = 0;
+  std::size_t board = 0;  // the teams' boards, behind their memory
   std::size_t bytes = 0;  // in all, with slack for alignment
 };
 

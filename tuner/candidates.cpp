@@ -28,12 +28,14 @@ Values thread_values(const Setting& setting, const Plan&) {
 }
 
 // Schedule: columns can be claimed instead of split; rows can be split where each thread gets tiles of its own, and
-// then the weights are read by every thread.
+// then the weights are read by every thread; those can be claimed as well.
 Values schedule_values(const Setting& setting, const Plan&) {
   if (setting.max_threads == 1) return {};
   Values values{static_cast<std::uint32_t>(Schedule::split_columns),
                 static_cast<std::uint32_t>(Schedule::claim_columns)};
-  if (rows(setting) >= 4) values.push_back(static_cast<std::uint32_t>(Schedule::split_rows));
+  if (rows(setting) >= 4)
+    values.insert(values.end(),
+                  {static_cast<std::uint32_t>(Schedule::split_rows), static_cast<std::uint32_t>(Schedule::claim_rows)});
   return values;
 }
 
@@ -127,7 +129,7 @@ Plan clipped(const Setting& setting, const Plan& plan) {
   const std::uint32_t d_model = extent(setting.shape.d_model);
   const std::uint32_t d_ff = extent(setting.shape.d_ff);
   if (result.threads == 1) tiling.schedule = Schedule::split_columns;
-  const bool by_rows = tiling.schedule == Schedule::split_rows;
+  const bool by_rows = tiling.schedule == Schedule::split_rows || tiling.schedule == Schedule::claim_rows;
   if (by_rows) result.threads = std::min(result.threads, rows(setting));
 
   // Rows are balanced over blocks, the rows of a block over tiles.

@@ -154,6 +154,26 @@ TEST_F(Forward, TheWorkspaceForManyRowsServesFewerUnderAnyPlan) {
   }
 }
 
+// Fewer rows may be shared by fewer threads, and in another way.
+TEST_F(Forward, TheWorkspaceForManyRowsServesFewerRowsOfAnyShape) {
+  for (const Shape shape : {Shape{64, 96}, Shape{96, 96}, Shape{256, 72}, Shape{72, 512}, Shape{200, 300}}) {
+    const std::vector<float> zeros(shape.d_model * shape.d_ff);
+    const Result<Ffn> ffn = Ffn::pack(shape, swiglu, {{zeros.data()}, {zeros.data()}, {zeros.data()}},
+                                       pack_options(ffn_.isa()));
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    for (const std::size_t max_m : {51U, 64U, 77U, 200U, 256U, 300U}) {
+      const std::size_t size = *ffn->workspace_size(max_m, 6);
+      for (std::size_t m = 1; m <= max_m; ++m) {
+        for (std::uint32_t threads = 1; threads <= 6; ++threads) {
+          EXPECT_LE(*ffn->workspace_size(m, ffn->plan(m, threads).plan), size)
+              << shape.d_model << "x" << shape.d_ff << ", " << m << " of " << max_m << " rows, " << threads
+              << " threads";
+        }
+      }
+    }
+  }
+}
+
 TEST_F(Forward, MaxThreadsLimitsThePlan) {
   struct Counting final : Executor {
     [[nodiscard]] std::uint32_t max_threads() const noexcept override { return pool.max_threads(); }

@@ -63,7 +63,7 @@ TEST_P(OneChain, TilingScheduleAndThreadsDoNotChangeABit) {
       Plan plan = tuner::random_plan(random, isa(), kind(), ffn->nr(), 1);
       for (const std::uint32_t threads : {1U, 2U, 3U, 8U}) {
         plan.threads = threads;
-        plan.tiling.schedule = static_cast<Schedule>((trial + threads) % 3);
+        plan.tiling.schedule = static_cast<Schedule>((trial + threads) % 4);
         const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &pool);
         ASSERT_TRUE(actual.ok()) << actual.status().message();
         ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
@@ -81,17 +81,19 @@ TEST_P(OneChain, WhoClaimsAPanelDoesNotChangeABit) {
     Plan plan = plain_plan(*ffn, one.m);
     const Result<std::vector<float>> expected = tuner::solve(*ffn, problem, &plan);
     ASSERT_TRUE(expected.ok()) << expected.status().message();
-    plan.tiling.schedule = Schedule::claim_columns;
     plan.threads = 3;
     for (const bool blocked : {false, true}) {
       plan.tiling.pack_x = blocked;
       if (blocked) plan.tiling.fc = 2 * ffn->nr();
       if (blocked) plan.tiling.mc = 7;
-      for (const std::uint32_t first : {0U, 2U}) {
-        Straggling threads(first);
-        const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &threads);
-        ASSERT_TRUE(actual.ok()) << actual.status().message();
-        ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
+      for (const Schedule schedule : {Schedule::claim_columns, Schedule::claim_rows}) {
+        plan.tiling.schedule = schedule;
+        for (const std::uint32_t first : {0U, 2U}) {
+          Straggling threads(first);
+          const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &threads);
+          ASSERT_TRUE(actual.ok()) << actual.status().message();
+          ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);
+        }
       }
     }
   }

@@ -31,7 +31,8 @@ TEST_P(PhasesOf, EveryScheduleGivesTheSameBitsAndSharesThatAddUp) {
   ThreadPool pool(2);
   for (const bool accumulate : {false, true}) {
     for (const bool pack_x : {false, true}) {
-      for (const Schedule schedule : {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns}) {
+      for (const Schedule schedule :
+           {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns, Schedule::claim_rows}) {
         for (const std::uint32_t threads : {1U, 2U}) {
           Plan plan = ffn->plan(row_count, threads).plan;
           plan.threads = threads;
@@ -56,8 +57,8 @@ TEST_P(PhasesOf, EveryScheduleGivesTheSameBitsAndSharesThatAddUp) {
           }
           // The caller is thread 0, and its phases lie within its call.
           EXPECT_LE(sum(stamps[0]), phases.total);
-          const bool barriers = threads == 2 && schedule != Schedule::split_rows;
-          if (!barriers) {
+          const bool waits = threads == 2 && schedule != Schedule::split_rows;
+          if (!waits) {
             EXPECT_EQ(at(stamps[0], detail::Phase::wait), 0U);
           }
         }

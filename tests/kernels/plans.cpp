@@ -35,7 +35,7 @@ TEST_P(Plans, EachFieldOutOfRangeIsRejectedByName) {
       {"fc", [](Plan& p) { p.tiling.fc -= 1; }},
       {"fc", [](Plan& p) { p.tiling.fc = 0U - p.tiling.nr; }},
       {"prefetch", [](Plan& p) { p.tiling.prefetch = 0xffffffffU; }},
-      {"schedule", [](Plan& p) { p.tiling.schedule = static_cast<Schedule>(3); }},
+      {"schedule", [](Plan& p) { p.tiling.schedule = static_cast<Schedule>(4); }},
       {"threads", [](Plan& p) { p.threads = 0; }},
       {"threads", [](Plan& p) { p.threads = 0xffffffffU; }},
   };
@@ -88,6 +88,20 @@ TEST_P(Plans, TheAnalyticalPlanUsesThreadsWhereThereIsWorkOrWeightsToShare) {
   EXPECT_EQ(threads({4096, 11008}, 1), 2U);
 }
 
+TEST_P(Plans, RowsStayWithTheirThreadWhereTheL3HoldsTheWeightsForAll) {
+  const auto schedule = [](Shape shape, std::size_t m, std::uint32_t threads) {
+    return analytical_plan(CacheSizes{}, GetParam(), swiglu, shape, m, threads).tiling.schedule;
+  };
+  constexpr Shape small{512, 1024};
+  constexpr Shape larger_than_l3{2048, 5632};
+  EXPECT_EQ(schedule(small, 256, 2), Schedule::claim_rows);
+  EXPECT_EQ(schedule(small, 1024, 4), Schedule::claim_rows);
+  EXPECT_EQ(schedule(small, 256, 64), Schedule::claim_columns) << "too few rows for so many";
+  EXPECT_EQ(schedule(larger_than_l3, 256, 2), Schedule::claim_columns);
+  EXPECT_EQ(schedule(small, 256, 1), Schedule::split_columns);
+  EXPECT_EQ(schedule(small, 1, 2), Schedule::split_columns);
+}
+
 TEST_P(Plans, WeightsThatStayInTheL3AreReadByTwo) {
   const auto columns = [](bool hold_weights, Shape shape, std::size_t m) {
     CacheSizes caches;
@@ -135,7 +149,8 @@ TEST(Plan, BucketsArePowersOfTwo) {
 }
 
 TEST(Plan, NamesOfSchedulesParseBack) {
-  for (const Schedule schedule : {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns}) {
+  for (const Schedule schedule :
+       {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns, Schedule::claim_rows}) {
     EXPECT_EQ(parse_schedule(name(schedule)), schedule);
   }
   EXPECT_EQ(parse_schedule("split"), std::nullopt);

@@ -1,7 +1,11 @@
 // How work is split between threads: every part contiguous, none more than one longer than another, nothing left over.
 #include "kernels/share.hpp"
 
+#include <algorithm>
 #include <array>
+#include <numeric>
+#include <thread>
+#include <vector>
 
 #include "kernels/claims.hpp"
 #include "tests/kernels/support.hpp"
@@ -81,6 +85,81 @@ TEST(Share, TheAnalyticalPlanLeavesNoThreadOfManyWithoutAPanel) {
       }
     }
   }
+}
+
+TEST(Board, HandsOutEachStageOnceInEverShorterRuns) {
+  detail::Board board;
+  EXPECT_EQ(board.take(8).panels, 0U) << "nothing is open yet";
+  EXPECT_FALSE(board.closed());
+  std::uint64_t stage = 0;
+  for (const std::size_t count : {1U, 2U, 7U, 128U, 689U}) {
+    for (const std::size_t most : {1U, 8U, 1000U}) {
+      board.wait();
+      board.open(++stage, count);
+      std::size_t end = 0;
+      std::size_t last = count;
+      for (detail::Board::Part part = board.take(most); part.panels != 0; part = board.take(most)) {
+        EXPECT_EQ(part.stage, stage);
+        EXPECT_EQ(count - part.left, end);
+        EXPECT_LE(part.panels, std::min(last, most));
+        EXPECT_LE(part.panels, std::max<std::size_t>(1, count / 4)) << "others find something to take";
+        last = part.panels;
+        end += part.panels;
+        board.done(part);
+      }
+      EXPECT_EQ(end, count);
+      EXPECT_FALSE(board.closed());
+    }
+  }
+  board.close();
+  EXPECT_TRUE(board.closed());
+  EXPECT_EQ(board.take(8).panels, 0U);
+}
+
+// Four threads with a board each; who has done its own takes from the others. Each panel is computed once, from all
+// panels of the stage before.
+TEST(Board, AStageOpensWhenAllOfTheLastIsDoneWhoeverDoesIt) {
+  constexpr std::size_t threads = 4;
+  constexpr std::size_t stages = brief ? 50 : 400;
+  constexpr std::size_t panels = 23;
+  struct Team {
+    detail::Board board;
+    std::array<std::size_t, panels> times{};  // what was computed, not atomic: the board orders it
+  };
+  std::array<Team, threads> teams;
+  std::array<std::size_t, threads> wrong{};
+  const auto take = [&](Team& team, std::size_t thread) {
+    const detail::Board::Part part = team.board.take(6);
+    for (std::size_t i = 0; i < part.panels; ++i) {
+      std::size_t& times = team.times[panels - part.left + i];
+      wrong[thread] += times == part.stage ? 0 : 1;
+      ++times;
+    }
+    if (part.panels != 0) team.board.done(part);
+    return part.panels != 0;
+  };
+  const auto run = [&](std::size_t self) {
+    Team& own = teams[self];
+    // The first has more to do than the others, which therefore help.
+    for (std::size_t stage = 0; stage < (self == 0 ? 4 * stages : stages); ++stage) {
+      own.board.wait();
+      for (const std::size_t times : own.times) wrong[self] += times == stage ? 0 : 1;
+      own.board.open(stage, panels);
+      while (take(own, self)) {
+      }
+    }
+    own.board.close();
+    own.board.wait();
+    for (std::size_t other = 0; other < threads; ++other)
+      while (!teams[other].board.closed()) take(teams[other], self);
+  };
+  std::vector<std::thread> others;
+  for (std::size_t self = 1; self < threads; ++self) others.emplace_back(run, self);
+  run(0);
+  for (std::thread& other : others) other.join();
+  EXPECT_EQ(std::accumulate(wrong.begin(), wrong.end(), std::size_t{0}), 0U);
+  for (std::size_t team = 0; team < threads; ++team)
+    for (const std::size_t times : teams[team].times) EXPECT_EQ(times, team == 0 ? 4 * stages : stages);
 }
 
 }  // namespace

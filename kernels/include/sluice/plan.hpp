@@ -36,7 +36,9 @@ struct CacheSizes {
 //   split_rows:    each thread takes its own rows through both stages; every thread reads all weights; no barrier.
 //   claim_columns: as split_columns, but a thread that is done takes more, so that slow cores get less; which memory
 //                  it reads is then left to chance (NUMA).
-enum class Schedule : std::uint8_t { split_columns, split_rows, claim_columns };
+//   claim_rows:    as split_rows, but a thread that is done takes panels of others' rows. What lies between the stages
+//                  stays with its thread until then.
+enum class Schedule : std::uint8_t { split_columns, split_rows, claim_columns, claim_rows };
 std::string_view name(Schedule schedule) noexcept;
 std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
 
@@ -49,8 +51,9 @@ struct Tiling {
   std::uint32_t nc = 0;        // columns of partial sums kept in L2; a multiple of nr. Few rows (one tile) go through
                                // nr columns as one stream of weights, through more as two side by side
   std::uint32_t fc = 0;        // columns of packed gate/up weights per F-block (H has fc, or fc/2 if gated)
-  std::uint32_t prefetch = 0;  // bytes of weights asked for ahead of use; 0 = none; a stage in k slices asks for the
-                               // next panel's slice whatever the distance
+  std::uint32_t prefetch = 0;  // bytes of weights asked for ahead of use, to L2; 0 = none. Few rows ask for what is up
+                               // to 256 bytes ahead to L1; a stage in k slices asks for the next panel's slice
+                               // whatever the distance
   bool pack_x = true;          // false: read x in place through its row stride
   Schedule schedule = Schedule::split_columns;
   friend constexpr bool operator==(const Tiling&, const Tiling&) = default;
@@ -117,8 +120,8 @@ std::uint32_t m_bucket(std::size_t m) noexcept;
 std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept;
 
 // The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: what the table
-// does not hold, or holds invalid, is planned analytically, and so are few rows with weights that stay in the l3: tuned
-// plans are measured with weights from memory.
+// does not hold, or holds invalid, is planned analytically, and so are up to six rows with weights that stay in the l3:
+// tuned plans are measured with weights from memory.
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
 
