@@ -64,6 +64,13 @@ bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
 
 }  // namespace
 
+std::span<const Schedule> all_schedules() noexcept {
+  static constexpr std::array all = {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns,
+                                     Schedule::claim_rows};
+  static_assert(all.size() == schedule_names.size());
+  return all;
+}
+
 std::string_view name(Schedule schedule) noexcept {
   const auto index = static_cast<std::size_t>(schedule);
   return index < schedule_names.size() ? schedule_names[index] : std::string_view("unknown");

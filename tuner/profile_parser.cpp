@@ -93,9 +93,9 @@ Plan read_plan(const JsonField& field) {
   plan.tiling.fc = field["fc"].natural<std::uint32_t>();
   plan.tiling.prefetch = field["prefetch"].natural<std::uint32_t>(0);
   plan.tiling.pack_x = field["pack_x"].boolean();
-  plan.tiling.schedule = field["schedule"].named([](std::string_view word) { return parse_schedule(word); },
-                                                 {name(Schedule::split_columns), name(Schedule::split_rows),
-                                                  name(Schedule::claim_columns), name(Schedule::claim_rows)});
+  std::vector<std::string_view> schedules;
+  for (const Schedule schedule : all_schedules()) schedules.push_back(name(schedule));
+  plan.tiling.schedule = field["schedule"].named([](std::string_view word) { return parse_schedule(word); }, schedules);
   plan.threads = field["threads"].natural<std::uint32_t>();
   return plan;
 }

@@ -100,7 +100,7 @@ Plan random_plan(Random& random, Isa isa, Kind kind, std::uint32_t nr, std::uint
   tiling.fc = nr * draw(1, 4);
   tiling.prefetch = 128 * draw(0, 8);
   tiling.pack_x = draw(0, 1) == 1;
-  tiling.schedule = static_cast<Schedule>(draw(0, 2));
+  tiling.schedule = all_schedules()[draw(0, all_schedules().size() - 1)];
   plan.threads = draw(1, max_threads);
   return plan;
 }

@@ -63,7 +63,7 @@ TEST_P(OneChain, TilingScheduleAndThreadsDoNotChangeABit) {
       Plan plan = tuner::random_plan(random, isa(), kind(), ffn->nr(), 1);
       for (const std::uint32_t threads : {1U, 2U, 3U, 8U}) {
         plan.threads = threads;
-        plan.tiling.schedule = static_cast<Schedule>((trial + threads) % 4);
+        plan.tiling.schedule = all_schedules()[(trial + threads) % all_schedules().size()];
         const Result<std::vector<float>> actual = tuner::solve(*ffn, problem, &plan, &pool);
         ASSERT_TRUE(actual.ok()) << actual.status().message();
         ASSERT_TRUE(tuner::equal_bits(*expected, *actual)) << tuner::describe(plan);

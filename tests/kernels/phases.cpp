@@ -31,8 +31,7 @@ TEST_P(PhasesOf, EveryScheduleGivesTheSameBitsAndSharesThatAddUp) {
   ThreadPool pool(2);
   for (const bool accumulate : {false, true}) {
     for (const bool pack_x : {false, true}) {
-      for (const Schedule schedule :
-           {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns, Schedule::claim_rows}) {
+      for (const Schedule schedule : all_schedules()) {
         for (const std::uint32_t threads : {1U, 2U}) {
           Plan plan = ffn->plan(row_count, threads).plan;
           plan.threads = threads;

@@ -39,6 +39,7 @@ struct CacheSizes {
 //   claim_rows:    as split_rows, but a thread that is done takes panels of others' rows. What lies between the stages
 //                  stays with its thread until then.
 enum class Schedule : std::uint8_t { split_columns, split_rows, claim_columns, claim_rows };
+std::span<const Schedule> all_schedules() noexcept;
 std::string_view name(Schedule schedule) noexcept;
 std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
 
