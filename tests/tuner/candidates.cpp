@@ -108,6 +108,15 @@ TEST(JointSpace, APlanOfAWidthWithoutKernelsIsClippedLikeAnyOther) {
   EXPECT_EQ(clipped(setting, plan).tiling.nc, 48U);
 }
 
+TEST(JointSpace, ThreadsShareTheWorkInEveryWay) {
+  const JointSpace space(example(256));
+  for (const Schedule schedule : all_schedules()) {
+    EXPECT_TRUE(std::any_of(space.plans().begin(), space.plans().end(), [&](const Plan& plan) {
+      return plan.tiling.schedule == schedule;
+    })) << name(schedule);
+  }
+}
+
 TEST(JointSpace, OneThreadHasNoThreadsOrScheduleToVary) {
   const JointSpace space(example(256, 1));
   for (const Plan& plan : space.plans()) {
