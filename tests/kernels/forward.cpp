@@ -158,8 +158,8 @@ TEST_F(Forward, TheWorkspaceForManyRowsServesFewerUnderAnyPlan) {
 TEST_F(Forward, TheWorkspaceForManyRowsServesFewerRowsOfAnyShape) {
   for (const Shape shape : {Shape{64, 96}, Shape{96, 96}, Shape{256, 72}, Shape{72, 512}, Shape{200, 300}}) {
     const std::vector<float> zeros(shape.d_model * shape.d_ff);
-    const Result<Ffn> ffn = Ffn::pack(shape, swiglu, {{zeros.data()}, {zeros.data()}, {zeros.data()}},
-                                       pack_options(ffn_.isa()));
+    const Result<Ffn> ffn =
+        Ffn::pack(shape, swiglu, {{zeros.data()}, {zeros.data()}, {zeros.data()}}, pack_options(ffn_.isa()));
     ASSERT_TRUE(ffn.ok()) << ffn.status().message();
     for (const std::size_t max_m : {51U, 64U, 77U, 200U, 256U, 300U}) {
       const std::size_t size = *ffn->workspace_size(max_m, 6);
