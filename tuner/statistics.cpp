@@ -29,36 +29,78 @@ double student_t95(std::size_t degrees_of_freedom) noexcept {
   return 1.960 + 2.372 / static_cast<double>(degrees_of_freedom);
 }
 
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// How many Walsh averages of the sorted values are at most `limit`.
+std::size_t averages_up_to(std::span<const double> sorted, double limit) {
+  std::size_t count = 0;
+  std::size_t end = sorted.size();  // partners of the i-th value lie in [i, end)
+  for (std::size_t i = 0; i < end; ++i) {
+    while (end > i && (sorted[i] + sorted[end - 1]) / 2 > limit) --end;
+    count += end - i;
+  }
+  return count;
+}
+
+// The k-th smallest (from 1) Walsh average, found by bisection: of ten thousand pairs they are fifty million.
+double walsh_average(std::span<const double> sorted, std::size_t k) {
+  double low = sorted.front();
+  double high = sorted.back();
+  if (averages_up_to(sorted, low) >= k) return low;
+  for (double middle = std::midpoint(low, high); low < middle && middle < high; middle = std::midpoint(low, high))
+    (averages_up_to(sorted, middle) >= k ? high : low) = middle;
+  return high;
+}
+
+// The largest k with P(W < k) ≤ 2.5 % for Wilcoxon's signed-rank sum W of n pairs; 0 below six pairs. Exact up to 40
+// pairs; the normal approximation differs from there on by one in hundreds.
+std::size_t signed_rank_bound(std::size_t n) {
+  constexpr std::size_t exact = 40;
+  const auto pairs = static_cast<double>(n);
+  const double mean = pairs * (pairs + 1) / 4;
+  if (n > exact) {
+    const double deviation = std::sqrt(mean * (2 * pairs + 1) / 6);
+    return static_cast<std::size_t>(mean - 1.959964 * deviation + 0.5);
+  }
+  // chances[w]: that the ranks with a positive sign, each with chance 1/2, sum up to w.
+  std::vector<double> chances(n * (n + 1) / 2 + 1);
+  chances[0] = 1;
+  for (std::size_t rank = 1; rank <= n; ++rank)
+    for (std::size_t w = chances.size(); w-- > 0;) chances[w] = (chances[w] + (w >= rank ? chances[w - rank] : 0)) / 2;
+  std::size_t k = 0;
+  for (double below = chances[0]; below <= 0.025; below += chances[k]) ++k;
+  return k;
+}
+
+}  // namespace
+
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b) {
   std::vector<double> logs;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) logs.push_back(std::log(a[i] / b[i]));
-  Ratio ratio;
-  ratio.pairs = logs.size();
-  if (logs.empty()) return {1, 0, std::numeric_limits<double>::infinity(), 0};
-
-  const double middle = median(logs);
-  const auto distance = [&](double x) { return std::abs(x - middle); };
-  std::sort(logs.begin(), logs.end(), [&](double x, double y) { return distance(x) < distance(y); });
-  const std::size_t dropped = logs.size() / 10;
-  logs.resize(logs.size() - dropped);
-  const auto count = static_cast<double>(logs.size());
+  if (logs.empty()) return {1, 0, infinity, 0};
+  std::sort(logs.begin(), logs.end());
+  const std::size_t pairs = logs.size();
+  const std::size_t averages = pairs * (pairs + 1) / 2;
+  const double middle = std::midpoint(walsh_average(logs, (averages + 1) / 2), walsh_average(logs, averages / 2 + 1));
+  const double value = std::exp(middle);
+  if (pairs < 2) return {value, 0, infinity, pairs};
+  if (const std::size_t bound = signed_rank_bound(pairs); bound > 0)
+    return {value, std::exp(walsh_average(logs, bound)), std::exp(walsh_average(logs, averages + 1 - bound)), pairs};
+  const auto count = static_cast<double>(pairs);
   const double mean = std::accumulate(logs.begin(), logs.end(), 0.0) / count;
   double squares = 0;
   for (const double x : logs) squares += (x - mean) * (x - mean);
-  ratio.value = std::exp(mean);
-  if (logs.size() < 2) return {ratio.value, 0, std::numeric_limits<double>::infinity(), ratio.pairs};
-  // Dropping the farthest tenth of normal values shrinks their standard deviation to about 0.79 of the true one.
-  const double deviation = std::sqrt(squares / (count - 1)) * (dropped != 0 ? 1.27 : 1.0);
-  const double reach = student_t95(logs.size() - 1) * deviation / std::sqrt(count);
-  ratio.low = std::exp(mean - reach);
-  ratio.high = std::exp(mean + reach);
-  return ratio;
+  const double reach = student_t95(pairs - 1) * std::sqrt(squares / ((count - 1) * count));
+  return {value, value * std::exp(-reach), value * std::exp(reach), pairs};
 }
 
 namespace {
 
-// From the logarithm of the value to that of the upper end; infinite where there is no interval.
-double reach(const Ratio& ratio) { return std::log(ratio.high / ratio.value); }
+// From the logarithm of the value to those of the ends of its interval; infinite where there is none.
+double above(const Ratio& ratio) { return std::log(ratio.high / ratio.value); }
+double below(const Ratio& ratio) { return std::log(ratio.value / ratio.low); }
 
 }  // namespace
 
@@ -70,24 +112,26 @@ double geometric_mean(std::span<const double> values) {
 }
 
 Ratio mean_ratio(std::span<const Ratio> ratios) {
+  if (ratios.empty()) return {1, 0, infinity, 0};
   std::vector<double> values;
-  double squares = 0;
+  double down = 0;
+  double up = 0;
   std::size_t pairs = 0;
   for (const Ratio& ratio : ratios) {
     values.push_back(ratio.value);
-    squares += reach(ratio) * reach(ratio);
+    down = std::hypot(down, below(ratio));
+    up = std::hypot(up, above(ratio));
     pairs += ratio.pairs;
   }
   const double mean = geometric_mean(values);
-  const double apart = std::sqrt(squares) / static_cast<double>(ratios.size());
-  if (ratios.empty()) return {1, 0, std::numeric_limits<double>::infinity(), 0};
-  return {mean, mean * std::exp(-apart), mean * std::exp(apart), pairs};
+  const auto count = static_cast<double>(ratios.size());
+  return {mean, mean * std::exp(-down / count), mean * std::exp(up / count), pairs};
 }
 
 Ratio quotient(const Ratio& a, const Ratio& b) {
   const double value = a.value / b.value;
-  const double apart = std::hypot(reach(a), reach(b));
-  return {value, value * std::exp(-apart), value * std::exp(apart), a.pairs + b.pairs};
+  return {value, value * std::exp(-std::hypot(below(a), above(b))), value * std::exp(std::hypot(above(a), below(b))),
+          a.pairs + b.pairs};
 }
 
 Verdict judge(const Ratio& ratio) {

@@ -23,10 +23,13 @@ struct Ratio {
   [[nodiscard]] double half_width() const noexcept { return value > 0 ? (high - low) / (2 * value) : 0; }
 };
 
-// time(a)/time(b) from pairs taken next to each other: the geometric mean, and its interval by Student's t on the
-// logarithms. Of each ten pairs the one farthest from the median is left out (a neighbour's burst that hit one side);
-// the interval is widened by the ratio of the standard errors of a mean so trimmed and a plain one under normal noise.
-// All values are positive; a and b are of one length.
+// time(a)/time(b) from pairs taken next to each other in random order: the Hodges–Lehmann estimate of the logarithms
+// (the median of their Walsh averages, the means of any two of them, one with itself as well), and the interval that
+// Wilcoxon's signed-rank distribution gives it. Every pair counts, however loud the neighbours are: which of the two
+// was run first is random, so the sign of what disturbed a pair is too, and the level is kept whatever the noise looks
+// like (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3). Fewer than six pairs cannot be told
+// at 95 % that way: for two to five the interval is Student's t on the logarithms, around the same estimate. All values
+// are positive; a and b are of one length.
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b);
 
 // Of positive values; 1 where there are none.

@@ -109,7 +109,7 @@ TEST(RivalComparison, APromiseIsKeptBrokenOrInconclusive) {
   // Promised: 0.9 [0.89, 0.91].
   const InPlace kept = in_place(measurement(0.909), promising(measurement(0.9), 0.84));
   EXPECT_NEAR(kept.ratio.value, 1.01, 1e-9);
-  EXPECT_NEAR(kept.ratio.high, 1.01 * 0.91 / 0.9, 1e-9);  // the pairs here do not scatter
+  EXPECT_NEAR(kept.ratio.high, 1.01 * 0.9 / 0.89, 1e-9);  // the pairs here do not scatter
   EXPECT_NEAR(kept.ratio.low, 1.01 * 0.9 / 0.91, 1e-9);
   EXPECT_EQ(kept.verdict, "kept");
   EXPECT_EQ(in_place(measurement(0.945), promising(measurement(0.9), 0.84)).verdict, "broken");
