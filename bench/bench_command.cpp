@@ -111,21 +111,16 @@ std::vector<PeerProgram> choose_peers(const std::vector<std::string>& names) {
   return chosen;
 }
 
-// A measurement that neighbours disturbed throughout says little: whoever acts on exit codes must not take it for one.
+// For whoever acts on exit codes and wants a quiet machine. Ratios do not need one: their pairs are in random order.
 void expect_calm(const Session& session, std::size_t per_cell) {
-  const std::vector<const Measurement*> measured = session.measured();
-  const auto calm = [](std::size_t least) { return [least](const Measurement* m) { return m->calm.size() >= least; }; };
-  if (std::none_of(measured.begin(), measured.end(), calm(1)))
-    throw Failure(exit_code::unsupported,
-                  "inconclusive: neighbours disturbed every sample of the run; stop other "
-                  "work on this machine, or raise --samples and --budget");
-  const auto short_of = std::find_if_not(measured.begin(), measured.end(), calm(per_cell));
-  if (short_of != measured.end())
-    throw Failure(
-        exit_code::unsupported,
-        fmt::format("inconclusive: {} has {} undisturbed samples of the {} that --require-calm asks for; raise "
-                    "--samples and --budget, or stop other work on this machine",
-                    (*short_of)->name, (*short_of)->calm.size(), per_cell));
+  for (const Measurement* measurement : session.measured()) {
+    const std::size_t calm = measurement->samples.size() - measurement->contended_count();
+    if (calm < per_cell)
+      throw Failure(exit_code::unsupported,
+                    fmt::format("{} has {} undisturbed samples of the {} that --require-calm asks for; raise --samples "
+                                "and --budget, or stop other work on this machine",
+                                measurement->name, calm, per_cell));
+  }
 }
 
 // What a run leaves: the file or standard output, and its end.
@@ -157,7 +152,7 @@ int micro_run(const RunContext& run, const tuner::Selection& selection, const Se
   const std::uint32_t max_threads = *std::max_element(selection.threads.begin(), selection.threads.end());
   tuner::Clocks clocks(options.isa, run.machine, max_threads);
   MicroSession session(micros(options.isa, run.machine.cache_sizes(), selection.threads, clocks.executor()), clocks,
-                       options.samples);
+                       options.samples.value_or(usual_samples));
   const auto& all = session.measurements();
   std::vector<std::string> names;
   names.reserve(all.size());
@@ -189,7 +184,9 @@ int bench_command(int argc, char** argv) {
   std::vector<std::string> equal;
   tuner::add_equal_option(app, equal);
   SessionOptions options{};
-  app.add_option("--samples", options.samples, "undisturbed samples to aim for, per cell [24]")
+  app.add_option(
+         "--samples", options.samples,
+         fmt::format("samples to take of each cell [{}; with --budget as many as there is time for]", usual_samples))
       ->check(CLI::Range(std::size_t{1}, std::size_t{100000}).description(""))
       ->type_name("NUMBER");
   std::optional<std::string> budget;
@@ -198,7 +195,7 @@ int bench_command(int argc, char** argv) {
   std::size_t require_calm = 0;
   app.add_option("--require-calm", require_calm,
                  "undisturbed samples that every cell must have, or the run ends with exit code 4; the results are "
-                 "written all the same; 0: it is enough that one sample of the run was undisturbed [0]")
+                 "written all the same [0]")
       ->type_name("NUMBER");
   app.add_option("--seed", options.seed, "seed of the order of samples [1]")->type_name("NUMBER");
   std::vector<std::string> peers;
@@ -272,16 +269,14 @@ int bench_command(int argc, char** argv) {
   const std::vector<bool> wanted = match(names, benchmark::GetBenchmarkFilter());
   session.keep_only(wanted);
 
-  const auto total = static_cast<double>(std::count(wanted.begin(), wanted.end(), true));
-  double finished = 0;
   tuner::Progress progress("bench");
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    benchmark::RegisterBenchmark(session.measurements()[i].name.c_str(), [&, i](benchmark::State& state) {
-      progress.show(finished / total, session.measurements()[i].name);
-      for ([[maybe_unused]] auto iteration : state) session.measure(i);
-      const Measurement& measurement = session.measurements()[i];
+  for (const std::string& cell : names) {
+    benchmark::RegisterBenchmark(cell.c_str(), [&](benchmark::State& state) {
+      // The first one that Google Benchmark asks for has all of them measured, in turns.
+      for ([[maybe_unused]] auto iteration : state)
+        session.measure([&](double done, const std::string& next) { progress.show(done, next); });
+      const Measurement& measurement = *std::ranges::find(session.measurements(), cell, &Measurement::name);
       if (!measurement.error.empty()) state.SkipWithError(measurement.error.c_str());
-      finished += 1;
     });
   }
   const bool table = !selection.json;

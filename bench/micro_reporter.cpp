@@ -34,26 +34,26 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
     json["error"] = measurement.error;
     return json;
   }
-  const std::vector<tuner::Sample>& counted = measurement.counted();
-  const double ns = tuner::median(times(counted, measurement.runs));
-  json["iterations"] = counted.size() * measurement.runs;
+  const std::vector<tuner::Sample>& samples = measurement.samples;
+  const double ns = measurement.median_ns() / static_cast<double>(measurement.runs);
+  json["iterations"] = samples.size() * measurement.runs;
   json["real_time"] = ns;
   json["cpu_time"] = ns;
   json["time_unit"] = "ns";
   if (micro.flops > 0) {
     const tuner::Clock& clock = clocks[micro.threads];
     std::vector<double> fractions;
-    fractions.reserve(counted.size());
-    for (const tuner::Sample& sample : counted)
+    fractions.reserve(samples.size());
+    for (const tuner::Sample& sample : samples)
       fractions.push_back(clock.fma_fraction(sample, micro.flops * static_cast<double>(measurement.runs)));
     json["flops"] = micro.flops / (ns * 1e-9);
     json["fma_fraction"] = tuner::median(std::move(fractions));
   }
   if (micro.bytes > 0) json["bytes_per_second"] = micro.bytes / (ns * 1e-9);
   if (micro.elements > 0) json["ns_per_element"] = ns / micro.elements;
-  json["samples_ns"] = times(measurement.calm, measurement.runs);
-  json["contended_samples_ns"] = times(measurement.contended, measurement.runs);
-  if (measurement.calm.empty()) json["contended"] = true;
+  json["samples_ns"] = times(samples, measurement.runs);
+  json["sample_contended"] = measurement.contended;
+  if (measurement.contended_count() == samples.size()) json["contended"] = true;
   return json;
 }
 
@@ -83,7 +83,7 @@ void MicroReporter::ReportRuns(const std::vector<Run>& runs) {
     const auto& all = session_.measurements();
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.micro.name == run.run_name.function_name; });
-    if (found == all.end() || (found->error.empty() && found->counted().empty())) continue;
+    if (found == all.end() || (found->error.empty() && found->samples.empty())) continue;
     const Json json = describe(*found, clocks_, isa_);
     if (!found->error.empty()) ++errors_;
     if (table_)

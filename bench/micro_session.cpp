@@ -24,13 +24,9 @@ const MicroMeasurement& MicroSession::measure(std::size_t index) {
     run(1);
     while (clock.measure(tuner::Roof::fma, 0, [&] { run(mine.runs); }).ns < sample_ns && mine.runs < most_runs)
       mine.runs *= 2;
-    std::vector<tuner::Sample> all;
-    std::size_t calm = 0;
-    while (calm < samples_ && all.size() < 3 * samples_ && !tuner::interrupted()) {
-      all.push_back(clock.measure(tuner::Roof::fma, 0, [&] { run(mine.runs); }));
-      calm += clock.contended(all.back()) ? 0 : 1;
-    }
-    for (const tuner::Sample& sample : all) (clock.contended(sample) ? mine.contended : mine.calm).push_back(sample);
+    while (mine.samples.size() < samples_ && !tuner::interrupted())
+      mine.samples.push_back(clock.measure(tuner::Roof::fma, 0, [&] { run(mine.runs); }));
+    mine.mark(clock);
   } catch (const tuner::Failure& failure) {
     mine.error = failure.message;
   }

@@ -23,7 +23,7 @@ class MicroSession {
   MicroSession(std::vector<Micro> list, tuner::Clocks& clocks, std::size_t samples);
 
   [[nodiscard]] const std::vector<MicroMeasurement>& measurements() const { return measurements_; }
-  // Aims for `samples` undisturbed samples. Stops early when interrupted().
+  // Takes `samples` samples. Stops early when interrupted().
   const MicroMeasurement& measure(std::size_t index);
 
  private:

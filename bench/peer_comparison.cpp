@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 namespace sluice::bench {
 namespace {
 
@@ -20,37 +18,17 @@ std::string_view verdict_of(const tuner::Ratio& peer_over_own) {
   }
 }
 
-double median_ns(const std::vector<tuner::Sample>& samples) {
-  std::vector<double> ns;
-  ns.reserve(samples.size());
-  for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
-  return tuner::median(std::move(ns));
-}
-
 }  // namespace
-
-tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b) {
-  std::vector<double> times_a;
-  std::vector<double> times_b;
-  for (const tuner::Sample& one : a) {
-    for (const tuner::Sample& other : b) {
-      if (one.round != other.round) continue;
-      times_a.push_back(one.ns);
-      times_b.push_back(other.ns);
-    }
-  }
-  return tuner::paired_ratio(times_a, times_b);
-}
 
 std::optional<BestPeer> best_peer(const Measurement& measurement) {
   std::optional<BestPeer> best;
   double least = 0;
   for (const PeerMeasurement& peer : measurement.peers) {
     if (!peer.error.empty()) continue;
-    const tuner::Ratio ratio = ratio_by_round(peer.calm, measurement.calm);
+    const tuner::Ratio ratio = ratio_by_round(peer.samples, measurement.samples);
     if (ratio.pairs < 2) continue;
-    // By the median of all its calm samples: the least of many ratios of few pairs would mostly be the noisiest.
-    const double median = median_ns(peer.calm);
+    // By the median of all its samples: the least of many ratios of few pairs would mostly be the noisiest.
+    const double median = peer.median_ns();
     if (best && least <= median) continue;
     least = median;
     best = BestPeer{&peer, ratio, verdict_of(ratio)};
@@ -62,10 +40,10 @@ std::string comparison_table(const std::vector<Measurement>& measurements) {
   std::string table;
   std::vector<double> ratios;
   for (const Measurement& measurement : measurements) {
-    if (measurement.peers.empty() || measurement.counted().empty()) continue;
+    if (measurement.peers.empty() || measurement.samples.empty()) continue;
     const std::optional<BestPeer> best = best_peer(measurement);
     if (!best) {
-      table += fmt::format("{:<44} no peer shares two undisturbed rounds with it\n", measurement.name);
+      table += fmt::format("{:<44} no peer had two rounds with it\n", measurement.name);
       continue;
     }
     table += fmt::format("{:<44} {:<16} {:>6.3f}  {:>6.3f} … {:<6.3f} {:>5}  {}\n", measurement.name, best->peer->peer,

@@ -1,4 +1,4 @@
-// Owns: what samples say of Sluice and the peers in one cell: paired ratios, the best peer, the verdict, the table.
+// Owns: what samples say of Sluice and the peers in one cell: the best peer, its paired ratio, the verdict, the table.
 // Does not own: the samples (session.hpp), the statistics (tuner/statistics.hpp).
 #pragma once
 
@@ -12,9 +12,6 @@
 
 namespace sluice::bench {
 
-// time(a) / time(b) over the rounds that both have: of undisturbed samples, those in which neither was disturbed.
-tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b);
-
 struct BestPeer {
   const PeerMeasurement* peer;
   tuner::Ratio ratio;
@@ -23,7 +20,7 @@ struct BestPeer {
   std::string_view verdict;
 };
 
-// The fastest peer by the median of its undisturbed samples; nothing when none shares two such rounds with Sluice.
+// The fastest peer by the median of its samples; nothing when none shares two rounds with Sluice.
 std::optional<BestPeer> best_peer(const Measurement& measurement);
 
 // A line for each cell that met peers, and the geometric mean; empty when none did.

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "tuner/interruption.hpp"
 #include "tuner/statistics.hpp"
 
 namespace sluice::bench {
@@ -24,24 +23,18 @@ PhaseShares shares_of(const detail::Phases& phases) {
   return shares;
 }
 
-PhaseShares measure_phases(tuner::Clock& clock, tuner::Roof roof, double bytes, std::size_t wanted,
-                           const std::function<void(detail::Phases&)>& forward) {
-  std::vector<detail::ThreadPhases> threads(clock.threads());
-  std::vector<std::pair<tuner::Sample, PhaseShares>> all;
-  std::size_t calm = 0;
-  for (std::size_t i = 0; (i == 0 || !tuner::interrupted()) && i < 3 * wanted && calm < wanted; ++i) {
-    detail::Phases phases{.threads = threads};
-    const tuner::Sample sample = clock.measure(roof, bytes, [&] { forward(phases); });
-    all.emplace_back(sample, shares_of(phases));
-    calm += clock.contended(sample) ? 0 : 1;
-  }
+PhaseShares shares_of_call(std::uint32_t threads, const std::function<void(detail::Phases&)>& forward) {
+  std::vector<detail::ThreadPhases> of_threads(threads);
+  detail::Phases phases{.threads = of_threads};
+  forward(phases);
+  return shares_of(phases);
+}
+
+PhaseShares median_shares(std::span<const PhaseShares> calls) {
   PhaseShares shares{};
   for (std::size_t phase = 0; phase < shares.size(); ++phase) {
     std::vector<double> values;
-    for (const auto& [sample, mine] : all)
-      if (calm == 0 || !clock.contended(sample)) values.push_back(mine[phase]);
-    // A level that rose during the last forwards may leave none undisturbed.
-    if (values.empty()) values.push_back(all.back().second[phase]);
+    for (const PhaseShares& call : calls) values.push_back(call[phase]);
     shares[phase] = tuner::median(std::move(values));
   }
   const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);

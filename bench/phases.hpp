@@ -1,14 +1,14 @@
 // Owns: where the time of a cell goes: forwards with stamps, as shares of the time of all threads.
-// Does not own: the stamps (kernels/phases.hpp), the clock (tuner/clock.hpp).
+// Does not own: the stamps (kernels/phases.hpp), how many forwards, when (session.hpp).
 #pragma once
 
 #include <array>
-#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "kernels/phases.hpp"
-#include "tuner/clock.hpp"
 
 namespace sluice::bench {
 
@@ -23,10 +23,10 @@ using PhaseShares = std::array<double, phase_names.size()>;
 // The shares of one call, averaged over its threads.
 PhaseShares shares_of(const detail::Phases& phases);
 
-// The median of each share over the undisturbed forwards (all of them, where none was), scaled to a sum of 1. Aims for
-// `wanted` undisturbed ones. `forward` runs one call, which reads `bytes`, on at most clock.threads() threads and fills
-// in the phases.
-PhaseShares measure_phases(tuner::Clock& clock, tuner::Roof roof, double bytes, std::size_t wanted,
-                           const std::function<void(detail::Phases&)>& forward);
+// Of one call on at most that many threads: `forward` runs it and fills in the phases.
+PhaseShares shares_of_call(std::uint32_t threads, const std::function<void(detail::Phases&)>& forward);
+
+// The median of each share over the calls, scaled to a sum of 1. At least one call.
+PhaseShares median_shares(std::span<const PhaseShares> calls);
 
 }  // namespace sluice::bench

@@ -54,16 +54,14 @@ void add_error(Json& json, const std::string& error) {
 // The figures of a cell's samples, or of its rival's or a peer's in it.
 template <class Samples>
 void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, const tuner::Clock& clock) {
-  const std::vector<tuner::Sample>& counted = measured.counted();
   const double work = flops(cell.kind, cell.shape, cell.m);
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
-  const double ns = tuner::median(times(counted));
-  const double fma = median_of(counted, [&](const auto& s) { return clock.fma_fraction(s, work); });
-  const double read = median_of(counted, [&](const auto& s) { return clock.read_fraction(s, traffic); });
-  const bool compute = clock.binding_roof(work, traffic, counted.front().footprint) == tuner::Roof::fma;
-  std::vector<std::uint32_t> rounds;
-  for (const tuner::Sample& sample : measured.calm) rounds.push_back(sample.round);
-  json["iterations"] = counted.size();
+  const std::vector<tuner::Sample>& samples = measured.samples;
+  const double ns = measured.median_ns();
+  const double fma = median_of(samples, [&](const auto& s) { return clock.fma_fraction(s, work); });
+  const double read = median_of(samples, [&](const auto& s) { return clock.read_fraction(s, traffic); });
+  const bool compute = clock.binding_roof(work, traffic, samples.front().footprint) == tuner::Roof::fma;
+  json["iterations"] = samples.size();
   json["real_time"] = ns;
   json["cpu_time"] = ns;
   json["time_unit"] = "ns";
@@ -73,10 +71,17 @@ void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, c
   json["read_fraction"] = read;
   json["roof_fraction"] = compute ? fma : read;
   json["roof"] = compute ? "fma" : "read";
-  json["samples_ns"] = times(measured.calm);
+  Json rounds = Json::array();
+  Json probes = Json::array();
+  for (const tuner::Sample& sample : samples) {
+    rounds.push_back(sample.round);
+    probes.push_back({sample.before, sample.after});
+  }
+  json["samples_ns"] = times(samples);
   json["sample_rounds"] = rounds;
-  json["contended_samples_ns"] = times(measured.contended);
-  if (measured.calm.empty()) json["contended"] = true;
+  json["sample_contended"] = measured.contended;
+  json["sample_probes"] = probes;
+  if (measured.contended_count() == samples.size()) json["contended"] = true;
 }
 
 Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa) {
@@ -130,11 +135,11 @@ std::string phases_line(const PhaseShares& shares) {
   return line;
 }
 
-void write_line(const std::string& entry, const Json& json, std::string_view last, std::size_t contended,
-                std::size_t samples) {
+void write_line(const std::string& entry, const Json& json, std::string_view last, const SampleSet& measured) {
   tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<10} {}/{}\n", entry,
                                   json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
-                                  json["roof_fraction"].get<double>() * 100, last, contended, samples));
+                                  json["roof_fraction"].get<double>() * 100, last, measured.contended_count(),
+                                  measured.samples.size()));
 }
 
 }  // namespace
@@ -181,7 +186,7 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.name == run.run_name.function_name; });
     // A cell that an interruption left without samples has nothing to say.
-    if (found == all.end() || (found->error.empty() && found->counted().empty())) continue;
+    if (found == all.end() || (found->error.empty() && found->samples.empty())) continue;
     const tuner::Clock* clock = found->error.empty() ? &clocks_[found->cell.threads] : nullptr;
     Json json = describe(*found, clock, session_.options().isa);
     if (found->error.empty() && found->rival) compare(*found, json);
@@ -189,8 +194,7 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
       ++errors_;
       if (table_) tuner::write_stdout(fmt::format("{:<44} {}\n", found->name, found->error));
     } else if (table_) {
-      write_line(found->name, json, name(found->origin), found->contended.size(),
-                 found->calm.size() + found->contended.size());
+      write_line(found->name, json, name(found->origin), *found);
       if (found->phases) tuner::write_stdout(phases_line(*found->phases));
     }
     ++cells_;
@@ -209,22 +213,21 @@ void Reporter::compare(const Measurement& measurement, Json& own) {
 
 void Reporter::report_rival(const Measurement& measurement) {
   // The same plan has no samples of its own, nor has one that was interrupted before its first turn.
-  if (!measurement.rival || measurement.rival->counted().empty()) return;
+  if (!measurement.rival || measurement.rival->samples.empty()) return;
   const RivalMeasurement& rival = *measurement.rival;
   Json json = identity(measurement, measurement.name + "/rival", session_.options().isa);
   json["rival"] = session_.options().rival->name;
   add_figures(json, measurement.cell, rival, clocks_[measurement.cell.threads]);
   json["plan"] = tuner::to_json(rival.plan);
   json["plan_origin"] = name(rival.origin);
-  if (table_)
-    write_line("  rival", json, name(rival.origin), rival.contended.size(), rival.calm.size() + rival.contended.size());
+  if (table_) write_line("  rival", json, name(rival.origin), rival);
   benchmarks_.push_back(json);
 }
 
 void Reporter::report_peers(const Measurement& measurement) {
   for (const PeerMeasurement& peer : measurement.peers) {
     // Interrupted before its first turn.
-    if (peer.error.empty() && peer.counted().empty()) continue;
+    if (peer.error.empty() && peer.samples.empty()) continue;
     Json json = identity(measurement, measurement.name + "/peer:" + peer.peer, session_.options().isa);
     json["peer"] = peer.peer;
     json["peer_version"] = peer.version;
@@ -234,9 +237,7 @@ void Reporter::report_peers(const Measurement& measurement) {
       add_error(json, peer.error);
     } else {
       add_figures(json, measurement.cell, peer, clocks_[measurement.cell.threads]);
-      if (table_)
-        write_line("  " + peer.peer + " " + peer.version, json, "", peer.contended.size(),
-                   peer.calm.size() + peer.contended.size());
+      if (table_) write_line("  " + peer.peer + " " + peer.version, json, "", peer);
     }
     benchmarks_.push_back(json);
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "bench/peer_comparison.hpp"
 #include "tuner/borrowing.hpp"
 
 namespace sluice::bench {
@@ -62,7 +61,7 @@ RivalComparison compare_with_rival(const Measurement& measurement, std::string_v
     comparison.ratio = {1, 1, 1, 0};
     comparison.verdict = "same plan";
   } else {
-    comparison.ratio = ratio_by_round(measurement.calm, rival.calm);
+    comparison.ratio = ratio_by_round(measurement.samples, rival.samples);
     comparison.verdict = name(tuner::judge(comparison.ratio));
   }
   if (comparison.promise && comparison.has_ratio() && rivals_name == default_rival)

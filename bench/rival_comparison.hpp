@@ -36,7 +36,7 @@ struct RivalComparison {
   std::string plan, rivals_plan;  // in words
   PlanOrigin origin = PlanOrigin::analytical, rivals_origin = PlanOrigin::analytical;
   bool same = false;         // the same work in the same order: the ratio is 1, and nothing was measured for it
-  tuner::Ratio ratio;        // own time / the rival's, over the rounds in which neither was disturbed
+  tuner::Ratio ratio;        // own time / the rival's, over the rounds that both have
   std::string_view verdict;  // "same plan", or of the own plan: "faster", "slower", "tied" or "inconclusive"
   std::optional<Promise> promise;
 

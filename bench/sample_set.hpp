@@ -1,18 +1,27 @@
-// Owns: the samples of one piece of work, the disturbed ones apart. Does not own: which are disturbed
-// (tuner/clock.hpp).
+// Owns: the samples of one piece of work, each with its mark, and the ratio of two such sets. Does not own: which
+// samples are disturbed (tuner/clock.hpp), the statistics (tuner/statistics.hpp).
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "tuner/clock.hpp"
+#include "tuner/statistics.hpp"
 
 namespace sluice::bench {
 
+// Figures and ratios are made from all samples: a mark says how loud it was, it discards nothing.
 struct SampleSet {
-  std::vector<tuner::Sample> calm, contended;
+  std::vector<tuner::Sample> samples;  // in the order they were taken
+  std::vector<bool> contended;         // of each of them, once mark() was called
 
-  // The samples that figures are made from: the calm ones, or, when there are none, the contended ones.
-  [[nodiscard]] const std::vector<tuner::Sample>& counted() const { return calm.empty() ? contended : calm; }
+  // By the clock's level now, which is known best at the end.
+  void mark(const tuner::Clock& clock);
+  [[nodiscard]] std::size_t contended_count() const;
+  [[nodiscard]] double median_ns() const;
 };
+
+// time(a) / time(b) over the rounds that both have; rounds ascend.
+tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b);
 
 }  // namespace sluice::bench

@@ -3,25 +3,41 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
+#include "bench/schedule.hpp"
 #include "tuner/failure.hpp"
 #include "tuner/interruption.hpp"
+#include "tuner/limits.hpp"
 
 namespace sluice::bench {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// What a sample of the cell costs, in arbitrary units: time at the roof of an assumed 40 FLOPs per byte.
-double weight(const tuner::Cell& cell) {
-  return std::max(flops(cell.kind, cell.shape, cell.m) / 4, bytes(cell.kind, cell.shape, cell.m) * 10) / cell.threads;
+SteadyClock::duration duration(double seconds) {
+  return std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(seconds));
+}
+
+double seconds_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
 
 bool same_group(const tuner::Cell& a, const tuner::Cell& b) {
   return a.shape.d_model == b.shape.d_model && a.m == b.m && a.threads == b.threads;
 }
+
+// Before every group has so many, a run does not end for want of time: fewer say nothing.
+constexpr std::uint32_t fewest_rounds = 3;
+// Of the budget, where phases are asked for.
+constexpr double phase_share = 0.08;
+constexpr std::size_t most_phase_calls = 10;
+constexpr std::size_t fewest_phase_calls = 2;
+// A stretch of rounds in one group: long beside what a change of cells costs (cold caches, other threads), short beside
+// a drift of the machine.
+constexpr double stretch_seconds = 0.1;
 
 }  // namespace
 
@@ -33,8 +49,9 @@ Session::Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows&
       clocks_(clocks),
       random_(options.seed),
       wanted_(cells.size(), true),
-      end_(SteadyClock::now() +
-           std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(options.budget_seconds))) {
+      samples_(options.samples.value_or(options.budget_seconds > 0 ? std::numeric_limits<std::size_t>::max()
+                                                                   : usual_samples)),
+      begin_(SteadyClock::now()) {
   caches_.hold_weights = !options.cold;
   for (const tuner::Cell& cell : cells) {
     Measurement measurement;
@@ -48,95 +65,182 @@ Session::Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows&
 
 void Session::keep_only(const std::vector<bool>& wanted) { wanted_ = wanted; }
 
-double Session::seconds_for(const std::vector<Measurement*>& group) const {
-  if (options_.budget_seconds <= 0) return std::numeric_limits<double>::infinity();
-  const double left = std::chrono::duration<double>(end_ - SteadyClock::now()).count();
-  double open = 0;
-  double mine = 0;
-  for (std::size_t i = 0; i < measurements_.size(); ++i)
-    if (wanted_[i] && !measurements_[i].done) open += weight(measurements_[i].cell);
-  for (const Measurement* member : group) mine += weight(member->cell);
-  return std::max(0.0, left) * mine / open;
+std::vector<Session::Group> Session::groups() {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < measurements_.size(); ++i) {
+    if (!wanted_[i]) continue;
+    const auto mine = std::ranges::find_if(
+        groups, [&](const Group& group) { return same_group(group.members.front()->cell, measurements_[i].cell); });
+    if (mine != groups.end()) {
+      mine->members.push_back(&measurements_[i]);
+    } else {
+      groups.push_back({{&measurements_[i]}});
+    }
+  }
+  return groups;
 }
 
-const Measurement& Session::measure(std::size_t index) {
-  Measurement& first = measurements_[index];
-  if (first.done || tuner::interrupted()) return first;
-  std::vector<Measurement*> group;
-  for (std::size_t i = 0; i < measurements_.size(); ++i)
-    if (wanted_[i] && !measurements_[i].done && same_group(measurements_[i].cell, first.cell))
-      group.push_back(&measurements_[i]);
-  // Layers of other shapes make room first.
-  std::erase_if(places_, [&](const Place& p) {
-    return std::none_of(group.begin(), group.end(), [&](const Measurement* member) {
-      return p.layer->shape() == member->cell.shape && p.layer->gated() == member->cell.kind.gated;
+std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> groups) const {
+  // A layer's copies, and its unpacked weights while it is made.
+  const auto layer_bytes = [&](const tuner::Cell& cell) {
+    const double weights = bytes(cell.kind, cell.shape, 0);
+    const auto cold = options_.cold ? static_cast<double>(clocks_.cold_bytes()) : 0;
+    return weights * (std::max(1.0, std::ceil(cold / weights)) + 1) * (options_.rival ? 2 : 1);
+  };
+  double needed = 0;
+  std::vector<const tuner::Cell*> seen;
+  for (const Group& group : groups) {
+    for (const Measurement* member : group.members) {
+      const tuner::Cell& cell = member->cell;
+      const bool known = std::ranges::any_of(
+          seen, [&](const auto* other) { return other->shape == cell.shape && other->kind.gated == cell.kind.gated; });
+      if (known) continue;
+      seen.push_back(&cell);
+      needed += layer_bytes(cell);
+    }
+  }
+  const auto available = tuner::read_memory().available;
+  const bool together = !available || needed < 0.8 * static_cast<double>(*available);
+  std::vector<std::vector<Group>> parts;
+  for (Group& group : groups) {
+    // A peer's process holds the weights of its cell: such groups come one by one.
+    const auto mine = std::ranges::find_if(parts, [&](const std::vector<Group>& part) {
+      return options_.peers.empty() && (together || part.front().members.front()->cell.shape.d_model ==
+                                                        group.members.front()->cell.shape.d_model);
     });
-  });
-  measure_group(group);
-  return first;
+    if (mine != parts.end()) {
+      mine->push_back(std::move(group));
+    } else {
+      parts.emplace_back().push_back(std::move(group));
+    }
+  }
+  return parts;
 }
 
-void Session::measure_group(const std::vector<Measurement*>& group) {
-  const auto seconds = seconds_for(group);
-  std::vector<Turn> turns;
-  for (Measurement* member : group) {
-    member->done = true;
+void Session::measure(const Progress& progress) {
+  if (measured_) return;
+  measured_ = true;
+  std::vector<std::vector<Group>> all = parts(groups());
+  const auto cells_of = [](const std::vector<Group>& part) {
+    std::size_t cells = 0;
+    for (const Group& group : part) cells += group.members.size();
+    return static_cast<double>(cells);
+  };
+  double open = 0;
+  for (const auto& part : all) open += cells_of(part);
+  for (auto& part : all) {
+    if (tuner::interrupted()) return;
+    const double left = options_.budget_seconds - seconds_since(begin_);
+    const double share = std::max(0.0, left) * cells_of(part) / open;
+    open -= cells_of(part);
+    const auto now = SteadyClock::now();
+    const bool limited = options_.budget_seconds > 0;
+    const auto until = [&](double seconds) {
+      return limited ? now + duration(seconds) : SteadyClock::time_point::max();
+    };
+    measure_part(part, until(options_.phases ? share * (1 - phase_share) : share), progress);
+    if (options_.phases) measure_phases(part, until(share));
+    part.clear();  // peers end, before the next part's begin
+  }
+}
+
+void Session::prepare(Group& group) {
+  for (Measurement* member : group.members) {
+    if (tuner::interrupted()) return;
     try {
-      add_turns(*member, turns);
+      add_turns(*member, group.turns);
     } catch (const tuner::Failure& failure) {
       member->error = failure.message;
     }
   }
-  if (turns.empty()) return;
+  // Against a rival and among peers each cell is its own question.
+  const bool one_question = options_.peers.empty() && !options_.rival;
+  const auto in_headline = [](const Turn& turn) {
+    const Kind kind = turn.measurement->cell.kind;
+    return kind == swiglu || kind == relu;
+  };
+  const bool headline = one_question && std::ranges::any_of(group.turns, in_headline);
+  for (Turn& turn : group.turns) turn.headline = !headline || in_headline(turn);
+}
 
-  tuner::Clock& clock = clocks_[group.front()->cell.threads];
-  const auto begin = SteadyClock::now();
-  constexpr std::size_t fewest_rounds = 3;
-  std::uint32_t qualifying_rounds = 6;
-  for (std::uint32_t round = 0; round < 3 * options_.samples && !tuner::interrupted(); ++round) {
-    if (round >= fewest_rounds) {
-      if (std::chrono::duration<double>(SteadyClock::now() - begin).count() > seconds) break;
-      const bool enough = std::all_of(turns.begin(), turns.end(), [&](const Turn& turn) {
-        return turn.resting || calm_rounds(turns, turn, clock) >= options_.samples;
+void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end, const Progress& progress) {
+  // Layers of other shapes make room first.
+  std::erase_if(places_, [&](const Place& p) {
+    return std::ranges::none_of(part, [&](const Group& group) {
+      return std::ranges::any_of(group.members, [&](const Measurement* member) {
+        return p.layer->shape() == member->cell.shape && p.layer->gated() == member->cell.kind.gated;
       });
-      if (enough) break;
+    });
+  });
+  std::vector<double> weights;
+  for (Group& group : part) {
+    progress(done(), group.members.front()->name);
+    prepare(group);
+    double weight = 0.5;  // an empty group is finished before its first stretch
+    for (const Turn& turn : group.turns) weight += turn.headline ? 1 : 0.5;
+    weights.push_back(weight);
+  }
+  Schedule schedule(weights, options_.seed);
+  const auto finish_if_done = [&](std::size_t index) {
+    const bool finished = std::ranges::all_of(part[index].turns, &Turn::resting);
+    if (finished) schedule.finish(index);
+    return finished;
+  };
+  for (std::size_t i = 0; i < part.size(); ++i) finish_if_done(i);
+  while (!schedule.over() && !tuner::interrupted()) {
+    const std::size_t index = schedule.next();
+    Group& group = part[index];
+    const bool late = SteadyClock::now() >= end;
+    if (late && group.rounds >= fewest_rounds) {
+      schedule.finish(index);
+      continue;
     }
-    if (round == qualifying_rounds) {
-      rest_slow_peers(turns, clock, round);
-      qualifying_rounds *= 2;
-    }
-    shuffle(turns);
-    for (Turn& turn : turns)
-      if (!turn.resting) take(turn, round, clock);
-    std::erase_if(turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
+    progress(done(), group.members.front()->name);
+    const auto begin = SteadyClock::now();
+    bool finished = false;
+    do {
+      take_round(group);
+      finished = finish_if_done(index);
+    } while (!finished && !tuner::interrupted() && seconds_since(begin) < stretch_seconds);
+    schedule.spent(index, seconds_since(begin), half_width(group));
   }
   // The level is known best at the end: only now are the samples told apart.
-  for (const Turn& turn : turns) {
-    const auto sort_into = [&](auto& taker) {
-      for (const tuner::Sample& sample : turn.samples)
-        (clock.contended(sample) ? taker.contended : taker.calm).push_back(sample);
-    };
-    if (turn.rival != nullptr) {
-      sort_into(*turn.rival);
-    } else if (turn.peer != nullptr) {
-      sort_into(*turn.peer);
-    } else {
-      sort_into(*turn.measurement);
+  for (Group& group : part) {
+    const tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
+    for (Measurement* member : group.members) {
+      member->mark(clock);
+      if (member->rival) member->rival->mark(clock);
+      for (PeerMeasurement& peer : member->peers) peer.mark(clock);
     }
   }
-  if (!options_.phases) return;
-  constexpr std::size_t forwards = 10;
-  for (Measurement* member : group) {
-    if (!member->error.empty()) continue;
-    if (tuner::interrupted()) return;
-    const tuner::Cell& cell = member->cell;
-    tuner::Layer& weights = *place(cell, rows_.table()).layer;
-    const tuner::Roof roof = make_ready(clock, cell, weights, member->plan);
-    member->phases =
-        measure_phases(clock, roof, bytes(cell.kind, cell.shape, cell.m), forwards, [&](detail::Phases& phases) {
-          weights.forward(cell.kind.activation, cell.m, member->plan, clocks_.executor(), &phases);
-        });
+}
+
+void Session::measure_phases(const std::vector<Group>& part, SteadyClock::time_point end) {
+  std::vector<std::vector<PhaseShares>> calls(measurements_.size());
+  for (std::size_t pass = 0; pass < most_phase_calls; ++pass) {
+    for (const Group& group : part) {
+      for (Measurement* member : group.members) {
+        if (!member->error.empty() || member->samples.empty()) continue;
+        if (tuner::interrupted() || (pass >= fewest_phase_calls && SteadyClock::now() >= end)) break;
+        const tuner::Cell& cell = member->cell;
+        tuner::Layer& weights = *place(cell, rows_.table()).layer;
+        make_ready(clocks_[cell.threads], cell, weights, member->plan);
+        calls[static_cast<std::size_t>(member - measurements_.data())].push_back(
+            shares_of_call(cell.threads, [&](detail::Phases& phases) {
+              weights.forward(cell.kind.activation, cell.m, member->plan, clocks_.executor(), &phases);
+            }));
+      }
+    }
   }
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    if (!calls[i].empty()) measurements_[i].phases = median_shares(calls[i]);
+}
+
+double Session::done() const {
+  if (options_.budget_seconds > 0) return std::min(1.0, seconds_since(begin_) / options_.budget_seconds);
+  double taken = 0;
+  for (const Measurement& measurement : measurements_) taken += static_cast<double>(measurement.samples.size());
+  return std::min(1.0, taken / (static_cast<double>(samples_) * static_cast<double>(wanted())));
 }
 
 std::size_t Session::wanted() const { return static_cast<std::size_t>(std::ranges::count(wanted_, true)); }
@@ -144,7 +248,7 @@ std::size_t Session::wanted() const { return static_cast<std::size_t>(std::range
 std::vector<const Measurement*> Session::measured() const {
   std::vector<const Measurement*> found;
   for (const Measurement& measurement : measurements_)
-    if (!measurement.counted().empty()) found.push_back(&measurement);
+    if (!measurement.samples.empty()) found.push_back(&measurement);
   return found;
 }
 
@@ -152,8 +256,8 @@ double Session::contended_share() const {
   std::size_t contended = 0;
   std::size_t all = 0;
   for (const Measurement& measurement : measurements_) {
-    contended += measurement.contended.size();
-    all += measurement.contended.size() + measurement.calm.size();
+    contended += measurement.contended_count();
+    all += measurement.samples.size();
   }
   return all == 0 ? 0 : static_cast<double>(contended) / static_cast<double>(all);
 }

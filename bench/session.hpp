@@ -1,14 +1,16 @@
 // Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
-// Does not own: the clock (tuner/clock.hpp), how a peer is asked (contender.hpp), what the samples say of a rival's
-// plan (rival_comparison.hpp), the form of the results (reporter.hpp).
+// Does not own: the clock (tuner/clock.hpp), whose turn it is when (schedule.hpp), how a peer is asked (contender.hpp),
+// what the samples say of a rival's plan (rival_comparison.hpp), the form of the results (reporter.hpp).
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,9 +25,13 @@
 
 namespace sluice::bench {
 
+// Forty pairs of samples that scatter by 5 % tell 2 %.
+inline constexpr std::size_t usual_samples = 40;
+
 struct SessionOptions {
   Isa isa;
-  std::size_t samples = 24;   // calm ones to aim for, per cell
+  // For each cell, at most. Nothing: usual_samples without a budget, with one as many as there is time for.
+  std::optional<std::size_t> samples = {};
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
   bool cold = true;                     // weights take turns through copies larger than the last-level cache
@@ -56,7 +62,6 @@ struct Measurement : SampleSet {
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
   std::optional<RivalMeasurement> rival;
-  bool done = false;
   std::string error;  // not empty: it could not be measured
 };
 
@@ -72,9 +77,14 @@ class Session {
   // Leaves out the cells that are not wanted: they take no part in their group.
   void keep_only(const std::vector<bool>& wanted);
 
-  // Measures the cell and, interleaved with it, the others of its group (same d_model, M and threads); nothing when it
-  // is done. Stops early when interrupted().
-  const Measurement& measure(std::size_t index);
+  // Called now and then with what part of the work is done, from 0 to 1, and the cell that is next.
+  using Progress = std::function<void(double, const std::string&)>;
+
+  // Measures all wanted cells; nothing when it has. In passes over all groups of cells (of one d_model, M and thread
+  // count), whose members take turns within a round in random order, so that each cell has samples early and a budget's
+  // end, or an interruption, leaves a balanced result. Where memory does not hold the layers of all, or peers keep
+  // their own, one part of the groups after another.
+  void measure(const Progress& progress);
 
   // How many cells are wanted.
   [[nodiscard]] std::size_t wanted() const;
@@ -93,17 +103,29 @@ class Session {
     Measurement* measurement = nullptr;
     tuner::Layer* layer = nullptr;  // beside a peer's turn, the cell's own
     const Plan* plan = nullptr;
-    RivalMeasurement* rival = nullptr;
+    SampleSet* samples = nullptr;  // the cell's, the rival's or the peer's
     PeerMeasurement* peer = nullptr;
     std::shared_ptr<const ExpectedAnswer> expected;
     std::unique_ptr<Contender> contender;  // null: not a peer, or one that failed
-    std::vector<tuner::Sample> samples;
-    bool resting = false;  // a peer clearly behind another: it takes no more turns
+    bool headline = false;                 // of the comparison that a run is made for; the others take every other turn
+    bool resting = false;                  // a peer clearly behind another, or enough samples: it takes no more turns
+  };
+  // Cells that take turns with each other.
+  struct Group {
+    std::vector<Measurement*> members;
+    std::vector<Turn> turns = {};
+    std::uint32_t rounds = 0;
   };
 
+  [[nodiscard]] std::vector<Group> groups();
+  // Parts of the groups whose layers are in memory together.
+  [[nodiscard]] std::vector<std::vector<Group>> parts(std::vector<Group> groups) const;
+  void measure_part(std::vector<Group>& part, std::chrono::steady_clock::time_point end, const Progress& progress);
+  // A pass after the rounds: where the time of each cell goes.
+  void measure_phases(const std::vector<Group>& part, std::chrono::steady_clock::time_point end);
   // The cell's weights, as wide as the table's plans for the shape have them.
   [[nodiscard]] Place& place(const tuner::Cell& cell, PlanTable plans);
-  void measure_group(const std::vector<Measurement*>& group);
+  void prepare(Group& group);
   // Plans the cell, its rival's way too, and prepares those who take turns in it.
   void add_turns(Measurement& measurement, std::vector<Turn>& turns);
   [[nodiscard]] RivalMeasurement plan_rival(const Measurement& measurement);
@@ -111,15 +133,18 @@ class Session {
   tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
   // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
   void add_peers(Measurement& measurement, std::vector<Turn>& turns);
-  // The order of a round; a cell and its rival stay neighbours, so that a disturbance mostly meets both or none.
+  void take_round(Group& group);
+  // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
+  // and its rival, the cells of the headline.
   void shuffle(std::vector<Turn>& turns);
   void take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
-  // In how many rounds the turn was not disturbed; of a rival's, nor was the cell's own: only these are pairs.
-  static std::size_t calm_rounds(const std::vector<Turn>& turns, const Turn& turn, const tuner::Clock& clock);
+  // How wide the widest interval of what the group's samples are to tell is, as a part of the ratio.
+  [[nodiscard]] double half_width(const Group& group) const;
   // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.
-  static void rest_slow_peers(std::vector<Turn>& turns, const tuner::Clock& clock, std::uint32_t rounds);
+  static void rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds);
   static void fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error);
-  [[nodiscard]] double seconds_for(const std::vector<Measurement*>& group) const;
+  // What part of the work is done: of the time, or of the samples.
+  [[nodiscard]] double done() const;
 
   SessionOptions options_;
   const tuner::UsableRows& rows_;
@@ -130,7 +155,9 @@ class Session {
   std::vector<bool> wanted_;
   std::vector<Place> places_;  // of the shapes in use
   std::size_t max_m_ = 1;
-  std::chrono::steady_clock::time_point end_;
+  std::size_t samples_;  // at most, of each cell
+  std::chrono::steady_clock::time_point begin_;
+  bool measured_ = false;
 };
 
 }  // namespace sluice::bench

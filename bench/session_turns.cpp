@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -69,12 +70,13 @@ void Session::add_turns(Measurement& measurement, std::vector<Turn>& turns) {
   own.measurement = &measurement;
   own.layer = &weights;
   own.plan = &measurement.plan;
+  own.samples = &measurement;
   if (rivals_weights != nullptr) {
     Turn& other = turns.emplace_back();
     other.measurement = &measurement;
     other.layer = rivals_weights;
     other.plan = &measurement.rival->plan;
-    other.rival = &*measurement.rival;
+    other.samples = &*measurement.rival;
   }
   if (!options_.peers.empty()) add_peers(measurement, turns);
 }
@@ -93,15 +95,50 @@ RivalMeasurement Session::plan_rival(const Measurement& measurement) {
   return rival;
 }
 
+void Session::take_round(Group& group) {
+  tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
+  shuffle(group.turns);
+  for (Turn& turn : group.turns) {
+    if (turn.resting || (!turn.headline && group.rounds % 2 == 1)) continue;
+    take(turn, group.rounds, clock);
+    turn.resting = turn.samples->samples.size() >= samples_;
+  }
+  std::erase_if(group.turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
+  ++group.rounds;
+  constexpr std::uint32_t qualifying_rounds = 6;
+  for (std::uint32_t rounds = qualifying_rounds; rounds <= group.rounds; rounds *= 2)
+    if (rounds == group.rounds) rest_slow_peers(group.turns, rounds);
+}
+
 void Session::shuffle(std::vector<Turn>& turns) {
   std::shuffle(turns.begin(), turns.end(), random_);
-  if (!options_.rival) return;
-  std::vector<const Measurement*> first_come;
-  for (const Turn& turn : turns)
-    if (std::ranges::find(first_come, turn.measurement) == first_come.end()) first_come.push_back(turn.measurement);
-  std::ranges::stable_sort(turns, {}, [&](const Turn& turn) {
-    return std::ranges::find(first_come, turn.measurement) - first_come.begin();
-  });
+  // Blocks stand where their first member came to stand.
+  const bool by_cell = options_.rival.has_value();
+  for (auto first = turns.begin(); first != turns.end();) {
+    const Measurement* const cell = first->measurement;
+    const bool headline = first->headline;
+    first = std::stable_partition(std::next(first), turns.end(), [&](const Turn& turn) {
+      return by_cell ? turn.measurement == cell : headline && turn.headline;
+    });
+  }
+}
+
+double Session::half_width(const Group& group) const {
+  const auto own = [](const Turn& turn) { return turn.peer == nullptr && turn.samples == turn.measurement; };
+  const auto half_width_of = [](const SampleSet& a, const SampleSet& b) {
+    return ratio_by_round(a.samples, b.samples).half_width();
+  };
+  double widest = 0;
+  for (const Turn& turn : group.turns) {
+    if (!turn.headline || !own(turn)) continue;
+    const Measurement& cell = *turn.measurement;
+    if (cell.rival && !cell.rival->same) widest = std::max(widest, half_width_of(cell, *cell.rival));
+    if (!cell.cell.kind.gated) continue;
+    for (const Turn& other : group.turns)
+      if (other.headline && own(other) && !other.measurement->cell.kind.gated)
+        widest = std::max(widest, half_width_of(cell, *other.measurement));
+  }
+  return widest;
 }
 
 void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
@@ -120,6 +157,7 @@ void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
       turn.measurement = &measurement;
       turn.layer = ours.layer.get();
       turn.plan = &measurement.plan;
+      turn.samples = &peer;
       turn.peer = &peer;
       turn.expected = expected;
       turn.contender = std::make_unique<Contender>(program, cell, *ours.shared, ours.layer->copies(), *expected);
@@ -135,18 +173,13 @@ void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
 
 // Whoever is this far behind will not turn out the best: three standard errors of a median whose samples scatter by a
 // tenth. Without it the others' turns, and Sluice's, come closer together.
-void Session::rest_slow_peers(std::vector<Turn>& turns, const tuner::Clock& clock, std::uint32_t rounds) {
+void Session::rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds) {
   const double hopeless = 1 + 0.37 / std::sqrt(static_cast<double>(rounds));
-  const auto calm_median = [&](const Turn& turn) {
-    std::vector<double> ns;
-    for (const tuner::Sample& sample : turn.samples) ns.push_back(clock.calm_ns(sample));
-    return tuner::median(std::move(ns));
-  };
   for (Turn& turn : turns) {
-    if (turn.peer == nullptr) continue;
+    if (turn.peer == nullptr || turn.resting) continue;
     turn.resting = std::any_of(turns.begin(), turns.end(), [&](const Turn& other) {
       return other.peer != nullptr && other.measurement == turn.measurement &&
-             calm_median(turn) > hopeless * calm_median(other);
+             turn.samples->median_ns() > hopeless * other.samples->median_ns();
     });
   }
 }
@@ -188,21 +221,7 @@ void Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
     return;
   }
   sample.round = round;
-  turn.samples.push_back(sample);
-}
-
-std::size_t Session::calm_rounds(const std::vector<Turn>& turns, const Turn& turn, const tuner::Clock& clock) {
-  const Turn* const beside = turn.rival == nullptr ? nullptr : &*std::ranges::find_if(turns, [&](const Turn& other) {
-    return other.measurement == turn.measurement && other.rival == nullptr;
-  });
-  std::size_t calm = 0;
-  // Both take part in every round, so their samples stand at the same places.
-  for (std::size_t i = 0; i < turn.samples.size(); ++i) {
-    const bool disturbed = clock.contended(turn.samples[i]) ||
-                           (beside != nullptr && i < beside->samples.size() && clock.contended(beside->samples[i]));
-    calm += disturbed ? 0 : 1;
-  }
-  return calm;
+  turn.samples->samples.push_back(sample);
 }
 
 void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {

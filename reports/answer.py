@@ -83,7 +83,7 @@ def phrase(comparisons, words, form, unit):
         source = group_name(f"{group[0].what} {verdict}", group[0].gated)
         where = at_m([comparison.gated for comparison in group], source)
         if verdict == "unpaired":
-            parts.append(prose("inconclusive ", where, " (fewer than two undisturbed rounds in common)"))
+            parts.append(prose("inconclusive ", where, " (fewer than two rounds in common)"))
             continue
         estimates = [comparison.estimate for comparison in group]
         low, high = min(estimate.low for estimate in estimates), max(estimate.high for estimate in estimates)
@@ -147,7 +147,7 @@ def matrix_entry(comparison):
         return ("", "–", "", "")
     estimate, verdict = comparison.estimate, comparison.verdict
     if estimate.half_width is None:
-        return ("", "?", "no pairs", "inconclusive")
+        return ("", "?", "not two rounds", "inconclusive")
     # A sign beside the colour, for those who do not see it and for print.
     mark = {"tied": "≈ ", "inconclusive": "? "}.get(verdict, "")
     pair = (estimate, comparison.gated, comparison.baseline)
@@ -203,19 +203,40 @@ def absent(cell, factor, source):
 
 
 def pooled_sentence(kind, comparisons):
-    """What the kind costs over all cells: one figure for each comparison, with its interval."""
+    """What the kind costs over all cells: a figure for each comparison, how much the cells differ, and which are not
+    like the others."""
     of_kind = [comparison for comparison in comparisons if comparison.gated.kind == kind]
-    parts = []
-    for what, words, end in (("budget", " against ReLU at equal budget (interval ", ")"),
-                             ("width", " times ReLU's time at equal width (interval ", ", ideal 1.5)")):
-        estimate = pooled([comparison.estimate for comparison in of_kind if comparison.what == what])
-        if estimate.ratio is not None:
-            parts.append(prose(traces.pooled(estimate, what, kind), words,
-                               traces.pooled_interval(estimate, what, kind), end))
+    parts, apart = [], []
+    for what, words, end in (("budget", " against ReLU at equal budget (interval ", ""),
+                             ("width", " times ReLU's time at equal width (interval ", ", ideal 1.5")):
+        pool = pooled([comparison for comparison in of_kind if comparison.what == what])
+        if pool.estimate.ratio is None:
+            continue
+        scatter = prose("; half of the cells lie within ", traces.pooled_spread(pool, what, kind),
+                        " of it") if pool.cells > 1 else ""
+        parts.append(prose(traces.pooled(pool.estimate, what, kind), words,
+                           traces.pooled_interval(pool.estimate, what, kind), end, scatter, ")"))
+        apart += pool.apart
     if not parts:
         return ""
     return prose(f"On this machine {kind_name(kind)} costs ", joined(" and ", parts),
-                 ", over all shapes, thread counts and M, each cell weighted by its precision. ")
+                 ", over all shapes, thread counts and M, each cell alike. ", *map(apart_sentence, apart))
+
+
+def apart_sentence(comparison):
+    """A cell that is not like the others, with its plan: the likeliest cause."""
+    gated, budget = comparison.gated, comparison.what == "budget"
+    pair = (comparison.estimate, gated, comparison.baseline)
+    plan = prose("; its plan is ", plan_fact(gated)) if gated.plan else ""
+    return prose("Not like the others is ", traces.shape(gated), " at M = ", traces.plain(gated, "m"), ", ",
+                 traces.threads(gated), f", {isa_name(gated.isa)}: ",
+                 traces.toll(*pair) if budget else traces.ratio(*pair), f" at equal {comparison.what}, interval ",
+                 traces.toll_interval(*pair) if budget else traces.interval(*pair), plan, ". ")
+
+
+def plan_fact(cell):
+    """The whole plan that the cell was measured with."""
+    return traces.fact(", ".join(f"{key} {value}" for key, value in cell.plan.items()), f"{cell.place}.plan")
 
 
 def overview(cells, comparisons):

@@ -3,34 +3,38 @@
 Owns: which two cells make a comparison (derived from shapes), the paired-ratio statistics, the verdict. Pure functions
 over Cell values: no files, no text for people (answer.py), no drawing (figures.py).
 
-The statistics: cells of one group are sampled interleaved, one sample of each per round, so samples of equal round
-share the machine's momentary state. The ratio of a pair is taken round by round; the estimate is the geometric mean,
-its 95 % interval is Student's t on the logarithms. Of each ten rounds the one farthest from the median is left out (a
-neighbour's burst that hit one side); normal values so trimmed scatter 1/1.27 as much, which is given back.
+The statistics: cells of one group take turns, one sample of each per round in random order, so samples of equal round
+share the machine's momentary state. The ratio of a pair is taken round by round; estimate and 95 % interval are
+signed_rank.py's, from all rounds that both cells have.
 """
 
 import math
 from dataclasses import dataclass, field
-from functools import cache
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
+import signed_rank
 from records import GATED_KINDS, Cell
-from student import quantile
 
 BASELINE = "relu"
 TIED_HALF_WIDTH = 0.01      # of the log-ratio, that is 1 %
+LARGEST_LOGARITHM = 700.0
+APART = 0.03                # of the log-ratio: a cell nearer than this to the others is one of them
 IDEAL = {"budget": 1.0, "width": 1.5}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A paired time ratio. low, high and half_width are None below two pairs, ratio too when there is no pair."""
+    """A paired time ratio. low and high are None below two pairs, ratio too when there is no pair."""
 
     pairs: int
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
-    half_width: float | None = None     # of the log-ratio
+
+    @property
+    def half_width(self):
+        """Of the log-ratio."""
+        return None if self.low is None else math.log(self.high / self.low) / 2
 
 
 @dataclass(frozen=True)
@@ -74,38 +78,57 @@ class Workload:
         return cell.d_ff == self.d_ff or (not cell.gated and 2 * cell.d_ff == 3 * self.d_ff)
 
 
-@cache
-def t_quantile(freedom):
-    """The two-sided 95 % quantile of Student's t for `freedom` >= 1 degrees of freedom."""
-    return quantile(0.025, freedom)
+@dataclass(frozen=True)
+class Pool:
+    """What several cells say together."""
+
+    estimate: Estimate      # ratio None: no cell has an interval
+    cells: int = 0
+    spread: float = 0.0     # half of the cells are this near to the estimate, in the logarithm
+    apart: tuple = ()       # comparisons that are not like the others
 
 
 def paired_ratio(numerator, denominator):
     """The ratio of two {round: ns} mappings over the rounds both have."""
     rounds = sorted(numerator.keys() & denominator.keys())
-    logs = [math.log(numerator[number] / denominator[number]) for number in rounds]
-    if not logs:
+    if not rounds:
         return Estimate(0)
-    pairs, middle = len(logs), median(logs)
-    logs = sorted(logs, key=lambda value: abs(value - middle))[:pairs - pairs // 10]
-    mean = fmean(logs)
-    if pairs == 1:
-        return Estimate(1, math.exp(mean))
-    deviation = stdev(logs) * (1.27 if len(logs) < pairs else 1)
-    half_width = t_quantile(len(logs) - 1) * deviation / math.sqrt(len(logs))
-    return Estimate(pairs, math.exp(mean), math.exp(mean - half_width), math.exp(mean + half_width), half_width)
+    return estimate_of(len(rounds), *signed_rank.centre(
+        [math.log(numerator[number] / denominator[number]) for number in rounds]))
 
 
-def pooled(estimates):
-    """One estimate from those of several cells: the geometric mean, each weighted by the precision of its logarithm."""
-    known = [estimate for estimate in estimates if estimate.half_width]
+def estimate_of(pairs, *ends):
+    """The estimate whose logarithms these are; what no double holds is cut."""
+    return Estimate(pairs, *(None if end is None else math.exp(max(-LARGEST_LOGARITHM, min(LARGEST_LOGARITHM, end)))
+                             for end in ends))
+
+
+def pooled(comparisons):
+    """What the cells cost together, each cell alike.
+
+    Cells differ in more than their noise: shapes, plans, threads. So they are not weighted by their precision, which
+    would let one sharp cell that is unlike the others speak for all. From six cells on the estimate is that of
+    signed_rank.py over the cells, whose interval holds both how well each is known and how much they differ; a single
+    cell moves it by no more than its rank. Fewer have a mean, with the errors of each. A cell whose whole interval is
+    farther from the estimate than 3 % and three times the scatter of the others is named.
+    """
+    known = [comparison for comparison in comparisons if comparison.estimate.low is not None]
     if not known:
-        return Estimate(0)
-    weights = [estimate.half_width ** -2 for estimate in known]
-    mean = sum(weight * math.log(estimate.ratio) for weight, estimate in zip(weights, known)) / sum(weights)
-    half_width = sum(weights) ** -0.5
-    return Estimate(sum(estimate.pairs for estimate in known), math.exp(mean), math.exp(mean - half_width),
-                    math.exp(mean + half_width), half_width)
+        return Pool(Estimate(0))
+    logs = [math.log(comparison.estimate.ratio) for comparison in known]
+    pairs = sum(comparison.estimate.pairs for comparison in known)
+    if len(known) < signed_rank.FEWEST:
+        middle = fmean(logs)
+        reach = math.hypot(*(comparison.estimate.half_width for comparison in known)) / len(known)
+        ends = (middle, middle - reach, middle + reach)
+    else:
+        ends = signed_rank.centre(logs)
+    spread = median(abs(value - ends[0]) for value in logs)
+    # Of normal values the deviation is 1.48 times as large.
+    reach = max(APART, 3 * 1.48 * spread)
+    apart = tuple(comparison for comparison in known if len(known) >= signed_rank.FEWEST and (
+        math.log(comparison.estimate.low) > ends[0] + reach or math.log(comparison.estimate.high) < ends[0] - reach))
+    return Pool(estimate_of(pairs, *ends), len(known), spread, apart)
 
 
 def judge(estimate, ideal=1.0):

@@ -110,7 +110,7 @@ def summarise(member, kind, places=None):
     cells = [cell for where, cell in own_cells(member, kind).items() if places is None or where in places]
     keys = {cell.key for cell in cells}
     estimates = {what: pooled(
-        [one.estimate for one in member.comparisons if one.what == what and one.gated.key in keys])
+        [one for one in member.comparisons if one.what == what and one.gated.key in keys]).estimate
                  for what in ("budget", "width")}
     shares = [cell.roof_fraction for cell in cells if cell.roof_fraction is not None]
     best = peers.best([pair for pair in peers.beside(member.results.cells, member.results.peers)

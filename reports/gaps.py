@@ -33,8 +33,7 @@ def missing_parts(profile, results, cells, comparisons):
     if unpaired:
         notes.append(prose(
             traces.count(len(unpaired), "unpaired"), " of ", traces.count(len(comparisons), "comparisons"),
-            " comparisons have fewer than two undisturbed rounds in common and stay inconclusive; measure longer or on "
-            "a quieter machine."))
+            " comparisons have fewer than two rounds in common and stay inconclusive; measure longer."))
     contended = [cell.name for cell in cells if cell.contended]
     if contended:
         notes.append("Every sample was contended, so speed and fractions are lower bounds: "

@@ -4,8 +4,8 @@ Owns: the definition and the unit of every column of the tables, one hover or on
 that of the list under "Units and definitions".
 """
 
-RATIO = "time of the gated kind ÷ time of ReLU, taken round by round, geometric mean"
-INTERVAL = "95 % interval: Student's t on the logarithms of the paired ratios"
+RATIO = "time of the gated kind ÷ time of ReLU, taken round by round: the Hodges-Lehmann estimate"
+INTERVAL = "95 % interval of the paired ratios, by Wilcoxon's signed ranks"
 RATE = "10^9 floating-point operations per second: gated 6·M·D·F, plain 4·M·D·F, activations not counted"
 TOKEN = "median time of one call ÷ M, in microseconds"
 PEAK = "FLOP/s ÷ the measured FMA peak, with operands in this cache"
@@ -21,7 +21,7 @@ GLOSSARY = {
     "comparison": "equal budget: ReLU with the same parameters and FLOPs; equal width: ReLU with the same d_ff",
     "series": "a kind, or ReLU of equal budget or equal width",
     "time ratio": RATIO,
-    "ratio": "paired by round, geometric mean: the time of the first ÷ that of the second",
+    "ratio": "paired by round, Hodges-Lehmann estimate: the time of the first ÷ that of the second",
     "toll": "the equal-budget time ratio minus 1; ideal 0",
     "toll, 95 % interval": INTERVAL,
     "equal width": "time ratio to ReLU of the same d_ff; ideal 1.5",
@@ -31,7 +31,7 @@ GLOSSARY = {
     "half-width": "half of the 95 % interval, on the logarithm of the ratio",
     "verdict": "tied: the interval contains the ideal and its half-width is at most 1 %; inconclusive: it is wider; "
                "slower, faster: it does not contain the ideal",
-    "pairs": "rounds in which both cells have an undisturbed sample",
+    "pairs": "rounds in which both cells have a sample",
     "GFLOP/s": RATE,
     "ReLU GFLOP/s": RATE,
     "peer GFLOP/s": RATE,
@@ -45,8 +45,7 @@ GLOSSARY = {
     "value": "the roof, as measured on this machine",
     "from": "the first cell of the ratio, in the table of cells",
     "and": "the second cell of the ratio, in the table of cells",
-    "samples": "undisturbed samples; only these enter medians and ratios",
-    "calm samples": "undisturbed samples; only these enter medians and ratios",
+    "samples": "those that medians and ratios are made from: all; in older files the undisturbed ones",
     "contended": "samples beside which a probe ran slow: somebody else used the core",
     "share": "contended samples ÷ all samples",
     "remark": "what to know about this cell",
@@ -82,7 +81,7 @@ GLOSSARY = {
     "library": "the other library",
     "best peer": "the fastest other library of this cell, by its median",
     "variant": "the way of composing the FFN from the library's calls that was fastest",
-    "time ÷ Sluice's": "time of the library ÷ time of Sluice, taken round by round, geometric mean",
+    "time ÷ Sluice's": "time of the library ÷ time of Sluice, taken round by round: the Hodges-Lehmann estimate",
     "geometric mean of time ÷ Sluice's": "over the best peers of these cells",
     "least": "the least of these ratios",
     "Sluice is": "ahead, behind: the interval does not contain 1; tied: it does and its half-width is at most 1 %; "
@@ -91,7 +90,8 @@ GLOSSARY = {
     "behind": "cells in which Sluice is proven slower",
     "tied": "cells with an interval that contains 1 and is at most 1 % to each side",
     "inconclusive": "cells with an interval that contains 1 and is wider",
-    "time ÷ rival's": "time with the own plan ÷ time with the rival's, taken round by round, geometric mean",
+    "time ÷ rival's": "time with the own plan ÷ time with the rival's, taken round by round: the Hodges-Lehmann "
+                      "estimate",
     "promised": "the ratio to the analytical default that the tuner measured",
     "in place ÷ promised": "the ratio to the analytical default in this run ÷ the promised one",
     "its 95 % interval": "of in place ÷ promised, from the intervals of both",

@@ -86,5 +86,5 @@ def sentence(pairs):
                  traces.count(compared, "peer_cells"), " cells")
     lone = len(chosen) - compared
     return prose(text, "; ", traces.count(lone, "peer_cells_unpaired"),
-                 " more have no undisturbed round in common with a peer." if lone > 1 else
-                 " more has no undisturbed round in common with a peer.") if lone else prose(text, ".")
+                 " more have no round in common with a peer." if lone > 1 else
+                 " more has no round in common with a peer.") if lone else prose(text, ".")

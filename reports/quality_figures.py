@@ -115,9 +115,9 @@ def noise_figures(cells, comparisons, context):
         figures.append(finish(
             drawing, "noise-contended", "Share of contended samples",
             "A sample is contended when a probe right before or after it ran below the level of the run: somebody "
-            "else used the core. Contended samples are kept and shown, but do not enter medians or ratios.",
+            "else used the core. They count like all others: of two that take turns in random order neither is favoured.",
             "Histogram of the cells by their share of contended samples.",
-            ["cell", "calm samples", "contended", "share"],
+            ["cell", "samples", "contended", "share"],
             [[cell.name, traces.sample_count(cell), traces.contended_count(cell), traces.contended_share(cell)]
              for cell in shares], commands.bench_command(shares, context)))
     if widths:

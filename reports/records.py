@@ -29,8 +29,10 @@ class Cell:
     bytes_per_second: float = 0.0
     roof_fraction: float | None = None
     roof: str | None = None         # "fma" or "read": the roof that binds
-    samples: dict = field(default_factory=dict, hash=False)  # round -> ns, uncontended samples only
+    samples: dict = field(default_factory=dict, hash=False)  # round -> ns; of older files the undisturbed ones alone
     contended_samples: int = 0
+    left_out: int = 0               # of these, those that are not among the samples: in older files all
+    probes: tuple = field(default=(), hash=False)   # of each sample the logarithm of the probes' speed beside it
     contended: bool = False         # every sample was contended
     plan_origin: str | None = None
     plan: dict | None = field(default=None, hash=False)     # as in the file
@@ -57,7 +59,7 @@ class Cell:
 
     @property
     def contended_share(self):
-        total = len(self.samples) + self.contended_samples
+        total = len(self.samples) + self.left_out
         return self.contended_samples / total if total else None
 
 

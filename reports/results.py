@@ -9,6 +9,8 @@ the value, what was expected and how to mend it. An entry of the results that ca
 report says; the others still make a report.
 """
 
+import math
+
 from documents import LARGEST, InputError, WrongValue, check_version, known, read_json, shown
 from records import GATED_KINDS, PHASES, PLAIN_KINDS, Cell, Micro, Profile, Results
 
@@ -233,9 +235,8 @@ class Reader:
             flops=self.positive(entry.get("flops"), place + ".flops"),
             bytes_per_second=self.positive(entry.get("bytes_per_second"), place + ".bytes_per_second"),
             roof_fraction=self.fraction(entry, "roof_fraction", place), roof=entry.get("roof"),
-            samples=self.samples(entry, place),
-            contended_samples=len(self.listed(entry, "contended_samples_ns", place + ".")),
-            contended=entry.get("contended") is True, plan=entry.get("plan"),
+            samples=self.samples(entry, place), **self.marks(entry, place),
+            probes=self.probes(entry, place), contended=entry.get("contended") is True, plan=entry.get("plan"),
             phases=self.phases(entry, place), against=self.against(entry, place))
 
     def against(self, entry, place):
@@ -259,6 +260,26 @@ class Reader:
         if in_place and in_place.get("verdict") not in ("kept", "broken", "inconclusive"):
             self.fail(f"{place}.in_place.verdict", in_place.get("verdict"), '"kept", "broken" or "inconclusive"')
         return value
+
+    def marks(self, entry, place):
+        """How many samples were contended. Files without a mark on each sample have those in a list of their own."""
+        if entry.get("sample_contended") is None:
+            count = len(self.listed(entry, "contended_samples_ns", place + "."))
+            return {"contended_samples": count, "left_out": count}
+        marks = self.listed(entry, "sample_contended", place + ".")
+        taken = len(self.listed(entry, "samples_ns", place + "."))
+        if len(marks) != taken or not all(isinstance(mark, bool) for mark in marks):
+            self.fail(place + ".sample_contended", marks, f"true or false for each of {taken} samples")
+        return {"contended_samples": sum(marks)}
+
+    def probes(self, entry, place):
+        logs = []
+        for index, pair in enumerate(self.listed(entry, "sample_probes", place + ".")):
+            if not isinstance(pair, list) or len(pair) != 2:
+                self.fail(f"{place}.sample_probes[{index}]", pair, "the speeds before and after the sample")
+            before, after = (self.positive(speed, f"{place}.sample_probes[{index}]") for speed in pair)
+            logs.append((math.log(before) + math.log(after)) / 2)
+        return tuple(logs)
 
     def samples(self, entry, place):
         times = self.listed(entry, "samples_ns", place + ".")

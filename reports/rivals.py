@@ -76,7 +76,7 @@ def beside(cells, rivals):
         name = own.against["rival"]
         rival = theirs.get((name, own.key))
         if own.against["same_plan"]:
-            pair = Beside(own, None, Estimate(0, 1.0, 1.0, 1.0, 0.0), SAME)
+            pair = Beside(own, None, Estimate(0, 1.0, 1.0, 1.0), SAME)
         elif rival is not None:
             estimate = paired_ratio(own.samples, rival.samples)
             pair = Beside(own, rival, estimate, judge(estimate))

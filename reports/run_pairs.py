@@ -8,9 +8,9 @@ import math
 import os
 from dataclasses import dataclass
 
-from comparison import order
+from comparison import TIED_HALF_WIDTH, order
 from records import Cell, Results
-from run_statistics import SIGNIFICANCE, RunRatio, holm, judge_run, run_ratio
+from run_statistics import SIGNIFICANCE, RunRatio, holm, judge_run, loudness, run_ratio
 
 VERDICTS = ("slower", "faster", "tied", "inconclusive")
 IGNORABLE = ("isa", "threads")
@@ -82,7 +82,9 @@ def compare_runs(before, after, normalise="none", ignored=(), min_effect=0.0):
         only_before += [cell.name + reason for cell in left]
         only_after += [cell.name + reason for cell in right]
     matched.sort(key=lambda cells: order(cells[0]))
-    ratios = [cell_ratio(left, right, normalise) for left, right in matched]
+    of_a, of_b = (run.results.machine.get("fingerprint") for run in (before, after))
+    one_machine = of_a == of_b
+    ratios = [cell_ratio(left, right, normalise, one_machine) for left, right in matched]
     adjusted = holm([ratio.exceeds(0.0) for ratio in ratios])
     beyond = holm([ratio.exceeds(min_effect) for ratio in ratios])
     pairs = [CellPair(left, right, ratio, value, judge_run(ratio, value, min_effect),
@@ -107,7 +109,7 @@ def roof_time(cell):
     return None if cell.roof_fraction is None else cell.time_ns * cell.roof_fraction
 
 
-def cell_ratio(before, after, normalise):
+def cell_ratio(before, after, normalise, one_machine):
     # The same measurement, even where every sample was contended and none counts.
     if (before.samples, before.time_ns, before.roof_fraction) == (after.samples, after.time_ns, after.roof_fraction):
         return RunRatio(1.0, 1.0, 1.0, 0.0, 0.0, identical=True)
@@ -117,7 +119,9 @@ def cell_ratio(before, after, normalise):
         if own is None or other is None:
             return RunRatio()
         shift = math.log(own) - math.log(other)
-    return run_ratio(list(before.samples.values()), list(after.samples.values()), shift)
+    own, other = ([cell.samples[number] for number in sorted(cell.samples)] for cell in (before, after))
+    same_roof = one_machine and all(getattr(before, name) == getattr(after, name) for name in ("isa", "threads", "roof"))
+    return run_ratio(own, other, shift, loudness(before, after, same_roof))
 
 
 def remarks(before, after, ratio, adjusted, normalise):
@@ -126,11 +130,13 @@ def remarks(before, after, ratio, adjusted, normalise):
     elif ratio.half_width is None:
         lacking = [name for name, cell in (("A", before), ("B", after)) if len(cell.samples) < 2]
         if lacking:
-            yield f"fewer than two undisturbed samples in {' and '.join(lacking)}"
+            yield f"fewer than two samples in {' and '.join(lacking)}"
         elif normalise == "roof":
             yield "no roof fraction"
     elif adjusted > SIGNIFICANCE and not ratio.low <= 1 <= ratio.high:
         yield "its own interval leaves 1 out, the corrected one does not"
+    if ratio.allowance > TIED_HALF_WIDTH:
+        yield f"not equally loud: {100 * math.expm1(ratio.allowance):.0f} % allowed for"
     if before.isa != after.isa:
         yield f"{before.isa} → {after.isa}"
     if before.threads != after.threads:
@@ -154,6 +160,11 @@ def notes(before, after, pairs, normalise):
             shown = [("hot", "cold")[value] if isinstance(value, bool) else shorten(value) for value in values]
             found.append(f"A was measured {words.format(shown[0])}, B {words.format(shown[1])}; this is no like for "
                          "like.")
+    louder = sum(pair.ratio.allowance > TIED_HALF_WIDTH for pair in pairs)
+    if louder:
+        found.append(f"In {louder} of {len(pairs)} cells the machine was not equally loud: the probes beside the samples "
+                     "ran at another speed. The intervals are widened by what that may have done, and nothing is "
+                     "claimed that it may explain; measure both again, right after each other, to tell more.")
     replanned = sum(pair.before.plan != pair.after.plan for pair in pairs)
     if replanned:
         found.append(f"In {replanned} of {len(pairs)} cells the two runs use different plans.")

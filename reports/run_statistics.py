@@ -3,21 +3,30 @@
 Owns: the two-sample statistics and the correction for many cells. Does not own: ratios within one run, whose samples
 are paired by round (comparison.py), or which cells of two runs belong together (run_pairs.py).
 
-Two runs share no moment, so their samples cannot be paired. The ratio is that of the 20 % trimmed means of the
-logarithms (a neighbour's burst is left out at either end), its error that of the winsorised samples, its degrees of
-freedom Welch's: Yuen's test. The 95 % interval is of each cell alone. Whether a cell is faster or slower is decided on its two-sided
-p-value after Holm's correction over all cells, so that a comparison of equal runs names any cell in at most one of
-twenty cases, however the cells depend on each other.
+Two runs share no moment, so their samples cannot be paired. Samples that follow each other meet the same neighbours, so
+the samples of each run, in the order they were taken, are first made to at most twenty batches, of each its median. The
+ratio is that of the 20 % trimmed means of their logarithms (a neighbour's burst is left out at either end), its error
+that of the winsorised batches, its degrees of freedom Welch's: Yuen's test.
+
+A run beside a loud neighbour is slower as a whole, which no statistic of its samples can tell from a slower program.
+The probes beside the samples can: how much their speed differs between the runs, and half as much again since a probe
+is no sample, is an allowance that the interval is widened by and that a claim must exceed.
+
+The 95 % interval is of each cell alone. Whether a cell is faster or slower is decided on its two-sided p-value after
+Holm's correction over all cells, so that a comparison of equal runs names any cell in at most one of twenty cases,
+however the cells depend on each other.
 """
 
 import math
 from dataclasses import dataclass
-from statistics import fmean, variance
+from statistics import fmean, median, variance
 
 from comparison import TIED_HALF_WIDTH
 from student import quantile, upper_tail
 
 TRIM = 0.2              # of the samples, left out at each end
+BATCHES = 20            # of one run
+PROBE_TOLERANCE = 1.5   # how many times as much as the probes the samples may differ
 SIGNIFICANCE = 0.05     # over all cells together
 LARGEST_LOGARITHM = 700.0
 
@@ -29,25 +38,51 @@ class RunRatio:
     ratio: float | None = None
     low: float | None = None            # 95 %, of this cell alone
     high: float | None = None
-    half_width: float | None = None     # of the log-ratio
+    half_width: float | None = None     # of the log-ratio, the allowance included
     logarithm: float | None = None
     error: float = 0.0                  # standard error of the logarithm
     freedom: float = 1.0
+    allowance: float = 0.0              # what the loudness of the two runs may have done to the logarithm
     identical: bool = False             # the same samples on both sides
 
     def exceeds(self, effect):
         """The two-sided p-value of |log-ratio| <= log(1 + effect); None when there is no interval."""
         if self.half_width is None:
             return None
-        distance = abs(self.logarithm) - math.log1p(effect)
+        distance = abs(self.logarithm) - self.allowance - math.log1p(effect)
         if distance <= 0:
             return 1.0
         return min(1.0, 2 * upper_tail(distance / self.error, self.freedom))
 
 
+def loudness(before, after, same_roof=True):
+    """The allowance for two cells: from their probes, or where a file has none from the share of contended samples,
+    which took up to twice as long. Where the probes are of two roofs (instruction sets, threads, machines), those of
+    each cell are taken relative to its own fast ones."""
+    if before.probes and after.probes:
+        own, other = (cell.probes if same_roof else relative(cell.probes) for cell in (before, after))
+        differences = [abs(centre(own) - centre(other)) for centre in (fmean, median)]
+        return PROBE_TOLERANCE * max(differences)
+    # In both files disturbed samples were left out, or they count in one of them.
+    shares = [cell.contended_share or 0.0 for cell in (before, after) if cell.probes]
+    return math.log(2) * sum(shares)
+
+
+def relative(probes):
+    fast = sorted(probes)[9 * len(probes) // 10]
+    return [probe - fast for probe in probes]
+
+
+def batched(times):
+    """The medians of at most BATCHES runs of times that follow each other."""
+    count = min(len(times), BATCHES)
+    ends = [len(times) * index // count for index in range(count + 1)]
+    return [median(times[begin:end]) for begin, end in zip(ends, ends[1:])]
+
+
 def trimmed(times):
     """(mean, squared standard error, degrees of freedom) of the logarithms of two or more times in nanoseconds."""
-    logs = sorted(math.log(time) for time in times)
+    logs = sorted(math.log(time) for time in batched(times))
     cut = int(TRIM * len(logs))
     kept = logs[cut:len(logs) - cut]
     mean = fmean(kept)
@@ -62,8 +97,9 @@ def exponential(logarithm):
     return math.exp(max(-LARGEST_LOGARITHM, min(LARGEST_LOGARITHM, logarithm)))
 
 
-def run_ratio(before, after, shift=0.0):
-    """The ratio of the times `after` over `before`, both lists of nanoseconds; `shift` is added to its logarithm."""
+def run_ratio(before, after, shift=0.0, allowance=0.0):
+    """The ratio of the times `after` over `before`, both lists of nanoseconds in the order they were taken; `shift` is
+    added to its logarithm."""
     if not before or not after:
         return RunRatio()
     if sorted(before) == sorted(after) and shift == 0:
@@ -74,9 +110,9 @@ def run_ratio(before, after, shift=0.0):
     logarithm, total = other - mean + shift, square + other_square
     welch = total * total / (square * square / freedom + other_square * other_square / other_freedom)
     error = math.sqrt(total)
-    half_width = quantile(0.025, welch) * error
+    half_width = quantile(0.025, welch) * error + allowance
     return RunRatio(exponential(logarithm), exponential(logarithm - half_width), exponential(logarithm + half_width),
-                    half_width, logarithm, error, welch)
+                    half_width, logarithm, error, welch, allowance)
 
 
 def holm(values):

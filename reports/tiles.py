@@ -31,7 +31,7 @@ def tiles(cells, comparisons, plans):
     found = []
     for what, name, words in (("budget", f"{kind_name(kind)} costs", "against ReLU of equal budget"),
                               ("width", "at equal width", "of ReLU's time, ideal 1.5")):
-        estimate = pooled([one.estimate for one in comparisons if one.what == what and one.gated.kind == kind])
+        estimate = pooled([one for one in comparisons if one.what == what and one.gated.kind == kind]).estimate
         if estimate.ratio is None:
             continue
         found.append(Tile(name, prose(traces.pooled(estimate, what, kind), "×" if what == "width" else ""), prose(

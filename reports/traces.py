@@ -6,6 +6,7 @@ computed from, "ratio benchmarks[3] benchmarks[0]". The page carries it as data-
 computes each formula anew from the files. Does not own: the statistics (comparison.py).
 """
 
+import math
 from statistics import median
 
 from comparison import IDEAL
@@ -106,11 +107,12 @@ def phase_share(cell, phase):
 
 
 def sample_count(cell):
+    """Those that ratios are made from."""
     return Traced(str(len(cell.samples)), f"count {cell.place}.samples_ns", len(cell.samples))
 
 
 def contended_count(cell):
-    return Traced(str(cell.contended_samples), f"count {cell.place}.contended_samples_ns", cell.contended_samples)
+    return Traced(str(cell.contended_samples), f"contended {cell.place}", cell.contended_samples)
 
 
 def contended_share(cell):
@@ -174,6 +176,10 @@ def pooled(estimate, what, kind):
 def pooled_interval(estimate, what, kind):
     text = toll_interval_text(estimate) if what == "budget" else ratio_interval(estimate)
     return Traced(text, f"pooled_{what}_interval {kind}", estimate.low)
+
+
+def pooled_spread(pool, what, kind):
+    return Traced(percent(math.expm1(pool.spread)), f"pooled_{what}_spread {kind}", pool.spread)
 
 
 def roof_range(fractions, kind):

@@ -6,6 +6,7 @@
 // Fractions of a roof are taken against the adjacent probes, so that frequency changes cancel.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -81,8 +82,9 @@ class Clock {
     return flops / fma_peak() >= bytes / read_bandwidth(footprint) ? Roof::fma : Roof::read;
   }
 
-  // Probe, work, probe. `bytes`: what the work reads. A streaming probe reads a quarter as much, and 8 MiB at least:
-  // one of an instant says little about the milliseconds of a long sample (probe_share in clock.cpp).
+  // Probe, work, probe, of which samples taken right after each other share one. `bytes`: what the work reads. A
+  // streaming probe reads a quarter as much, and 8 MiB at least: one of an instant says little about the milliseconds
+  // of a long sample (probe_share in clock.cpp).
   Sample measure(Roof roof, double bytes, const std::function<void()>& work);
   // The same for work that times itself, in ns: a part of it, or another process.
   Sample measure_reported(Roof roof, double bytes, const std::function<double()>& work);
@@ -105,6 +107,12 @@ class Clock {
   struct ReadVariant {
     std::size_t ahead = 0;
     std::size_t streams = 1;
+  };
+  struct LastProbe {
+    Roof roof = Roof::fma;
+    std::size_t footprint = 0;  // 0: none yet
+    double speed = 0;
+    std::chrono::steady_clock::time_point end = {};
   };
   struct ReadLevel {
     ReadVariant best;
@@ -129,6 +137,7 @@ class Clock {
   const float* read_memory_;
   std::size_t footprint_;
   std::size_t cursor_ = 0;  // where the next streaming read begins
+  LastProbe last_probe_;    // of a sample
   std::vector<double> fma_probes_;
   std::map<std::size_t, ReadLevel> reads_;  // by footprint
 };

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tuner/failure.hpp"
 
@@ -64,7 +66,11 @@ Json to_json(const Machine& machine) {
   return json;
 }
 
-Json to_json(const Roofs& roofs) {
+Json to_json(const Roofs& measured) {
+  // In an order of their own: that of measuring depends on what happened to be needed first.
+  Roofs roofs = measured;
+  std::ranges::sort(roofs.fma, {}, [](const FmaRoof& roof) { return std::pair(roof.isa, roof.threads); });
+  std::ranges::sort(roofs.read, {}, [](const ReadRoof& roof) { return std::pair(roof.threads, roof.footprint_bytes); });
   Json fma = Json::array();
   for (const FmaRoof& roof : roofs.fma) {
     fma.push_back(Json{{"isa", name(roof.isa)}, {"threads", roof.threads}, {"flops", roof.flops}});
@@ -132,7 +138,7 @@ std::string profile_text(const Profile& profile) {
   json["machine"]["fingerprint"] = profile.fingerprint;
   json["roofs"] = to_json(profile.roofs);
   json["plans"] = Json::array();
-  for (const ProfilePlan& plan : profile.plans) json["plans"].push_back(to_json(plan));
+  for (const ProfilePlan& plan : sorted_plans(profile)) json["plans"].push_back(to_json(plan));
   return dump(json);
 }
 

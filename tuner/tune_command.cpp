@@ -265,7 +265,7 @@ int tune_command(int argc, char** argv) {
   if (journal && !words.journal && report.untuned.empty()) journal->remove();
   tell(report);
   write_stdout(selection.json ? profile_text(profile)
-                              : summary(profile.plans) + fmt::format("\nProfile: {}\n", path.string()));
+                              : summary(sorted_plans(profile)) + fmt::format("\nProfile: {}\n", path.string()));
   return exit_code::ok;
 }
 

@@ -178,13 +178,17 @@ class Command(unittest.TestCase):
         self.assertIn("13x32 by g++ is predicted to reach 96.3 % of skylake-avx512's FMA bound; expected 97", errors)
 
     def test_failures_are_one_line(self):
-        code, text, errors = self.run_with("--out", "/nonexistent/static.json")
+        with tempfile.TemporaryDirectory() as directory:
+            self.expect_failures(os.path.join(directory, "absent"))
+
+    def expect_failures(self, absent):
+        code, text, errors = self.run_with("--out", f"{absent}/static.json")
         self.assertEqual(code, 5)
         self.assertEqual(errors.count("\n"), 1)
         with contextlib.redirect_stderr(io.StringIO()) as stream:
-            self.assertEqual(analysis.main(["--llvm-mca", "/nonexistent/llvm-mca", "avx2.cpp.o"]), 4)
+            self.assertEqual(analysis.main(["--llvm-mca", f"{absent}/llvm-mca", "avx2.cpp.o"]), 4)
         self.assertIn("scripts/dependencies.sh analyze", stream.getvalue())
-        for code, program, words in ((4, "/nonexistent/objdump", "cannot be run"), (5, "false", "fails on x.o: no")):
+        for code, program, words in ((4, f"{absent}/objdump", "cannot be run"), (5, "false", "fails on x.o: no")):
             with self.assertRaisesRegex(disassembly.Complaint, words) as caught:
                 list(disassembly.microkernels(program, "x.o"))
             self.assertEqual(caught.exception.code, code)

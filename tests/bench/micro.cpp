@@ -80,8 +80,8 @@ TEST(Micro, EachGroupCanBeMeasured) {
   for (std::size_t i = 0; i < session.measurements().size(); ++i) {
     const MicroMeasurement& measured = session.measure(i);
     EXPECT_EQ(measured.error, "");
-    ASSERT_FALSE(measured.counted().empty()) << measured.micro.name;
-    EXPECT_GT(measured.counted().front().ns, 0);
+    ASSERT_FALSE(measured.samples.empty()) << measured.micro.name;
+    EXPECT_GT(measured.samples.front().ns, 0);
     groups.insert(measured.micro.group);
   }
   EXPECT_EQ(groups, (std::set<std::string>{"barrier", "call", "epilogue", "forward_empty", "in_place", "microkernel",

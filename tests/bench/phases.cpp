@@ -1,12 +1,11 @@
-// The arithmetic of the phases' shares, and that they come from calls between two probes. No speed is asserted.
+// The arithmetic of the phases' shares.
 #include "bench/phases.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <numeric>
-
-#include "tuner/clocks.hpp"
+#include <span>
 
 namespace sluice::bench {
 namespace {
@@ -30,22 +29,27 @@ TEST(PhaseShares, NeverExceedTheWhole) {
   EXPECT_EQ(sum(shares_of({.threads = threads, .used = 0, .total = 0})), 0);
 }
 
-TEST(PhaseShares, AreTheMediansOfUndisturbedCalls) {
-  tuner::Machine machine;
-  machine.l3 = std::size_t{1} << 20U;
-  tuner::Clocks clocks(runnable_isas().back(), machine, 1);
-  std::size_t calls = 0;
-  const PhaseShares shares = measure_phases(clocks[1], tuner::Roof::fma, 0, 5, [&](detail::Phases& phases) {
-    ASSERT_EQ(phases.threads.size(), 1U);
-    ++calls;
+TEST(PhaseShares, OfACallAreWhatItsThreadsWrote) {
+  const PhaseShares shares = shares_of_call(2, [](detail::Phases& phases) {
+    ASSERT_EQ(phases.threads.size(), 2U);
     phases.threads[0] = {{0, 60, 10, 20, 0, 0}};
     phases.used = 1;
     phases.total = 100;
   });
-  EXPECT_GE(calls, 5U);
-  EXPECT_LE(calls, 15U);
   const PhaseShares expected{0, 0.6, 0.1, 0.2, 0, 0, 0.1};
   for (std::size_t i = 0; i < shares.size(); ++i) EXPECT_NEAR(shares[i], expected[i], 1e-12) << phase_names[i];
+}
+
+TEST(PhaseShares, OfManyCallsAreMediansThatMakeAWhole) {
+  // The third was disturbed: its barrier took most of its time.
+  const std::array<PhaseShares, 3> calls{
+      {{0, 0.6, 0.1, 0.2, 0, 0, 0.1}, {0, 0.5, 0.1, 0.3, 0, 0, 0.1}, {0, 0.1, 0.02, 0.1, 0, 0.78, 0}}};
+  const PhaseShares shares = median_shares(calls);
+  EXPECT_NEAR(sum(shares), 1, 1e-12);
+  const PhaseShares expected{0, 0.5, 0.1, 0.2, 0, 0, 0.1};
+  for (std::size_t i = 0; i < shares.size(); ++i) EXPECT_NEAR(shares[i], expected[i] / 0.9, 1e-12) << phase_names[i];
+  const PhaseShares one = median_shares(std::span(calls).first(1));
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_NEAR(one[i], calls[0][i], 1e-12) << phase_names[i];
 }
 
 }  // namespace

@@ -29,11 +29,11 @@ Measurement measurement(double scale) {
   made.name = "ffn/swiglu/scalar/2048x5632/M64/t2";
   made.plan = tuner::example_row(swiglu, 64).plan;
   made.origin = PlanOrigin::exact;
-  made.calm = samples(scale);
+  made.samples = samples(scale);
   made.rival.emplace();
   made.rival->plan = made.plan;
   made.rival->plan.threads = 1;
-  made.rival->calm = samples(1);
+  made.rival->samples = samples(1);
   return made;
 }
 
@@ -52,18 +52,18 @@ TEST(RivalComparison, IsPairedByRound) {
   EXPECT_EQ(compare_with_rival(measurement(1), "default", isa, 0.8, {}).verdict, "tied");
 
   Measurement apart = measurement(1);
-  apart.rival->calm = samples(1, 7);
+  apart.rival->samples = samples(1, 7);
   EXPECT_FALSE(compare_with_rival(apart, "default", isa, 0.8, {}).has_ratio());
   EXPECT_EQ(compare_with_rival(apart, "default", isa, 0.8, {}).verdict, "inconclusive");
   Measurement scattered = measurement(1);
-  for (std::size_t i = 0; i < scattered.calm.size(); ++i) scattered.calm[i].ns *= i % 2 == 0 ? 1.2 : 0.85;
+  for (std::size_t i = 0; i < scattered.samples.size(); ++i) scattered.samples[i].ns *= i % 2 == 0 ? 1.2 : 0.85;
   EXPECT_EQ(compare_with_rival(scattered, "default", isa, 0.8, {}).verdict, "inconclusive");
 }
 
 TEST(RivalComparison, TheSamePlanIsExactlyAsFast) {
   Measurement cell = measurement(1);
   cell.rival->same = true;
-  cell.rival->calm.clear();
+  cell.rival->samples.clear();
   const RivalComparison same = compare_with_rival(cell, "default", isa, 0.8, {});
   EXPECT_TRUE(same.has_ratio());
   EXPECT_EQ(same.ratio.value, 1);
@@ -120,7 +120,7 @@ TEST(RivalComparison, APromiseIsKeptBrokenOrInconclusive) {
   // A plan that is the default's today cannot be faster than it, whatever was promised.
   Measurement same = measurement(1);
   same.rival->same = true;
-  same.rival->calm.clear();
+  same.rival->samples.clear();
   EXPECT_EQ(in_place(same, promising(same, 0.84)).verdict, "broken");
   std::vector<tuner::ProfilePlan> plans = promising(same, 0.84);
   plans[0].measured = tuner::Measured{1, 1, 1, tuner::Verdict::default_won, 30, 100, 0.84, 0.1};
@@ -155,7 +155,7 @@ TEST(RivalTable, TellsBothPlansTheRatioAndTheMeans) {
 
 TEST(RivalTable, WithoutPairsThereIsNoRatio) {
   Measurement apart = measurement(1);
-  apart.rival->calm.clear();
+  apart.rival->samples.clear();
   const std::string table = rival_table({compare_with_rival(apart, "default", isa, 0.8, {})}, "default");
   EXPECT_NE(table.find("0  inconclusive"), std::string::npos) << table;
   EXPECT_EQ(table.find("inf"), std::string::npos) << table;

@@ -21,8 +21,7 @@ class AgainstTest(command.CommandTest):
     def bench(self, *arguments):
         isa = [] if "--isa" in arguments else ["--isa", "scalar"]
         result = self.run_sluice("bench", *SHAPE, *isa, "--samples", "2", "--budget", "1", *arguments)
-        if result.returncode != command.UNSUPPORTED or "inconclusive: neighbours" not in result.stderr:
-            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
 
     def entries(self, *arguments):
@@ -39,7 +38,7 @@ class AgainstTest(command.CommandTest):
         self.assertEqual(own["plan"], self.tuned["plan"])
         self.assertNotEqual(rival["plan"], own["plan"])
         for entry in (own, rival):
-            self.assertGreaterEqual(len(entry["samples_ns"]) + len(entry["contended_samples_ns"]), 2)
+            self.assertGreaterEqual(len(entry["samples_ns"]), 2)
         for field in ("kind", "d_model", "d_ff", "m", "threads", "isa"):
             self.assertEqual(own[field], rival[field])
         against = own["against"]

@@ -153,8 +153,6 @@ class ResultsSchemaTest(command.CommandTest):
                           ["--micro", "--threads", 1, "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768)$"]):
             with self.subTest(arguments=arguments):
                 result = self.run_sluice("bench", *arguments, "--samples", 2, "--json")
-                if result.returncode == command.UNSUPPORTED:
-                    self.skipTest(result.stderr)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 document = json.loads(result.stdout)
                 self.assertTrue(document["benchmarks"])
@@ -164,6 +162,21 @@ class ResultsSchemaTest(command.CommandTest):
         good = json.loads(SAMPLES[0].with_name("results.json").read_text())
         good["benchmarks"] = good["benchmarks"][:1]
         self.validator.validate(good)
+        self.refuse_mutilated(good)
+        # An older file, before every sample had a mark.
+        cell = good["benchmarks"][0]
+        marked = {key: value for key, value in cell.items() if key != "contended_samples_ns"} | {
+            "sample_contended": [False] * len(cell["samples_ns"]), "sample_probes": [[1e10, 2e10]] * len(cell["samples_ns"])}
+        marked = good | {"benchmarks": [marked]}
+        self.validator.validate(marked)
+        self.refuse_mutilated(marked)
+        for field, value in (("sample_contended", [0]), ("sample_probes", [[1e10]]), ("sample_probes", [[1e10, 0]]),
+                             ("contended_samples_ns", [])):
+            with self.subTest(field=field, value=value):
+                self.assertFalse(self.validator.is_valid(
+                    {**marked, "benchmarks": [{**marked["benchmarks"][0], field: value}]}))
+
+    def refuse_mutilated(self, good):
         # Mutilated one at a time: a field that every cell has, and values that no measurement may give.
         fields = good["benchmarks"][0]
         for field in set(fields) - {"contended", "phases", "best_peer"}:

@@ -32,8 +32,9 @@ def roofs():
 
 
 def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, models=("tinyllama",), factor=1.0,
-         noise=0.004, rounds=24, contended=0.15, seed=0, speeds=None):
-    """One benchmark entry. `factor` multiplies its time, `speeds` is the machine's level in each round."""
+         noise=0.004, rounds=24, contended=0.15, seed=0, speeds=None, old=False):
+    """One benchmark entry. `factor` multiplies its time, `speeds` is the machine's level in each round. An old one is
+    of a file whose contended samples stand in a list of their own."""
     chance = random.Random(f"{seed}/{kind}/{d_ff}/{m}/{isa}/{threads}")
     gated = kind in GATED
     matrices = 3 if gated else 2
@@ -43,15 +44,18 @@ def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, 
     roof = max(limits, key=limits.get)
     ideal_ns = 1e9 * limits[roof]
     base = ideal_ns * factor / (0.97 if roof == "read" else 0.85 + 0.01 * min(m.bit_length(), 9))
-    samples, numbers, disturbed = [], [], []
+    samples, numbers, marks, probes, disturbed = [], [], [], [], []
     for number in range(rounds):
         level = speeds[number] if speeds else 1.0
         time = base * level * chance.lognormvariate(0, noise)
-        if chance.random() < contended:
+        mark = chance.random() < contended
+        if mark and old:
             disturbed.append(time * 1.6)
-        else:
-            samples.append(time)
-            numbers.append(number)
+            continue
+        samples.append(time * 1.03 if mark else time)
+        numbers.append(number)
+        marks.append(mark)
+        probes.append([1e9 * work / ideal_ns / level * (0.6 if mark else 1)] * 2)
     counted = sorted(samples or disturbed)
     time = counted[len(counted) // 2]
     name = f"ffn/{kind}/{isa}/{d_model}x{d_ff}/M{m}/t{threads}"
@@ -62,8 +66,8 @@ def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, 
         "flops": work / time * 1e9, "bytes_per_second": size / time * 1e9,
         "fma_fraction": limits["fma"] * 1e9 / time, "read_fraction": limits["read"] * 1e9 / time,
         "roof_fraction": ideal_ns / time, "roof": roof, "samples_ns": samples, "sample_rounds": numbers,
-        "contended_samples_ns": disturbed, "plan": {"nr": 32, "mr": 13}, "plan_origin": "exact"}
-    if not samples:
+        **({"contended_samples_ns": disturbed} if old else {"sample_contended": marks, "sample_probes": probes}), "plan": {"nr": 32, "mr": 13}, "plan_origin": "exact"}
+    if all(marks):
         entry["contended"] = True
     return entry
 

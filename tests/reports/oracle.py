@@ -11,7 +11,7 @@ import statistics
 from collections import Counter
 
 from journal import JournalOracle
-from paired import IDENTITY, Compared, estimate, identity
+from paired import IDENTITY, Compared, estimate, identity, together
 from printed import fact_numbers, numbers
 from rival_oracle import RivalOracle
 
@@ -38,8 +38,8 @@ class Oracle(JournalOracle, RivalOracle):
                 if gated["kind"] in GATED and plain["kind"] == "relu" and all(
                         gated[name] == plain[name] for name in IDENTITY if name != "d_ff") and (
                         plain["d_ff"] / gated["d_ff"] in IDEAL):
-                    self.compared.append(Compared(gated, IDEAL[plain["d_ff"] / gated["d_ff"]],
-                                                  *estimate(gated, plain)))
+                    self.compared.append(Compared(gated, plain, IDEAL[plain["d_ff"] / gated["d_ff"]],
+                                                  estimate(gated, plain)))
 
     def at(self, path):
         value = self.profile if path.startswith("profile.") else self.results
@@ -95,8 +95,13 @@ class Oracle(JournalOracle, RivalOracle):
         return [self.at(place)["flops"] / self.at(place)["bytes_per_second"]]
 
     def of_contended_share(self, place):
-        calm, disturbed = (len(self.at(place)[name]) for name in ("samples_ns", "contended_samples_ns"))
-        return [100 * disturbed / (calm + disturbed)]
+        apart = len(self.at(place).get("contended_samples_ns", []))
+        return [100 * self.of_contended(place)[0] / (len(self.at(place)["samples_ns"]) + apart)]
+
+    def of_contended(self, place):
+        entry = self.at(place)
+        return [entry["sample_contended"].count(True) if "sample_contended" in entry
+                else len(entry["contended_samples_ns"])]
 
     def pair(self, *places):
         if places not in self.estimates:
@@ -104,26 +109,25 @@ class Oracle(JournalOracle, RivalOracle):
         return self.estimates[places]
 
     def of_ratio(self, *places):
-        return [math.exp(self.pair(*places)[0])]
+        return [math.exp(self.pair(*places).mean)]
 
     def of_of_ideal(self, *places):
-        return [math.exp(self.pair(*places)[0]) / 1.5]
+        return [math.exp(self.pair(*places).mean) / 1.5]
 
     def of_toll(self, *places):
-        return [100 * (math.exp(self.pair(*places)[0]) - 1)]
+        return [100 * (math.exp(self.pair(*places).mean) - 1)]
 
     def of_interval(self, *places):
-        mean, half, _ = self.pair(*places)
-        return [math.exp(mean - half), math.exp(mean + half)]
+        return [math.exp(end) for end in self.pair(*places)[1:3]]
 
     def of_toll_interval(self, *places):
         return [100 * (value - 1) for value in self.of_interval(*places)]
 
     def of_half_width(self, *places):
-        return [100 * self.pair(*places)[1]]
+        return [100 * self.pair(*places).half]
 
     def of_pairs(self, *places):
-        return [self.pair(*places)[2]]
+        return [self.pair(*places).pairs]
 
     def of_speedup(self, many, one):
         return [self.at(one)["real_time"] / self.at(many)["real_time"]]
@@ -178,7 +182,7 @@ class Oracle(JournalOracle, RivalOracle):
             return [(cell["m"], cell["threads"], *[100 * cell["roof_fraction"]] * 3) for cell in self.own
                     if belongs(cell) and cell.get("roof") == second and cell.get("roof_fraction")]
         found = [one for one in self.compared if one.what == first and belongs(one.gated)
-                 and second == ("unpaired" if one.half is None else one.verdict)]
+                 and second == ("unpaired" if one.ratio.low is None else one.verdict)]
         return [(one.gated["m"], one.gated["threads"], *one.shown()) for one in found]
 
     def of_at_m(self, *words):
@@ -206,7 +210,7 @@ class Oracle(JournalOracle, RivalOracle):
         return len(self.compared)
 
     def number_unpaired(self):
-        return sum(one.half is None for one in self.compared)
+        return sum(one.ratio.low is None for one in self.compared)
 
     def number_gated(self):
         return sum(cell["kind"] in GATED for cell in self.own)
@@ -236,24 +240,25 @@ class Oracle(JournalOracle, RivalOracle):
         return list(max(self.tiles().items(), key=lambda item: (item[1], "{}×{}".format(*item[0])))[0])
 
     def pooled(self, kind, what):
-        """The mean over all comparisons, weighted by the inverse variance."""
-        known = [one for one in self.compared if (one.gated["kind"], one.what) == (kind, what) and one.half]
-        weights = sum(one.half ** -2 for one in known)
-        return math.exp(sum(one.mean / one.half ** 2 for one in known) / weights), weights ** -0.5
+        return together([one for one in self.compared if (one.gated["kind"], one.what) == (kind, what)])
 
     def of_pooled_budget(self, kind):
-        return [100 * (self.pooled(kind, "budget")[0] - 1)]
+        return [100 * (math.exp(self.pooled(kind, "budget")[0]) - 1)]
 
     def of_pooled_budget_interval(self, kind):
-        middle, half = self.pooled(kind, "budget")
-        return [100 * (middle * math.exp(sign * half) - 1) for sign in (-1, 1)]
+        return [100 * (math.exp(end) - 1) for end in self.pooled(kind, "budget")[1:3]]
+
+    def of_pooled_budget_spread(self, kind):
+        return [100 * (math.exp(self.pooled(kind, "budget")[3]) - 1)]
 
     def of_pooled_width(self, kind):
-        return [self.pooled(kind, "width")[0]]
+        return [math.exp(self.pooled(kind, "width")[0])]
 
     def of_pooled_width_interval(self, kind):
-        middle, half = self.pooled(kind, "width")
-        return [middle * math.exp(sign * half) for sign in (-1, 1)]
+        return [math.exp(end) for end in self.pooled(kind, "width")[1:3]]
+
+    def of_pooled_width_spread(self, kind):
+        return [100 * (math.exp(self.pooled(kind, "width")[3]) - 1)]
 
     def fractions(self, kind):
         return [100 * entry["roof_fraction"] for entry in self.own
@@ -266,24 +271,24 @@ class Oracle(JournalOracle, RivalOracle):
         return [min(self.fractions(kind)), max(self.fractions(kind))]
 
     def best_peers(self, m):
-        """(logarithm of the ratio, half-width) of the fastest peer of each of our cells, where they have a round."""
+        """The paired ratio to the fastest peer of each of our cells, where they have a round."""
         found = []
         for own in self.own:
             peers = self.peers.get(identity(own))
             if peers and m in ("all", str(own["m"])):
-                found.append(estimate(min(peers, key=lambda entry: entry["real_time"]), own)[:2])
-        return [one for one in found if one[0] is not None]
+                found.append(estimate(min(peers, key=lambda entry: entry["real_time"]), own))
+        return [one for one in found if one.mean is not None]
 
     def of_peer_m(self, m):
         return [int(m)] if self.best_peers(m) else []
 
     def of_peer_mean(self, m):
-        return [math.exp(statistics.fmean(mean for mean, _ in self.best_peers(m)))]
+        return [math.exp(statistics.fmean(one.mean for one in self.best_peers(m)))]
 
     def of_peer_least(self, m):
-        return [math.exp(min(mean for mean, _ in self.best_peers(m)))]
+        return [math.exp(min(one.mean for one in self.best_peers(m)))]
 
     def of_peer_verdict(self, m, verdict):
-        verdicts = ["inconclusive" if half is None else "ahead" if mean > half else "behind" if mean < -half else
-                    "tied" if half <= 0.01 else "inconclusive" for mean, half in self.best_peers(m)]
+        words = {"slower": "ahead", "faster": "behind"}
+        verdicts = [words.get(one.verdict(), one.verdict()) for one in self.best_peers(m)]
         return [verdicts.count(verdict)]

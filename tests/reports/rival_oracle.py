@@ -26,10 +26,8 @@ class RivalOracle:
                 continue
             rival = next(entry for entry in self.results["benchmarks"]
                          if entry.get("rival") == name and identity(entry) == identity(own))
-            mean, half, _ = estimate(own, rival)
-            verdict = ("inconclusive" if half is None else "slower" if mean > half else "faster" if mean < -half else
-                       "tied" if half <= 0.01 else "inconclusive")
-            found.append((mean, verdict, in_place))
+            ratio = estimate(own, rival)
+            found.append((ratio.mean, ratio.verdict(), in_place))
         return found
 
     def of_rival_mean(self, name):

@@ -3,16 +3,21 @@
 import copy
 import json
 import math
+import random
 import re
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 import fixtures
 from fixtures import REPORTS, Desk
+
+import run_pairs
+from results import load_results
 
 SAMPLE = REPORTS / "samples" / "amd-epyc-zen4-2-vcpus" / "results.json"
 # Google Benchmark's own, of Debian's package libbenchmark-tools.
@@ -26,7 +31,7 @@ def slowed(document, names, factor):
         if entry["name"] in names:
             for key in ("real_time", "cpu_time"):
                 entry[key] *= factor
-            for key in ("samples_ns", "contended_samples_ns"):
+            for key in {"samples_ns", "contended_samples_ns"} & entry.keys():
                 entry[key] = [time * factor for time in entry[key]]
             for key in ("flops", "bytes_per_second", "fma_fraction", "read_fraction", "roof_fraction"):
                 entry[key] /= factor
@@ -253,6 +258,65 @@ class Compare(unittest.TestCase):
         outcome = self.desk.run(*words, "--out", "page", verb="compare", environment={"PYTHONPATH": str(hidden)})
         self.assertEqual((outcome.returncode, outcome.stderr.count("\n")), (4, 1), outcome.stderr)
         self.assertIn("apt-get install python3-matplotlib python3-jinja2", outcome.stderr)
+
+
+def run_beside(neighbour, seed, names=(), factor=1.0):
+    """A run of twelve cells on a machine whose neighbour takes half of it for so large a part of the time, in bursts of
+    some rounds; the named cells take `factor` as long."""
+    chance = random.Random(f"{neighbour}/{seed}")
+    entries = []
+    for kind in ("swiglu", "relu"):
+        for m in (1, 4, 16, 64, 256, 1024):
+            speeds, busy = [], False
+            for _ in range(40):
+                if chance.random() < 0.3:
+                    busy = chance.random() < neighbour
+                speeds.append((2.0 if busy else 1.0) * chance.lognormvariate(0, 0.02))
+            entries.append(fixtures.cell(kind, m=m, seed=seed, speeds=speeds, contended=0, noise=0.01))
+    return slowed(fixtures.results(entries), set(names), factor)
+
+
+class Loudness(unittest.TestCase):
+    """Two runs of one build beside neighbours that differ."""
+
+    def compare(self, before, after, **options):
+        runs = []
+        with tempfile.TemporaryDirectory() as folder:
+            for name, document in (("a", before), ("b", after)):
+                path = Path(folder) / f"{name}.json"
+                path.write_text(json.dumps(document), encoding="utf-8")
+                runs.append(run_pairs.Run(name, load_results(str(path))))
+        return run_pairs.compare_runs(*runs, **options)
+
+    def test_no_regression_of_the_same_build(self):
+        for seed in range(20):
+            for before, after in ((0.05, 0.6), (0.8, 0.1), (0.3, 0.3)):
+                found = self.compare(run_beside(before, seed), run_beside(after, seed + 1000))
+                self.assertEqual([pair.before.name for pair in found.pairs if pair.verdict in ("slower", "faster")], [])
+        (note,) = [note for note in self.compare(run_beside(0, 1), run_beside(0.9, 2)).notes if "loud" in note]
+        self.assertIn("In 12 of 12 cells the machine was not equally loud", note)
+
+    def test_what_the_neighbour_cannot_explain_is_found(self):
+        names = {"ffn/swiglu/avx512/2048x5632/M64/t1"}
+        for before, after, factor in ((0.02, 0.02, 1.15), (0.1, 0.6, 5), (0.5, 0.5, 3)):
+            found = self.compare(run_beside(before, 1), run_beside(after, 2, names, factor))
+            self.assertEqual({pair.before.name for pair in found.pairs if pair.verdict == "slower"}, names)
+
+    def test_the_interval_holds_the_allowance(self):
+        found = self.compare(run_beside(0, 1), run_beside(1, 2))
+        for pair in found.pairs:
+            self.assertGreater(pair.ratio.allowance, math.log(1.9))
+            self.assertLess(pair.ratio.low, 1)
+            self.assertGreater(pair.ratio.high, pair.ratio.ratio * 1.9)
+            self.assertIn("not equally loud", pair.remarks[0])
+
+    def test_a_file_without_probes_beside_one_with(self):
+        before, after = fixtures.results([fixtures.cell(old=True)]), fixtures.results([fixtures.cell(seed=1)])
+        (pair,) = self.compare(before, after).pairs
+        share = statistics.fmean(after["benchmarks"][0]["sample_contended"])
+        self.assertAlmostEqual(pair.ratio.allowance, share * math.log(2))
+        (pair,) = self.compare(before, fixtures.results([fixtures.cell(old=True, seed=1)])).pairs
+        self.assertEqual(pair.ratio.allowance, 0)
 
 
 class GoogleBenchmark(unittest.TestCase):

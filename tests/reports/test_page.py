@@ -1,5 +1,6 @@
 """The page and the Markdown: self-contained, complete, traceable, and honest about what is missing."""
 
+import itertools
 import json
 import math
 import re
@@ -98,12 +99,10 @@ class Page(unittest.TestCase):
             gated, baseline = (entries[row[column[name]].value] for name in ("from", "and"))
             times, others = (dict(zip(one["sample_rounds"], one["samples_ns"])) for one in (gated, baseline))
             common = times.keys() & others.keys()
-            ratios = sorted(times[number] / others[number] for number in common)
-            # Of each ten rounds the one farthest from the median (of logarithms) is left out.
-            middle = math.exp(statistics.median(math.log(one) for one in ratios))
-            ratios.sort(key=lambda one: abs(math.log(one / middle)))
-            kept = ratios[:len(ratios) - len(ratios) // 10]
-            ratio = math.prod(kept) ** (1 / len(kept))
+            ratios = [times[number] / others[number] for number in common]
+            # The median of the geometric means of any two rounds, one with itself as well.
+            ratio = math.exp(statistics.median(math.log(one * other) / 2 for one, other in
+                                               itertools.combinations_with_replacement(ratios, 2)))
             self.assertAlmostEqual(row[column["time ratio"]].value, ratio, places=9)
             self.assertAlmostEqual(row[column["toll"]].value, ratio - 1, places=9)
             self.assertEqual(row[column["pairs"]].value, len(common))
@@ -156,12 +155,29 @@ class MissingParts(unittest.TestCase):
         self.assertIn("Only M = 64 was measured", page)
         self.assertIn("ReGLU against ReLU, AVX2", page)
 
-    def test_contended_cells_stay_inconclusive(self):
+    def test_contended_cells_of_an_old_file_stay_inconclusive(self):
         page = self.report(fixtures.results(fixtures.group(
-            2048, 5632, 64, "avx512", 1, ("swiglu",), (), contended=1.1)))
+            2048, 5632, 64, "avx512", 1, ("swiglu",), (), contended=1.1, old=True)))
         self.assertIn("Every sample was contended", page)
-        self.assertIn("fewer than two undisturbed rounds in common", page)
+        self.assertIn("fewer than two rounds in common", page)
         self.assertNotIn('class="tied"', page)
+
+    def test_contended_cells_are_compared_like_all_others(self):
+        page = self.report(fixtures.results(fixtures.group(
+            2048, 5632, 64, "avx512", 1, ("swiglu",), (), toll=0.05, contended=1.1)))
+        self.assertIn("Every sample was contended", page)
+        self.assertIn("at equal budget it is tied with ReLU in 0 of 1 measured cell, slower in 1", " ".join(page.split()))
+
+    def test_a_deviant_cell_is_named_with_its_plan(self):
+        entries = [entry for threads in (1, 2) for m in (1, 2, 4, 8, 16, 32, 64, 128)
+                   for entry in fixtures.group(768, 2048, m, "avx512", threads, ("swiglu",), ())]
+        page = " ".join(self.report(fixtures.results(entries)).split())
+        self.assertNotIn("Not like the others", page)
+        (deviant,) = [entry for entry in entries if entry["kind"] == "swiglu" and (entry["m"], entry["threads"]) == (1, 2)]
+        deviant["samples_ns"] = [time * 1.25 for time in deviant["samples_ns"]]
+        page = " ".join(self.report(fixtures.results(entries)).split())
+        self.assertRegex(page, r"Not like the others is 768×2048 at M = 1, 2 threads, AVX-512: \+2[45]\.\d % at equal "
+                         r"budget, interval \[[^]]*\] %; its plan is nr 32, mr 13\.")
 
     def test_wide_intervals_are_called_inconclusive(self):
         page = self.report(fixtures.results(fixtures.group(

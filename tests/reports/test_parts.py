@@ -94,7 +94,7 @@ class Beside(unittest.TestCase):
         (pair,) = self.pairs([1.0], noise=0.2)
         self.assertEqual(pair.verdict, "inconclusive")
         self.assertGreater(pair.estimate.half_width, 0.01)
-        (pair,) = self.pairs([1.5], contended=1.1)
+        (pair,) = self.pairs([1.5], contended=1.1, old=True)
         self.assertEqual((pair.verdict, pair.estimate.pairs), ("inconclusive", 0))
 
     def test_only_the_fastest_peer_of_a_cell_counts(self):

@@ -1,5 +1,7 @@
 """Reading and checking the files: what is accepted, and what a refusal says."""
 
+import math
+import statistics
 import unittest
 
 import fixtures
@@ -31,7 +33,20 @@ class Reading(unittest.TestCase):
         (cell,) = load_results(self.results).cells
         self.assertEqual(cell.samples, dict(zip(entry["sample_rounds"], entry["samples_ns"])))
         self.assertEqual((cell.m, cell.threads, cell.time_ns, cell.roof), (16, 2, entry["real_time"], entry["roof"]))
-        self.assertEqual(cell.contended_samples, len(entry["contended_samples_ns"]))
+        self.assertEqual(cell.contended_samples, sum(entry["sample_contended"]))
+        self.assertAlmostEqual(cell.contended_share, statistics.fmean(entry["sample_contended"]))
+        self.assertEqual(len(cell.probes), len(entry["samples_ns"]))
+        for probe, pair in zip(cell.probes, entry["sample_probes"]):
+            self.assertAlmostEqual(math.exp(probe) / statistics.geometric_mean(pair), 1)
+
+    def test_an_older_file_keeps_contended_samples_apart(self):
+        entry = fixtures.cell(m=16, threads=2, old=True)
+        self.desk.write("results.json", fixtures.results([entry]))
+        (cell,) = load_results(self.results).cells
+        calm, apart = len(entry["samples_ns"]), len(entry["contended_samples_ns"])
+        self.assertGreater(apart, 0)
+        self.assertEqual((len(cell.samples), cell.contended_samples, cell.probes), (calm, apart, ()))
+        self.assertAlmostEqual(cell.contended_share, apart / (calm + apart))
 
     def test_time_units_become_nanoseconds(self):
         self.desk.write("results.json", self.changed(real_time=2.5, time_unit="ms"))
@@ -43,6 +58,10 @@ class Reading(unittest.TestCase):
                 ({"real_time": 0.0}, "real_time is 0.0"), ({"flops": None}, "flops is null"),
                 ({"samples_ns": [1.0, 0], "sample_rounds": [1, 2]}, "samples_ns[1] is 0"),
                 ({"sample_rounds": [1]}, "sample_rounds is 1"),
+                ({"sample_contended": [True]}, "sample_contended is [true]"),
+                ({"sample_contended": [0] * 24}, "sample_contended is [0"),
+                ({"sample_probes": [[1.0]]}, "sample_probes[0] is [1.0]"),
+                ({"sample_probes": [[1.0, -1.0]]}, "sample_probes[0] is -1.0"),
                 ({"samples_ns": [1.0, 2.0], "sample_rounds": [3, 3]}, "at most once"),
                 ({"time_unit": "days"}, "time_unit"), ({"roof": "tin"}, "roof"), ({"models": "t5"}, "models")):
             with self.subTest(change=change):

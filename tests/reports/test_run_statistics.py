@@ -49,6 +49,24 @@ class TwoSamples(unittest.TestCase):
         self.assertAlmostEqual(ratio.error, math.sqrt(2 * 4 / 6), places=6)
         self.assertAlmostEqual(ratio.freedom, 4, places=6)
 
+    def test_samples_that_follow_each_other_are_one_batch(self):
+        # A neighbour's stay of three samples is one witness, not three: of sixty samples twenty medians.
+        chance = random.Random(9)
+        levels = [chance.lognormvariate(0, 0.1) for _ in range(40)]
+        before, after = ([1e6 * level for level in half for _ in range(3)] for half in (levels[:20], levels[20:]))
+        once = run_ratio([1e6 * level for level in levels[:20]], [1e6 * level for level in levels[20:]])
+        thrice = run_ratio(before, after)
+        for name in ("logarithm", "error", "freedom"):
+            self.assertAlmostEqual(getattr(once, name), getattr(thrice, name))
+
+    def test_an_allowance_widens_and_must_be_exceeded(self):
+        before, after = [1e6, 1.001e6, 1.002e6] * 3, [1.05e6, 1.051e6, 1.052e6] * 3
+        plain, allowed = run_ratio(before, after), run_ratio(before, after, allowance=0.03)
+        self.assertAlmostEqual(allowed.half_width, plain.half_width + 0.03)
+        self.assertLess(allowed.exceeds(0), 0.05)
+        self.assertAlmostEqual(allowed.exceeds(0.01), plain.exceeds(math.exp(0.03) * 1.01 - 1))
+        self.assertEqual(run_ratio(before, after, allowance=0.06).exceeds(0), 1)
+
     def test_the_interval_and_the_p_value_agree(self):
         chance = random.Random(5)
         for _ in range(50):

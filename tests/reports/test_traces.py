@@ -114,11 +114,11 @@ class OtherPages(unittest.TestCase):
 
     def test_every_number_of_what_is_missing(self):
         page = self.assert_traced(None, fixtures.results([
-            *fixtures.group(2048, 5632, 64, "avx512", 1, ("swiglu",), ("tinyllama",), contended=1.1),
+            *fixtures.group(2048, 5632, 64, "avx512", 1, ("swiglu",), ("tinyllama",), contended=1.1, old=True),
             fixtures.cell(d_model=512, d_ff=1024, models=())],
             measurement={"clock": "steady_clock", "cold": True, "seed": 1, "contended_share": 0.15, "cells": 12,
                          "cells_reported": 2}))
-        for words in ("The run was interrupted: it came to ", "No ReLU baseline", "fewer than two undisturbed rounds", "Only M = ",
+        for words in ("The run was interrupted: it came to ", "No ReLU baseline", "fewer than two rounds", "Only M = ",
                       "thread scaling is unknown"):
             self.assertIn(words, page)
 

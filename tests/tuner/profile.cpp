@@ -50,11 +50,13 @@ TEST(Profile, MergesCellsAndRoofsIntoTheFile) {
   merge_into_file(path, fresh);
 
   const Profile merged_profile = load_profile(path);
+  // In the order of their cells, whatever was finished first.
   ASSERT_EQ(merged_profile.plans.size(), 3U);
-  EXPECT_EQ(merged_profile.plans[0].row.plan.tiling.prefetch, 0U);
-  EXPECT_EQ(merged_profile.plans[0].measured, std::nullopt);
-  EXPECT_EQ(merged_profile.plans[1].row.kind, relu);
-  EXPECT_EQ(merged_profile.plans[2].row.m, 64U);
+  EXPECT_EQ(merged_profile.plans[0].row.kind, relu);
+  EXPECT_EQ(merged_profile.plans[1].row.m, 64U);
+  EXPECT_EQ(merged_profile.plans[2].row.m, 256U);
+  EXPECT_EQ(merged_profile.plans[2].row.plan.tiling.prefetch, 0U);
+  EXPECT_EQ(merged_profile.plans[2].measured, std::nullopt);
   EXPECT_EQ(merged_profile.roofs.fma,
             (std::vector<FmaRoof>{{Isa::scalar, 1, 3.5e9}, {Isa::scalar, 2, 8e9}, {Isa::scalar, 4, 1.4e10}}));
   EXPECT_EQ(merged_profile.roofs.read.size(), 2U);

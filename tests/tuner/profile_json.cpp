@@ -132,7 +132,7 @@ TEST(ProfileJson, WithoutAFieldNamesIt) {
 TEST(ProfileJson, IgnoresFieldsItDoesNotKnow) {
   EXPECT_EQ(failure_after([](Json& json) {
               json["later"] = {1, 2};
-              json["plans"][0]["plan"]["later"] = nullptr;
+              json["plans"][1]["plan"]["later"] = nullptr;
               json["machine"]["later"] = "x";
             }).exit_code,
             exit_code::ok);
@@ -152,38 +152,38 @@ TEST(ProfileJson, OfAnotherSchemaIsRefused) {
 
 TEST(ProfileJson, WithAValueThatCannotBeNamesFieldAndValue) {
   const auto plan = [](const char* field, const Json& value) {
-    return failure_after([&](Json& json) { json["plans"][1]["plan"][field] = value; });
+    return failure_after([&](Json& json) { json["plans"][0]["plan"][field] = value; });
   };
   const auto row = [](const char* field, const Json& value) {
-    return failure_after([&](Json& json) { json["plans"][1][field] = value; });
+    return failure_after([&](Json& json) { json["plans"][0][field] = value; });
   };
-  expect_message(plan("nr", 0), exit_code::file, {"plans[1].plan.nr", "0"});
-  expect_message(plan("nr", -8), exit_code::file, {"plans[1].plan.nr", "-8"});
-  expect_message(plan("nr", 8.5), exit_code::file, {"plans[1].plan.nr", "8.5"});
-  expect_message(plan("nr", 4294967296), exit_code::file, {"plans[1].plan.nr", "4294967296"});
-  expect_message(plan("nr", 12345), exit_code::file, {"plans[1].plan", "12345"});
-  expect_message(plan("mr", 10000), exit_code::file, {"plans[1].plan", "10000"});
-  expect_message(plan("pack_x", 1), exit_code::file, {"plans[1].plan.pack_x", "true or false"});
+  expect_message(plan("nr", 0), exit_code::file, {"plans[0].plan.nr", "0"});
+  expect_message(plan("nr", -8), exit_code::file, {"plans[0].plan.nr", "-8"});
+  expect_message(plan("nr", 8.5), exit_code::file, {"plans[0].plan.nr", "8.5"});
+  expect_message(plan("nr", 4294967296), exit_code::file, {"plans[0].plan.nr", "4294967296"});
+  expect_message(plan("nr", 12345), exit_code::file, {"plans[0].plan", "12345"});
+  expect_message(plan("mr", 10000), exit_code::file, {"plans[0].plan", "10000"});
+  expect_message(plan("pack_x", 1), exit_code::file, {"plans[0].plan.pack_x", "true or false"});
   expect_message(plan("schedule", "split_rowz"), exit_code::file,
-                 {"plans[1].plan.schedule", "did you mean split_rows?"});
-  expect_message(plan("threads", 3), exit_code::file, {"plans[1].plan.threads", "max_threads = 2"});
-  expect_message(row("isa", "avx1024"), exit_code::file, {"plans[1].isa", "avx1024", "avx512"});
-  expect_message(row("kind", "swish"), exit_code::file, {"plans[1].kind", "swish", "swiglu"});
-  expect_message(row("d_model", 0), exit_code::file, {"plans[1].d_model"});
-  expect_message(row("m", 100), exit_code::file, {"plans[1].m", "100", "power of two"});
+                 {"plans[0].plan.schedule", "did you mean split_rows?"});
+  expect_message(plan("threads", 3), exit_code::file, {"plans[0].plan.threads", "max_threads = 2"});
+  expect_message(row("isa", "avx1024"), exit_code::file, {"plans[0].isa", "avx1024", "avx512"});
+  expect_message(row("kind", "swish"), exit_code::file, {"plans[0].kind", "swish", "swiglu"});
+  expect_message(row("d_model", 0), exit_code::file, {"plans[0].d_model"});
+  expect_message(row("m", 100), exit_code::file, {"plans[0].m", "100", "power of two"});
   const auto measured = [](const char* field, const Json& value) {
-    return failure_after([&](Json& json) { json["plans"][0]["measured"][field] = value; });
+    return failure_after([&](Json& json) { json["plans"][1]["measured"][field] = value; });
   };
-  expect_message(measured("ratio_to_default", 0), exit_code::file, {"plans[0].measured.ratio_to_default"});
-  expect_message(measured("ratio_low", 1.5), exit_code::file, {"plans[0].measured.ratio_low", "ratio_high"});
-  expect_message(measured("contended_share", 1.5), exit_code::file, {"plans[0].measured.contended_share"});
-  expect_message(measured("verdict", "best"), exit_code::file, {"plans[0].measured.verdict", "best"});
+  expect_message(measured("ratio_to_default", 0), exit_code::file, {"plans[1].measured.ratio_to_default"});
+  expect_message(measured("ratio_low", 1.5), exit_code::file, {"plans[1].measured.ratio_low", "ratio_high"});
+  expect_message(measured("contended_share", 1.5), exit_code::file, {"plans[1].measured.contended_share"});
+  expect_message(measured("verdict", "best"), exit_code::file, {"plans[1].measured.verdict", "best"});
   expect_message(failure_after([](Json& json) { json["machine"]["fingerprint"] = "xyz"; }), exit_code::file,
                  {"machine.fingerprint", "16 hexadecimal"});
   expect_message(failure_after([](Json& json) { json["roofs"]["fma"][0]["flops"] = -1; }), exit_code::file,
                  {"roofs.fma[0].flops"});
-  expect_message(failure_after([](Json& json) { json["plans"].push_back(json["plans"][0]); }), exit_code::file,
-                 {"plans[2]", "plans[0]"});
+  expect_message(failure_after([](Json& json) { json["plans"].push_back(json["plans"][1]); }), exit_code::file,
+                 {"plans[2]", "plans[1]"});
 }
 
 TEST(ProfileJson, WithNumbersThatAreNoneIsRefused) {
@@ -205,9 +205,9 @@ TEST(ProfileJson, OfAnIsaThisBuildLacksIsCarriedAlong) {
   for (const Isa isa : all_isas()) {
     if (!register_tiles(isa).empty()) continue;
     Json json = Json::parse(profile_text(example_profile()));
-    json["plans"][0]["isa"] = name(isa);
-    json["plans"][0]["plan"]["nr"] = 16;
-    EXPECT_EQ(parse_profile(json.dump(), "p.json").plans[0].row.isa, isa);
+    json["plans"][1]["isa"] = name(isa);
+    json["plans"][1]["plan"]["nr"] = 16;
+    EXPECT_EQ(parse_profile(json.dump(), "p.json").plans[1].row.isa, isa);
   }
 }
 
@@ -217,7 +217,7 @@ TEST(ProfileJson, NeverWritesANumberThatIsNotFinite) {
   expect_message(failure_of([&] { (void)profile_text(profile); }), exit_code::unsupported,
                  {"roofs.fma.1.flops", "nan"});
   profile = example_profile();
-  profile.plans[0].measured->roof_fraction = std::numeric_limits<double>::infinity();
+  profile.plans[1].measured->roof_fraction = std::numeric_limits<double>::infinity();
   expect_message(failure_of([&] { (void)profile_text(profile); }), exit_code::unsupported, {"roof_fraction", "inf"});
 }
 
@@ -233,8 +233,8 @@ TEST(PlansJson, LoadsBackInAnOrderOfItsOwn) {
   const std::vector<PlanRow> rows = parse_plans(text, "plans.json");
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].kind, relu);
-  EXPECT_EQ(rows[1].plan, profile.plans[0].row.plan);
-  std::swap(profile.plans[0], profile.plans[1]);
+  EXPECT_EQ(rows[1].plan, profile.plans[1].row.plan);
+  std::swap(profile.plans[1], profile.plans[0]);
   EXPECT_EQ(plans_text(profile), text);
   const Json json = Json::parse(text);
   EXPECT_EQ(json["schema"], "sluice-plans");
