@@ -19,14 +19,14 @@ class Schedule {
   // The group furthest behind its share, among those that are not finished; at random where several are. The share of
   // a group with a wide interval is larger, of one with a narrow interval smaller: by most_favour at most to each side.
   std::size_t next();
-  // What the group's stretch took, and how wide the interval of its comparison is now; infinite when not known.
+  // How long the samples of the group's stretch were together, and how wide the interval of its comparison is now; infinite when not known.
   void spent(std::size_t group, double seconds, double half_width);
   // It takes no more stretches.
   void finish(std::size_t group);
 
-  // So that no cell has more than one and a half times the time of another, before what the session itself gives to
-  // the cells of a comparison.
-  static constexpr double most_favour = 1.2247;
+  // So that no cell has more than three times the time of another, before what the session itself gives to the cells
+  // of a comparison.
+  static constexpr double most_favour = 1.73;
 
  private:
   struct Group {

@@ -176,8 +176,8 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
   for (Group& group : part) {
     progress(done(), group.members.front()->name);
     prepare(group);
-    double weight = 0.5;  // an empty group is finished before its first stretch
-    for (const Turn& turn : group.turns) weight += turn.headline ? 1 : 0.5;
+    double weight = 0.1;  // an empty group is finished before its first stretch
+    for (const Turn& turn : group.turns) weight += turn.headline ? 1 : 1.0 / other_turns_every;
     weights.push_back(weight);
   }
   Schedule schedule(weights, options_.seed);
@@ -198,11 +198,12 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
     progress(done(), group.members.front()->name);
     const auto begin = SteadyClock::now();
     bool finished = false;
+    double sampled = 0;
     do {
-      take_round(group);
+      sampled += take_round(group);
       finished = finish_if_done(index);
     } while (!finished && !tuner::interrupted() && seconds_since(begin) < stretch_seconds);
-    schedule.spent(index, seconds_since(begin), half_width(group));
+    schedule.spent(index, sampled, half_width(group));
   }
   // The level is known best at the end: only now are the samples told apart.
   for (Group& group : part) {

@@ -25,6 +25,9 @@
 
 namespace sluice::bench {
 
+// The cells of a run's headline take turns in each round, the others in every third: among six kinds the two that most
+// is asked of have half of the time.
+inline constexpr std::uint32_t other_turns_every = 3;
 // Forty pairs of samples that scatter by 5 % tell 2 %.
 inline constexpr std::size_t usual_samples = 40;
 
@@ -107,7 +110,7 @@ class Session {
     PeerMeasurement* peer = nullptr;
     std::shared_ptr<const ExpectedAnswer> expected;
     std::unique_ptr<Contender> contender;  // null: not a peer, or one that failed
-    bool headline = false;                 // of the comparison that a run is made for; the others take every other turn
+    bool headline = false;                 // of the comparison that a run is made for; the others rest in between
     bool resting = false;                  // a peer clearly behind another, or enough samples: it takes no more turns
   };
   // Cells that take turns with each other.
@@ -133,11 +136,13 @@ class Session {
   tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
   // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
   void add_peers(Measurement& measurement, std::vector<Turn>& turns);
-  void take_round(Group& group);
+  // Returns how long its samples were together, in seconds; without the probes, which beside short samples take as long.
+  double take_round(Group& group);
   // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
   // and its rival, the cells of the headline.
   void shuffle(std::vector<Turn>& turns);
-  void take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
+  // In ns how long the sample was; 0 where there is none.
+  double take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
   // How wide the widest interval of what the group's samples are to tell is, as a part of the ratio.
   [[nodiscard]] double half_width(const Group& group) const;
   // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.

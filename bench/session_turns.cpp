@@ -95,12 +95,13 @@ RivalMeasurement Session::plan_rival(const Measurement& measurement) {
   return rival;
 }
 
-void Session::take_round(Group& group) {
+double Session::take_round(Group& group) {
+  double ns = 0;
   tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
   shuffle(group.turns);
   for (Turn& turn : group.turns) {
-    if (turn.resting || (!turn.headline && group.rounds % 2 == 1)) continue;
-    take(turn, group.rounds, clock);
+    if (turn.resting || (!turn.headline && group.rounds % other_turns_every != 0)) continue;
+    ns += take(turn, group.rounds, clock);
     turn.resting = turn.samples->samples.size() >= samples_;
   }
   std::erase_if(group.turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
@@ -108,6 +109,7 @@ void Session::take_round(Group& group) {
   constexpr std::uint32_t qualifying_rounds = 6;
   for (std::uint32_t rounds = qualifying_rounds; rounds <= group.rounds; rounds *= 2)
     if (rounds == group.rounds) rest_slow_peers(group.turns, rounds);
+  return ns * 1e-9;
 }
 
 void Session::shuffle(std::vector<Turn>& turns) {
@@ -193,8 +195,8 @@ tuner::Roof Session::make_ready(tuner::Clock& clock, const tuner::Cell& cell, tu
   return clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m));
 }
 
-void Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
-  if (tuner::interrupted()) return;
+double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
+  if (tuner::interrupted()) return 0;
   const tuner::Cell& cell = turn.measurement->cell;
   const tuner::Roof roof = make_ready(clock, cell, *turn.layer, *turn.plan);
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
@@ -218,10 +220,11 @@ void Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
   } catch (const PeerError& error) {
     turn.contender.reset();
     fail(*turn.measurement, *turn.peer, error);
-    return;
+    return 0;
   }
   sample.round = round;
   turn.samples->samples.push_back(sample);
+  return sample.ns;
 }
 
 void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {
