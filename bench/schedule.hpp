@@ -19,7 +19,8 @@ class Schedule {
   // The group furthest behind its share, among those that are not finished; at random where several are. The share of
   // a group with a wide interval is larger, of one with a narrow interval smaller: by most_favour at most to each side.
   std::size_t next();
-  // How long the samples of the group's stretch were together, and how wide the interval of its comparison is now; infinite when not known.
+  // How long the samples of the group's stretch were together, and how wide the interval of its comparison is now;
+  // infinite when not known.
   void spent(std::size_t group, double seconds, double half_width);
   // It takes no more stretches.
   void finish(std::size_t group);

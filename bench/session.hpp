@@ -136,7 +136,8 @@ class Session {
   tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
   // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
   void add_peers(Measurement& measurement, std::vector<Turn>& turns);
-  // Returns how long its samples were together, in seconds; without the probes, which beside short samples take as long.
+  // Returns how long its samples were together, in seconds; without the probes, which beside short samples take as
+  // long.
   double take_round(Group& group);
   // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
   // and its rival, the cells of the headline.

@@ -63,7 +63,7 @@ def load_landscapes(path):
         if trial:
             plans = cells.setdefault(tuple(trial[name] for name in CELL) + (trial.get("slice"),), {})
             plan = json.dumps(trial["plan"], sort_keys=True)
-            plans.setdefault(plan, (trial["plan"], []))[1].append((trial.get("contended") is True, trial["cost_ns"]))
+            plans.setdefault(plan, (trial["plan"], []))[1].append(trial["cost_ns"])
     found = {}
     for cell, plans in cells.items():
         # Of the slices that a cell was timed on the one with the most plans is the landscape.
@@ -90,10 +90,7 @@ def read_trial(line):
 
 def landscape(cell, plans):
     isa, kind, d_model, d_ff, m, threads = cell
-    times = []
-    for plan, trials in plans.values():
-        calm = [cost for contended, cost in trials if not contended]
-        times.append((plan, median(calm or [cost for _, cost in trials])))
+    times = [(plan, median(costs)) for plan, costs in plans.values()]
     label = f"{kind_name(kind)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, ≤ {threads_name(threads)}"
     return Landscape(dict(zip(CELL, cell)), Traced(label, f"journal_cell {cell_key(cell)}", label), times)
 

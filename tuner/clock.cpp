@@ -247,8 +247,6 @@ bool Clock::contended(const Sample& sample) const {
 
 double Clock::calm_bound(Roof roof) noexcept { return roof == Roof::fma ? calm_fma : calm_read; }
 
-double Clock::calm_ns(const Sample& sample) const { return sample.ns * sample.probe() / level_of(sample); }
-
 double Clock::fma_fraction(const Sample& sample, double flops) const {
   const double scale = sample.roof == Roof::fma ? sample.probe() / level(Roof::fma) : 1;
   return flops / (sample.ns * 1e-9) / (fma_peak() * scale);

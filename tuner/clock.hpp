@@ -97,8 +97,6 @@ class Clock {
   // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far, of reads at the present footprint.
   [[nodiscard]] double level(Roof roof) const;
   [[nodiscard]] bool contended(const Sample& sample) const;
-  // The sample's time as it would be with both probes at the level.
-  [[nodiscard]] double calm_ns(const Sample& sample) const;
   // roof work / (time × roof), the roof scaled by the adjacent probes.
   [[nodiscard]] double fma_fraction(const Sample& sample, double flops) const;
   [[nodiscard]] double read_fraction(const Sample& sample, double bytes) const;

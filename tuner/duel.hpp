@@ -10,17 +10,15 @@
 
 namespace sluice::tuner {
 
-// Calm pairs that tell a plan from itself, or do not.
-inline constexpr std::size_t self_check_pairs = 15;
+// Pairs that tell a plan from itself, or do not.
+inline constexpr std::size_t self_check_pairs = 30;
 
 class Duel {
  public:
-  // Over after `calm_pairs` pairs without contention, or three times as many of any kind. With `most_pairs` it goes on
-  // to as many, where its ratio is not known to 1 % before.
-  explicit Duel(std::size_t calm_pairs, std::size_t most_pairs = 0)
-      : wanted_(calm_pairs), most_(std::max(calm_pairs, most_pairs)) {}
+  // Over after `pairs`, where the ratio is known to 1 % by then; else it goes on to `most_pairs`.
+  explicit Duel(std::size_t pairs, std::size_t most_pairs = 0) : wanted_(pairs), most_(std::max(pairs, most_pairs)) {}
 
-  void add(const TimedPair& pair);
+  void add(const TimedPair& pair) { pairs_.push_back(pair); }
   [[nodiscard]] std::size_t size() const noexcept { return pairs_.size(); }
   [[nodiscard]] bool over() const;
   // Fewer say nothing.
@@ -32,13 +30,12 @@ class Duel {
     double roof_fraction_b = 0;
     double contended_share = 0;
   };
-  // Of the calm pairs; of all, where there are not three calm ones.
+  // Of all pairs: which of the two a neighbour met is as random as their order.
   [[nodiscard]] Outcome outcome() const;
 
  private:
   std::size_t wanted_;
   std::size_t most_;
-  std::size_t calm_ = 0;
   std::vector<TimedPair> pairs_;
 };
 

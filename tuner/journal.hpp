@@ -53,7 +53,7 @@ std::vector<std::string> differences(const JournalHeader& there, const JournalHe
 struct Trial {
   PlanRow row;       // the cell with the plan that was tried; the shape is that of the slice
   std::size_t d_ff;  // of the cell
-  double cost_ns;    // as it would be between calm probes
+  double cost_ns;
   double roof_fraction;
   bool contended;
   std::uint32_t round;   // how often this plan had been timed for this cell before

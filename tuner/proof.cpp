@@ -5,9 +5,9 @@
 namespace sluice::tuner {
 namespace {
 
-// Calm pairs, where the time suffices.
+// Pairs, where the time suffices.
 constexpr std::size_t proof_pairs = 30;
-constexpr std::size_t most_proof_pairs = 120;  // where neighbours are loud: the gain is a promise, to be known to 1 %
+constexpr std::size_t most_proof_pairs = 400;  // where neighbours are loud: the gain is a promise, to be known to 1 %
 
 }  // namespace
 
@@ -15,7 +15,7 @@ Proof::Proof(Isa isa, Cell cell, const Contest& contest, std::uint64_t seed)
     : isa_(isa),
       cell_(std::move(cell)),
       contest_(contest),
-      duel_(same() ? Duel(self_check_pairs) : Duel(proof_pairs, most_proof_pairs)),
+      duel_(same() ? Duel(self_check_pairs, 2 * self_check_pairs) : Duel(proof_pairs, most_proof_pairs)),
       random_(seed) {}
 
 void Proof::go_on(Recording& recording) {

@@ -12,8 +12,7 @@
 namespace sluice::tuner {
 
 // The quantile of a plan's costs that stands for it. Neighbours only ever slow a plan down, so a quantile below the
-// median scatters less: on the recorded landscapes of the tests by a fifth. The least scatters five times as much: a
-// neighbour who slows the probes alone makes a cost look better than any calm one.
+// median scatters less: on the recorded landscapes of the tests by a fifth. The least scatters five times as much.
 inline constexpr double typical = 0.35;
 
 class Race {

@@ -62,19 +62,13 @@ Timed MachineRig::timed(const Cell& cell, Shape shape, const Sample& sample) {
   const Clock& clock = clocks()[cell.threads];
   const double fraction = sample.roof == Roof::fma ? clock.fma_fraction(sample, flops(cell.kind, shape, cell.m))
                                                    : clock.read_fraction(sample, bytes(cell.kind, shape, cell.m));
-  return {clock.calm_ns(sample), fraction, clock.contended(sample)};
+  return {sample.ns, fraction, clock.contended(sample)};
 }
 
 Timed MachineRig::time(const Cell& cell, Shape shape, const Plan& plan) {
   // The width of the group is settled now: what was packed in another only takes memory.
   std::erase_if(layers_, [&](const auto& layer) { return layer->nr() != plan.tiling.nr; });
-  // A contended sample is taken again, twice at most: more often would not end on a busy machine.
-  Timed result;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    result = timed(cell, shape, sample(cell, shape, plan));
-    if (!result.contended) break;
-  }
-  return result;
+  return timed(cell, shape, sample(cell, shape, plan));
 }
 
 TimedPair MachineRig::time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) {

@@ -19,7 +19,7 @@
 namespace sluice::tuner {
 
 struct Timed {
-  double cost_ns = 0;  // as it would be between calm probes
+  double cost_ns = 0;
   double roof_fraction = 0;
   bool contended = false;
 };

@@ -15,25 +15,28 @@
 namespace sluice::tuner {
 namespace {
 
-// Calm pairs, where the time suffices.
+// Pairs, where the time suffices.
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
 constexpr std::size_t start_pairs = 30;            // of the plan found and the analytical one of its width
-// The first stretch of a proof, calm or not.
+// The first stretch of a proof.
 constexpr std::size_t first_pairs = 6;
 // A cell whose search found another plan is checked against itself only now and then.
 constexpr std::size_t self_check_interval = 4;
 // Of a cell's time: for its search; the rest is for proving the winner.
 constexpr double search_share = 0.55;
 
-// Trials need not run all of a long problem: what a plan gains shows on a slice of d_ff as well. About 15 ms at an
-// assumed 100 GFLOP/s per thread, never below what gives each thread a few panels.
-Shape trial_shape(const CellGroup& group) {
-  std::size_t max_m = 1;
-  for (const Cell& cell : group.cells) max_m = std::max(max_m, cell.m);
-  const double column = flops({Activation::silu, group.gated}, {group.shape.d_model, 1}, max_m);
-  const auto columns = static_cast<std::size_t>(1.5e9 / column) / 64 * 64;
-  return {group.shape.d_model, std::min(group.shape.d_ff, std::max<std::size_t>(columns, 768))};
+// Trials need not run all of a long problem: what a plan gains shows on a slice of d_ff as well. Of few rows the slice
+// is as large as several last-level caches, since how weights stream from memory is what is tried: what M = 256 makes
+// 15 ms long is 19 MB at M = 1 (2048x5632), which an L3 of 32 MB holds. Of more rows it is about 15 ms at an assumed
+// 100 GFLOP/s per thread, never below what gives each thread a few panels.
+Shape trial_shape(const Cell& cell, const CacheSizes& caches) {
+  constexpr std::size_t few_rows = 16;  // up to here a modest core waits for memory at least as long as it computes
+  const Shape column{cell.shape.d_model, 1};
+  const double columns = cell.m <= few_rows ? 4 * static_cast<double>(caches.l3) / bytes(cell.kind, column, 0)
+                                            : 1.5e9 * cell.threads / flops(cell.kind, column, cell.m);
+  const std::size_t whole = static_cast<std::size_t>(std::min(columns, 1e9)) / 64 * 64;
+  return {cell.shape.d_model, std::min(cell.shape.d_ff, std::max<std::size_t>(whole, 768))};
 }
 
 class Tuner {
@@ -45,17 +48,16 @@ class Tuner {
     rig_.enter(group);
     found_.clear();
     random_.seed(options_.seed);
-    const Shape slice = trial_shape(group);
-    const std::uint32_t nr = choose_width(group, slice);
+    const std::uint32_t nr = choose_width(group);
     const bool known = taken_over(group);
     for (const Cell& cell : group.cells) {
       if (rig_.interrupted()) break;
       const FinishedCell* finished = known ? recording_.finished(cell) : nullptr;
       if (finished != nullptr) {
-        for (const double cost_ns : recording_.take_over(cell)) budget_.learn(cell, slice, cost_ns * 1e-9);
+        for (const double cost_ns : recording_.take_over(cell)) budget_.learn(cell, slice(cell), cost_ns * 1e-9);
         settle(*finished);
       } else if (budget_.affords(cell, recording_.spent() + kept_)) {
-        run_cell(cell, slice, nr);
+        run_cell(cell, nr);
       } else {
         report_.untuned.push_back(cell);
       }
@@ -79,6 +81,8 @@ class Tuner {
         group.cells, [&](const Cell& cell) { return recording_.finished(cell) == nullptr && recording_.begun(cell); });
   }
 
+  [[nodiscard]] Shape slice(const Cell& cell) const { return trial_shape(cell, options_.caches); }
+
   [[nodiscard]] Setting setting(const Cell& cell, Shape shape, std::uint32_t nr) const {
     return {options_.caches, options_.isa, cell.kind, shape, cell.m, cell.threads, nr};
   }
@@ -100,7 +104,7 @@ class Tuner {
   // The panel width that serves all M best: the one choice that all plans of the group share. The cells with the
   // most threads decide: by their analytical plans, or, where the rigor is for it, by what a search finds at each
   // width.
-  std::uint32_t choose_width(const CellGroup& group, Shape slice) {
+  std::uint32_t choose_width(const CellGroup& group) {
     // Plans that are in the profile already keep their width, or the weights could not be packed for all of them.
     for (const KeptWidth& kept : options_.kept_widths)
       if (kept.shape == group.shape && kept.gated == group.gated) return kept.nr;
@@ -122,7 +126,7 @@ class Tuner {
       for (const RegisterTile& tile : tiles) {
         for (const Cell* cell : judges) {
           const double seconds = search_share / static_cast<double>(tiles.size()) * budget_.share(*cell, begin);
-          found_.emplace(std::pair(cell, tile.nr), search(*cell, slice, tile.nr, seconds));
+          found_.emplace(std::pair(cell, tile.nr), search(*cell, tile.nr, seconds));
         }
       }
     }
@@ -134,8 +138,8 @@ class Tuner {
       bool slower = false;
       for (const Cell* cell : judges) {
         show(*cell);
-        const Duel fought = fight(Duel(thorough ? thorough_width_pairs : width_pairs), PairPurpose::width, *cell, slice,
-                                  known_plan(*cell, slice, tile.nr), known_plan(*cell, slice, best), seconds);
+        const Duel fought = fight(Duel(thorough ? thorough_width_pairs : width_pairs), PairPurpose::width, *cell,
+                                  slice(*cell), known_plan(*cell, tile.nr), known_plan(*cell, best), seconds);
         ratios.push_back(fought.outcome().ratio);
         slower = slower || judge(ratios.back()) == Verdict::slower;
       }
@@ -148,19 +152,20 @@ class Tuner {
     return best;
   }
 
-  [[nodiscard]] Plan known_plan(const Cell& cell, Shape slice, std::uint32_t nr) const {
+  [[nodiscard]] Plan known_plan(const Cell& cell, std::uint32_t nr) const {
     const auto found = found_.find({&cell, nr});
-    return found != found_.end() ? found->second.plan : first_candidate(setting(cell, slice, nr));
+    return found != found_.end() ? found->second.plan : first_candidate(setting(cell, slice(cell), nr));
   }
 
-  Found search(const Cell& cell, Shape slice, std::uint32_t nr, double seconds) {
+  Found search(const Cell& cell, std::uint32_t nr, double seconds) {
+    const Shape shape = slice(cell);
     const double end = recording_.spent() + seconds;
-    Search search(setting(cell, slice, nr),
+    Search search(setting(cell, shape, nr),
                   {.seed = options_.seed, .strategy = options_.strategy, .rigor = options_.rigor});
     for (auto plan = search.next(); plan && recording_.spent() < end && !rig_.interrupted(); plan = search.next()) {
       show(cell);
-      const Timed timed = recording_.time(cell, slice, *plan);
-      budget_.learn(cell, slice, timed.cost_ns * 1e-9);
+      const Timed timed = recording_.time(cell, shape, *plan);
+      budget_.learn(cell, shape, timed.cost_ns * 1e-9);
       search.report(timed.cost_ns);
     }
     return {search.best(), search.trials(), search.trials() != 0 || !search.next()};
@@ -178,7 +183,7 @@ class Tuner {
   }
 
   // Its search, and enough of its proof to have a result; the rest of its time is kept for going on with the proof.
-  void run_cell(const Cell& cell, Shape slice, std::uint32_t nr) {
+  void run_cell(const Cell& cell, std::uint32_t nr) {
     // The same order of pairs whatever was measured before, so that taking over other cells changes nothing here.
     random_.seed(options_.seed + cells_begun_);
     const double begin = recording_.spent();
@@ -189,8 +194,7 @@ class Tuner {
                     std::nullopt);
     }
     const auto known = found_.find({&cell, nr});
-    const Found searched =
-        known != found_.end() ? known->second : search(cell, slice, nr, search_share * (end - begin));
+    const Found searched = known != found_.end() ? known->second : search(cell, nr, search_share * (end - begin));
     if (rig_.interrupted()) return;
     const Plan usual = first_candidate(setting(cell, cell.shape, 0));
     Contest contest{searched.plan, usual, start == usual, searched.trials, searched.searched};
