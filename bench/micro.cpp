@@ -86,6 +86,9 @@ Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels
 }
 
 // Few rows against one panel, or against panels side by side, that fill half of L2.
+constexpr std::size_t interleaved_slice = 16;
+constexpr std::size_t interleaved_panels = 4;
+
 Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, detail::PanelKernel kernel,
                      std::size_t panels, std::size_t mr, std::size_t nr, const CacheSizes& caches) {
   const std::size_t k =
@@ -110,7 +113,8 @@ Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, deta
       call.c_in = call.c;
       call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
       call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
-      call.tiles = 1;
+      call.tiles = panels;  // to interleaved kernels alone
+      call.slice = interleaved_slice;
       call.k = k;
       call.weight_prefetch = reinterpret_cast<const char*>(call.b);
       for (std::size_t time = 0; time < times; ++time) kernel(call);
@@ -261,6 +265,9 @@ std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<s
       for (std::size_t mr = 1; mr <= panels.wide_rows; ++mr)
         all.push_back(
             few_rows_micro(kernels, "wide", panels.wide[mr - 1], detail::wide_panels, mr, panels.tile.nr, caches));
+      for (std::size_t rows = 1; rows <= panels.interleaved_rows; ++rows)
+        all.push_back(few_rows_micro(kernels, "interleaved", panels.interleaved_packed[rows - 1], interleaved_panels,
+                                     rows, panels.tile.nr, caches));
     }
     for (const std::size_t depth : pack_depths) all.push_back(pack_micro(kernels, depth));
     for (const NamedKind& kind : kinds()) all.push_back(epilogue_micro(kernels, kind));

@@ -57,7 +57,7 @@ struct Avx2 {
   }
 };
 
-constexpr PanelKernels panels[] = {PanelFamily<Avx2, 2, 6, 12>::value()};
+constexpr PanelKernels panels[] = {PanelFamily<Avx2, 2, 6, 12, 9>::value()};
 
 }  // namespace
 

@@ -68,9 +68,11 @@ Result<std::size_t> Ffn::workspace_size(std::size_t m, const Plan& plan) const n
 Result<std::size_t> Ffn::workspace_size(std::size_t max_m, std::uint32_t max_threads) const noexcept {
   max_threads = std::min(max_threads == 0 ? available_threads() : max_threads, max_plan_threads);
   std::size_t most = 0;
-  // Within a bucket every M has one plan, and the need grows with M and with the threads: the bucket's end decides.
-  // Fewer threads may have another plan, so each limit is asked.
-  for (std::size_t m = 1; max_m != 0; m = m > max_m / 2 ? max_m : 2 * m) {
+  // Within a bucket every M has one plan, and the need grows with M and with the threads: the bucket's end decides. But
+  // each of few rows may have a plan of its own, and fewer threads another, so each of those is asked.
+  constexpr std::size_t few_rows = 16;
+  const auto next = [&](std::size_t m) { return m < few_rows ? m + 1 : m > max_m / 2 ? max_m : 2 * m; };
+  for (std::size_t m = 1; max_m != 0; m = next(m)) {
     for (std::uint32_t threads = 1; threads <= max_threads; ++threads) {
       const Result<std::size_t> size = workspace_size(m, plan(m, threads).plan);
       if (!size) return size;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/epilogue.hpp"
+#include "kernels/interleaved_kernel.hpp"
 #include "kernels/kernel_table.hpp"
 #include "kernels/microkernel.hpp"
 #include "kernels/probe.hpp"
@@ -13,8 +14,8 @@ namespace sluice::detail {
 namespace {
 
 // The microkernels of one panel width: 1 … max_mr rows with A packed and in place, one stream of weights for the
-// fewest, and wide ones as far as `accumulators` registers reach.
-template <class Simd, int vectors, int max_mr, int accumulators>
+// fewest, wide ones as far as `accumulators` registers reach, and interleaved ones for up to so many rows.
+template <class Simd, int vectors, int max_mr, int accumulators, int interleaved_rows = 0>
 struct PanelFamily {
   template <bool packed, int... index>
   struct Kernels {
@@ -33,6 +34,17 @@ struct PanelFamily {
   static constexpr const PanelKernel* few_rows_entries(std::integer_sequence<int, index...>) {
     return FewRows<panels, index...>::entries;
   }
+  template <bool packed, int... index>
+  struct Interleaved {
+    static constexpr PanelKernel entries[] = {interleaved_kernel<Simd, index + 1, max_mr, vectors, packed>...};
+  };
+  template <bool packed, int... index>
+  static constexpr const PanelKernel* interleaved_entries(std::integer_sequence<int, index...>) {
+    if constexpr (sizeof...(index) == 0)
+      return nullptr;
+    else
+      return Interleaved<packed, index...>::entries;
+  }
   // Three rows as one stream: 79 % of the read roof, as two 98 % (Zen 4).
   static constexpr int stream_rows = 2;
   static constexpr int wide_rows = accumulators / (static_cast<int>(wide_panels) * vectors);
@@ -45,7 +57,10 @@ struct PanelFamily {
             few_rows_entries<1>(std::make_integer_sequence<int, stream_rows>{}),
             stream_rows,
             few_rows_entries<wide_panels>(std::make_integer_sequence<int, wide_rows>{}),
-            wide_rows};
+            wide_rows,
+            interleaved_entries<true>(std::make_integer_sequence<int, interleaved_rows>{}),
+            interleaved_entries<false>(std::make_integer_sequence<int, interleaved_rows>{}),
+            interleaved_rows};
   }
 };
 

@@ -56,10 +56,12 @@ bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
   const std::uint32_t row_bucket = m_bucket(row.m);
   if (row_bucket == bucket) return true;
   constexpr std::uint32_t some_full_tiles = 64;
-  for (const RegisterTile& tile : register_tiles(row.isa))
-    if (tile.nr == row.plan.tiling.nr)
-      return std::min(bucket, row_bucket) > tile.max_mr && (row_bucket > bucket || row_bucket >= some_full_tiles);
-  return false;
+  const detail::KernelTable* kernels = detail::kernel_table(row.isa);
+  const detail::PanelKernels* panels =
+      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, row.plan.tiling.nr);
+  if (panels == nullptr) return false;
+  const std::uint32_t few_rows = std::max(panels->tile.max_mr, panels->interleaved_rows);
+  return std::min(bucket, row_bucket) > few_rows && (row_bucket > bucket || row_bucket >= some_full_tiles);
 }
 
 }  // namespace
@@ -189,18 +191,32 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
   tiling.nr = tile.nr;
   tiling.mr = tile.max_mr;
   tiling.fc = max_extent / tile.nr * tile.nr;
-  if (rows <= tile.max_mr) {
+  const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
+  const bool from_l3 = few_rows_from_l3(caches, kind, shape, rows);
+  if (rows >= 2 && rows <= kernels.interleaved_rows && !from_l3) {
+    // Four panels side by side in slices of 16, or two where there are more rows than a register tile has: while the
+    // second tile computes no new line is asked for, so that lines are asked for ahead. Of the time with one panel
+    // after the other (Zen 3, AVX2, weights from memory, 2048x5632, one thread): M = 2 and 3 0.96 and 0.94, M = 4 0.73,
+    // 5 0.71, 6 0.75, 7 0.84, 8 0.86, 9 0.94, but 10 1.02 and 12 1.11; 768x2048, 2880x2880, 1536x8960 and 4096x11008
+    // the same within 0.05. Asking 1 KiB ahead: M = 3 1.18 of the time without, M = 4 1.06, M = 5 0.98, 6 0.78, 7 0.96.
+    // All of it is known of this one machine.
+    tiling.kc = 16;
+    tiling.mc = static_cast<std::uint32_t>(rows);
+    tiling.nc = tile.nr * (rows <= 7 ? 4 : 2);
+    tiling.prefetch = rows <= 4 ? 0 : rows <= 7 ? 1024 : 4096;
+    tiling.pack_x = rows > 4;
+  } else if (rows <= tile.max_mr) {
     // One row tile: the weights are one stream, read once; slices would only break it up.
     tiling.kc = max_extent;
     tiling.mc = static_cast<std::uint32_t>(rows);
-    const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
     // A row, or two where a panel is two cache lines wide, go fastest as one stream when the weights come from memory
-    // (of the read roof, Zen 4: AVX-512, one row 100 %, as two streams 93 %; two rows 0.965 of the time of two streams;
-    // AVX2, one row 94 to 98 %, as two 87 to 92 %, but two rows 1.10), and as two when they come from L3.
+    // (AVX-512, Zen 4, of the read roof: one row 100 %, as two streams 93 %; two rows 0.965 of the time of two
+    // streams), and as two when they come from L3. Where a panel is a single line wide two streams cost least at worst:
+    // AVX2, one row, as one stream 94 to 98 % of the read roof and as two 87 to 92 % on Zen 4, but 75 to 80 % and 98 to
+    // 100 % on Zen 3.
     constexpr std::size_t line_floats = 16;
-    const bool from_l3 = few_rows_from_l3(caches, kind, shape, rows);
-    const bool one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr;
-    tiling.nc = one_stream && !from_l3 ? tile.nr : tile.nr * 8;
+    const bool fits_one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr;
+    tiling.nc = fits_one_stream && tile.nr > line_floats && !from_l3 ? tile.nr : tile.nr * 8;
     // Few rows: the processor's own prefetcher follows the stream, and asking for lines far ahead only takes its place
     // (Zen 4, M = 1, of the read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB
     // 68 %, 8 KiB 84 %). Near lines, on their way from L2 to L1, are worth asking for where panels go side by side (M =
@@ -208,7 +224,7 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     tiling.prefetch = rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
     // From L3 (768x2048, one thread): M = 1 and 2 take 0.96 and 0.94 of the time without, but with AVX2 M = 2 1.1; M =
     // 4, 5 and 6 by 8 KiB 0.74 of the time without, 0.83 and 0.89 of 192; M = 3 1.14.
-    if (from_l3 && one_stream) tiling.prefetch = 128;
+    if (from_l3 && fits_one_stream) tiling.prefetch = 128;
     if (from_l3 && rows >= 4) tiling.prefetch = 8192;
     // Packing so few rows costs more than the strides of reading them in place (M = 4, six pairs: in place 0.978 of the
     // time; M = 2 and 3: 0.998; M = 8: 1.05; panels side by side, M = 5: 0.95, M = 6: 1.02).

@@ -106,6 +106,33 @@ inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size
   return p;
 }
 
+// Panels [begin, end), whole, where there are kernels that interleave them: few rows, few panels, in slices of k.
+// Returns whether there are.
+inline bool run_interleaved(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin) noexcept {
+  const PanelKernels& kernels = *s.kernels;
+  const std::size_t nr = kernels.tile.nr;
+  const std::size_t rows = s.tiles.rows;
+  if (rows > kernels.interleaved_rows || s.block_panels > most_interleaved || s.kc >= s.depth ||
+      s.tiles.count != (rows + kernels.tile.max_mr - 1) / kernels.tile.max_mr)
+    return false;
+  const bool packed = s.a.ld == 0;
+  PanelCall call{};
+  call.k = s.depth;
+  call.slice = s.kc;
+  call.tiles = end - begin;
+  call.a = s.a.base;
+  call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
+  call.b = s.stage->panel(begin, nr) + s.first_k * nr;
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * nr);
+  call.weight_prefetch = reinterpret_cast<const char*>(call.b) + s.prefetch;
+  call.c = s.c + (begin - c_origin) * rows * nr;
+  call.c_in = s.start_from_bias ? s.stage->bias + begin * nr : call.c;
+  call.c_in_tile_stride = static_cast<std::ptrdiff_t>(s.start_from_bias ? nr : rows * nr);
+  call.c_in_row_stride = s.start_from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
+  (packed ? kernels.interleaved_packed : kernels.interleaved_in_place)[rows - 1](call);
+  return true;
+}
+
 // Panels [begin, end): blocks of panels, inside them slices of k, inside them panels, inside them row tiles.
 // finish(p, c) is called when the sums of panel p are complete and still hot.
 template <class Finish>
@@ -117,6 +144,10 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
   for (std::size_t block = begin; block < end; block += s.block_panels) {
     const std::size_t block_end = std::min(end, block + s.block_panels);
     const std::size_t c_origin = s.c_per_block ? block : begin;
+    if (run_interleaved(s, block, block_end, c_origin)) {
+      for (std::size_t p = block; p < block_end; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
+      continue;
+    }
     for (std::size_t k0 = 0; k0 < s.depth; k0 += kc) {
       PanelCall call{};
       call.k = std::min(kc, s.depth - k0);

@@ -173,7 +173,8 @@ def mean_table(means):
                  + (list(means[0].verdicts) if means else []), rows)
 
 
-KERNEL_FORMS = {"microkernel": "packed", "in_place": "in place", "stream": "one stream", "wide": "wide"}
+KERNEL_FORMS = {"microkernel": "packed", "in_place": "in place", "stream": "one stream", "wide": "wide",
+                "interleaved": "interleaved"}
 
 
 def micro_table(micros):

@@ -22,6 +22,18 @@ std::uint32_t panels_down(std::uint32_t columns, std::uint32_t nr) { return std:
 
 std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return (a + b - 1) / b; }
 
+// What few rows have of their own: up to so many go against panels side by side, or interleaved in slices. None where
+// this build does not hold the ISA or the width: a recorded landscape may be another's.
+struct FewRows {
+  std::uint32_t wide = 0;
+  std::uint32_t interleaved = 0;
+};
+FewRows few_rows(const Setting& setting) {
+  const detail::KernelTable* kernels = detail::kernel_table(setting.isa);
+  const detail::PanelKernels* panels = kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, setting.nr);
+  return panels == nullptr ? FewRows{} : FewRows{panels->wide_rows, panels->interleaved_rows};
+}
+
 // Threads: all, half, one. Fewer win where the work is too small to share or one thread saturates the memory.
 Values thread_values(const Setting& setting, const Plan&) {
   return {setting.max_threads, std::max(1U, setting.max_threads / 2), 1U};
@@ -40,11 +52,12 @@ Values schedule_values(const Setting& setting, const Plan&) {
 }
 
 // kc: what a slice of B and of A may take of L1, and longer slices that live in L2; for few rows also the whole depth
-// as one stream.
+// as one stream, or short slices of interleaved panels.
 Values kc_values(const Setting& setting, const Plan& start) {
   const double fit = static_cast<double>(setting.caches.l1d) / sizeof(float) / (setting.nr + start.tiling.mr);
   Values values{std::max(16U, static_cast<std::uint32_t>(fit * 0.7) / 16 * 16), 192, 256, 384, 544, 768};
   if (rows(setting) <= 2 * start.tiling.mr) values.insert(values.end(), {1024, whole});
+  if (rows(setting) <= few_rows(setting).interleaved) values.insert(values.end(), {8, 16, 32});
   return values;
 }
 
@@ -62,18 +75,13 @@ Values mr_values(const Setting&, const Plan& start) {
 // mc: rows whose slice of A, times two, takes a share of L2.
 Values mc_values(const Setting&, const Plan&) { return {64, 128, 256, 512}; }
 
-// The tallest tile whose panels can go side by side; 0 where this build does not hold the ISA or the width: a recorded
-// landscape may be another's.
-std::uint32_t wide_rows(const Setting& setting) {
-  const detail::KernelTable* kernels = detail::kernel_table(setting.isa);
-  const detail::PanelKernels* panels = kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, setting.nr);
-  return panels == nullptr ? 0 : panels->wide_rows;
-}
-
-// nc: columns of partial sums kept near while the k slices pass; for few rows whether panels go side by side.
+// nc: columns of partial sums kept near while the k slices pass; for few rows whether and how many panels go side by
+// side.
 Values nc_values(const Setting& setting, const Plan&) {
   Values values{panels_down(256, setting.nr), panels_down(512, setting.nr), panels_down(1024, setting.nr)};
-  if (rows(setting) <= wide_rows(setting)) values.push_back(setting.nr);
+  const FewRows few = few_rows(setting);
+  if (rows(setting) <= std::max(few.wide, few.interleaved)) values.push_back(setting.nr);
+  if (rows(setting) <= few.interleaved) values.insert(values.end(), {2 * setting.nr, 4 * setting.nr, 8 * setting.nr});
   return values;
 }
 
@@ -146,10 +154,12 @@ Plan clipped(const Setting& setting, const Plan& plan) {
   tiling.kc = std::min(tiling.kc, std::max(d_model, h_columns));
   tiling.nc = std::min(tiling.nc, std::max(f_panels, ceil_divide(d_model, tiling.nr)) * tiling.nr);
   // In one slice no partial sums wait for the next: panels go by one or, of few rows, by two. In several the prefetch
-  // has one target.
-  const bool by_two = tiling.mc <= wide_rows(setting) && tiling.nc > tiling.nr;
+  // has one target, but for interleaved panels.
+  const FewRows few = few_rows(setting);
+  const bool by_two = tiling.mc <= few.wide && tiling.nc > tiling.nr;
+  const bool interleaved = tiling.mc <= few.interleaved && tiling.nc <= detail::most_interleaved * tiling.nr;
   if (tiling.kc >= std::max(d_model, h_columns)) tiling.nc = by_two ? 2 * tiling.nr : tiling.nr;
-  if (tiling.kc < std::min(d_model, h_columns) && tiling.prefetch != 0) tiling.prefetch = 1;
+  if (tiling.kc < std::min(d_model, h_columns) && tiling.prefetch != 0 && !interleaved) tiling.prefetch = 1;
   return result;
 }
 

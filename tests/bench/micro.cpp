@@ -52,6 +52,8 @@ TEST(Micro, EveryKernelOfTheTableIsListed) {
         if (mr <= panels.stream_rows) expect("micro/stream/" + tile);
         if (mr <= panels.wide_rows) expect("micro/wide/" + tile);
       }
+      for (std::uint32_t rows = 1; rows <= panels.interleaved_rows; ++rows)
+        expect(fmt::format("micro/interleaved/{}/{}x{}", name(isa), rows, panels.tile.nr));
     }
     for (const NamedKind& kind : kinds()) expect(fmt::format("micro/epilogue/{}/{}", name(isa), kind.name));
     expect(fmt::format("micro/pack_x/{}/2048", name(isa)));
@@ -84,8 +86,10 @@ TEST(Micro, EachGroupCanBeMeasured) {
     EXPECT_GT(measured.samples.front().ns, 0);
     groups.insert(measured.micro.group);
   }
-  EXPECT_EQ(groups, (std::set<std::string>{"barrier", "call", "epilogue", "forward_empty", "in_place", "microkernel",
-                                           "pack_x", "stream", "wide"}));
+  std::set<std::string> expected{"barrier",     "call",   "epilogue", "forward_empty", "in_place",
+                                 "microkernel", "pack_x", "stream",   "wide"};
+  if (detail::kernel_table(isa)->panels[0].interleaved_rows != 0) expected.insert("interleaved");
+  EXPECT_EQ(groups, expected);
 }
 
 }  // namespace

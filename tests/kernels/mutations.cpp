@@ -61,6 +61,13 @@ void damaged_few_rows(const PanelCall& call) {
   (wide ? panels.wide : panels.stream)[row](damage(call, call.a_tile_stride, panels.tile.nr));
 }
 
+template <std::size_t panel, std::size_t row, bool packed>
+void damaged_interleaved(const PanelCall& call) {
+  const PanelKernels& panels = original->panels[panel];
+  (packed ? panels.interleaved_packed
+          : panels.interleaved_in_place)[row](damage(call, packed ? row + 1 : 1, panels.tile.nr));
+}
+
 // Whether H already holds something where this panel belongs (the workspace starts as NaN).
 bool holds_h(const EpilogueCall& call) {
   const std::size_t k0 = call.column - call.column % call.h.kc;
@@ -98,6 +105,17 @@ constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_pa
   return {damaged_rows<panel, packed>(std::make_index_sequence<most_rows>{})...};
 }
 
+template <std::size_t panel, bool packed, std::size_t... row>
+constexpr std::array<PanelKernel, most_rows> damaged_interleaved_of(std::index_sequence<row...>) {
+  return {damaged_interleaved<panel, row, packed>...};
+}
+
+template <bool packed, std::size_t... panel>
+constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_interleaved_all(
+    std::index_sequence<panel...>) {
+  return {damaged_interleaved_of<panel, packed>(std::make_index_sequence<most_rows>{})...};
+}
+
 template <std::size_t panel, bool wide, std::size_t... row>
 constexpr std::array<PanelKernel, most_rows> damaged_few_rows_of(std::index_sequence<row...>) {
   return {damaged_few_rows<panel, row, wide>...};
@@ -112,6 +130,8 @@ constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_fe
 constexpr auto damaged_packed = damaged_panels<true>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_in_place = damaged_panels<false>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_stream = damaged_few_rows_all<false>(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_interleaved_packed = damaged_interleaved_all<true>(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_interleaved_in_place = damaged_interleaved_all<false>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_wide = damaged_few_rows_all<true>(std::make_index_sequence<most_panels>{});
 
 // A table like `kernels`, all of whose entries go through the damage.
@@ -122,7 +142,8 @@ struct DamagedTable {
     }
     for (std::size_t i = 0; i < kernels.panel_count; ++i) {
       const PanelKernels& source = kernels.panels[i];
-      if (source.tile.max_mr > most_rows || source.wide_rows > most_rows || source.tile.nr > most_width) {
+      if (source.tile.max_mr > most_rows || source.wide_rows > most_rows || source.interleaved_rows > most_rows ||
+          source.tile.nr > most_width) {
         throw std::logic_error("a larger register tile than the mutations wrap; raise most_rows or most_width");
       }
       PanelKernels& copy = panels.at(i);
@@ -131,6 +152,8 @@ struct DamagedTable {
       copy.in_place = damaged_in_place.at(i).data();
       copy.stream = damaged_stream.at(i).data();
       copy.wide = damaged_wide.at(i).data();
+      copy.interleaved_packed = damaged_interleaved_packed.at(i).data();
+      copy.interleaved_in_place = damaged_interleaved_in_place.at(i).data();
     }
     table.panels = panels.data();
     wrap(std::make_index_sequence<activation_count>{});

@@ -111,11 +111,10 @@ TEST_P(Plans, WeightsThatStayInTheL3AreReadByTwo) {
   };
   constexpr Shape small{256, 512};
   constexpr Shape larger_than_l3{4096, 11008};
-  for (const std::size_t m : {1U, 2U, 3U}) EXPECT_GT(columns(true, small, m), 1U) << "M = " << m;
+  for (const std::size_t m : {1U, 2U, 3U, 4U}) EXPECT_GT(columns(true, small, m), 1U) << "M = " << m;
   for (const std::size_t m : {1U, 2U})
     EXPECT_EQ(columns(true, larger_than_l3, m), columns(false, larger_than_l3, m)) << "M = " << m;
-  for (const std::size_t m : {3U, 4U, 8U, 64U})
-    EXPECT_EQ(columns(true, small, m), columns(false, small, m)) << "M = " << m;
+  for (const std::size_t m : {8U, 64U}) EXPECT_EQ(columns(true, small, m), columns(false, small, m)) << "M = " << m;
 }
 
 TEST_P(Plans, RandomPlansAreValid) {
