@@ -1,4 +1,4 @@
-// Owns: validity of plans, the analytical default, the choice from a table.
+// Owns: validity of plans, the analytical default. Does not own: the choice from a table (plan_choice.cpp).
 #include "sluice/plan.hpp"
 
 #include <unistd.h>
@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "kernels/kernel_table.hpp"
+#include "kernels/plan_regime.hpp"
 
 namespace sluice {
 namespace {
@@ -36,32 +37,6 @@ Status check_extent(const char* field, std::uint32_t value) noexcept {
   if (value == 0 || value > max_extent)
     return Status::error(Code::invalid_argument, "%s = %u is out of range; expected 1 to %u", field, value, max_extent);
   return {};
-}
-
-// Whether a row tells anything about this kind and shape on this ISA.
-bool applies(const PlanRow& row, Isa isa, Kind kind, Shape shape) noexcept {
-  return row.isa == isa && row.kind.gated == kind.gated && row.shape == shape && validate(row.plan, isa).ok();
-}
-
-// Whether a call is of few rows with weights that L3 holds, which go another way than weights from memory.
-bool few_rows_from_l3(const CacheSizes& caches, Kind kind, Shape shape, std::size_t m) noexcept {
-  constexpr std::size_t few_rows = 6;  // AVX-512 has kernels for so many against panels side by side
-  return m <= few_rows && caches.hold_weights && bytes(kind, shape, m) <= static_cast<double>(caches.l3);
-}
-
-// Whether a row that applies tells anything about another bucket. One row tile is a stream of weights whose prefetch
-// hangs on the number of rows (2048x5632 by the plan for M = 8: M = 4 reaches 0.67 of the read roof, M = 2 0.70; by the
-// analytical plan 0.9), and a plan made for fewer than some full tiles says nothing about many.
-bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
-  const std::uint32_t row_bucket = m_bucket(row.m);
-  if (row_bucket == bucket) return true;
-  constexpr std::uint32_t some_full_tiles = 64;
-  const detail::KernelTable* kernels = detail::kernel_table(row.isa);
-  const detail::PanelKernels* panels =
-      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, row.plan.tiling.nr);
-  if (panels == nullptr) return false;
-  const std::uint32_t few_rows = std::max(panels->tile.max_mr, panels->interleaved_rows);
-  return std::min(bucket, row_bucket) > few_rows && (row_bucket > bucket || row_bucket >= some_full_tiles);
 }
 
 }  // namespace
@@ -90,6 +65,8 @@ std::string_view name(PlanOrigin origin) noexcept {
       return "exact";
     case PlanOrigin::borrowed:
       return "borrowed";
+    case PlanOrigin::transferred:
+      return "transferred";
     case PlanOrigin::analytical:
       return "analytical";
   }
@@ -192,7 +169,7 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
   tiling.mr = tile.max_mr;
   tiling.fc = max_extent / tile.nr * tile.nr;
   const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
-  const bool from_l3 = few_rows_from_l3(caches, kind, shape, rows);
+  const bool from_l3 = detail::few_rows_from_l3(caches, kind, shape, rows);
   if (rows >= 2 && rows <= kernels.interleaved_rows && !from_l3) {
     // Four panels side by side in slices of 16, or two where there are more rows than a register tile has: while the
     // second tile computes no new line is asked for, so that lines are asked for ahead. Of the time with one panel
@@ -274,52 +251,6 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
 
 std::uint32_t m_bucket(std::size_t m) noexcept {
   return std::bit_ceil(static_cast<std::uint32_t>(std::clamp<std::size_t>(m, 1, max_extent)));
-}
-
-std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept {
-  const PlanRow* tallest = nullptr;
-  for (const PlanRow& row : table.rows)
-    if (applies(row, isa, kind, shape) && (tallest == nullptr || row.m > tallest->m)) tallest = &row;
-  return tallest == nullptr ? 0 : tallest->plan.tiling.nr;
-}
-
-PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
-                       std::uint32_t max_threads, std::uint32_t nr) noexcept {
-  const std::uint32_t threads = std::clamp(max_threads, 1U, max_plan_threads);
-  const std::uint32_t bucket = m_bucket(m);
-  const PlanRow* best = nullptr;
-  // Rows are measured with weights from memory.
-  if (few_rows_from_l3(caches, kind, shape, m)) {
-    if (nr == 0) nr = tuned_nr(table, isa, kind, shape);
-    table = {};
-  }
-  // Lower is nearer: first the thread limit, then the bucket (the next higher, else the highest), then the activation.
-  std::array<std::uint64_t, 3> best_distance{};
-  for (const PlanRow& row : table.rows) {
-    if (row.plan.threads > threads || (nr != 0 && row.plan.tiling.nr != nr) || !applies(row, isa, kind, shape) ||
-        !carries_over(row, bucket))
-      continue;
-    const std::uint32_t row_bucket = m_bucket(row.m);
-    const std::uint64_t bucket_distance = row_bucket >= bucket ? row_bucket - bucket : std::uint64_t{1} << 32U;
-    const std::array<std::uint64_t, 3> distance = {
-        static_cast<std::uint64_t>(row.max_threads > threads ? row.max_threads - threads : threads - row.max_threads),
-        row_bucket >= bucket ? bucket_distance : bucket_distance + bucket - row_bucket, row.kind == kind ? 0U : 1U};
-    if (best == nullptr || distance < best_distance) {
-      best = &row;
-      best_distance = distance;
-    }
-  }
-  if (best == nullptr) {
-    // Beside plans for other M: of their width, since one packed layout serves every M.
-    const std::uint32_t width = nr != 0 ? nr : tuned_nr(table, isa, kind, shape);
-    return {analytical_plan(caches, isa, kind, shape, m, threads, width), PlanOrigin::analytical, nullptr};
-  }
-  Plan plan = best->plan;
-  // It used all the threads it was allowed, so it says nothing against more.
-  if (best->max_threads < threads && plan.threads == best->max_threads)
-    plan.threads = analytical_plan(caches, isa, kind, shape, m, threads, plan.tiling.nr).threads;
-  const bool exact = best->kind == kind && m_bucket(best->m) == bucket && best->max_threads == threads;
-  return {plan, exact ? PlanOrigin::exact : PlanOrigin::borrowed, best};
 }
 
 }  // namespace sluice

@@ -10,20 +10,24 @@
 namespace sluice::tuner {
 namespace {
 
-// In which respects a cell differs from a call of the same ISA, width of gate and shape.
+// In which respects a cell differs from a call of the same ISA.
 struct Step {
+  bool shape;
   bool kind;
   bool m;
   bool max_threads;
 };
 
 Step step(const PlanRow& row, const Call& call) {
-  return {!(row.kind == call.kind), row.m != m_bucket(call.m), row.max_threads != call.max_threads};
+  return {!(row.shape == call.shape), !(row.kind == call.kind), row.m != m_bucket(call.m), row.max_threads != call.max_threads};
 }
 
 std::vector<std::string> step_texts(const PlanRow& row, const Call& call) {
   const Step differs = step(row, call);
   std::vector<std::string> texts;
+  if (differs.shape)
+    texts.push_back(fmt::format("{}x{} for {}x{}", row.shape.d_model, row.shape.d_ff, call.shape.d_model,
+                                call.shape.d_ff));
   if (differs.kind) texts.push_back(fmt::format("{} for {}", name(row.kind), name(call.kind)));
   if (differs.m) texts.push_back(fmt::format("M {} for {}", row.m, call.m));
   if (differs.max_threads) {
@@ -57,6 +61,7 @@ std::array<std::pair<std::string_view, std::string>, 10> fields(const Plan& plan
 // values, and agree in everything else.
 std::vector<LikeStep> find_like_steps(const std::vector<PlanRow>& rows, const PlanRow& borrowed, const Call& call) {
   const Step differs = step(borrowed, call);
+  if (differs.shape || borrowed.kind.gated != call.kind.gated) return {};
   const auto serves = [&](const PlanRow& row) {
     return row.isa == call.isa && row.kind.gated == call.kind.gated && row.shape == call.shape &&
            row.plan.tiling.nr == borrowed.plan.tiling.nr;

@@ -36,10 +36,12 @@ std::string_view profile_state(const Information& information) {
 std::string reason_of(const PlanChoice& choice, const Information& information) {
   if (!information.profile) return "there is no profile: made from the cache sizes";
   if (choice.row == nullptr) {
-    return "no plan of the profile serves this shape, instruction set and thread limit: made from the cache sizes";
+    return "no plan of the profile serves this M, instruction set and thread limit: made from the cache sizes";
   }
   const PlanRow& row = *choice.row;
-  const std::string tuned = fmt::format("tuned for {} M {} with at most {} thread{}", name(row.kind), row.m,
+  const std::string shape =
+      choice.origin == PlanOrigin::transferred ? fmt::format(" {}x{}", row.shape.d_model, row.shape.d_ff) : "";
+  const std::string tuned = fmt::format("tuned for {}{} M {} with at most {} thread{}", name(row.kind), shape, row.m,
                                         row.max_threads, row.max_threads == 1 ? "" : "s");
   return information.usable.exact ? tuned : tuned + " on another machine";
 }
@@ -51,7 +53,7 @@ PlannedCell plan_call(const Information& information, std::string_view model, co
   const std::uint32_t nr = tuned_nr(table, call.isa, call.kind, call.shape);
   const PlanChoice choice = choose_plan(table, caches, call.isa, call.kind, call.shape, call.m, call.max_threads, nr);
   PlannedCell cell{model, call, choice, information.usable.origin(choice), reason_of(choice, information), {}};
-  if (cell.origin == PlanOrigin::borrowed) {
+  if (cell.origin == PlanOrigin::borrowed || cell.origin == PlanOrigin::transferred) {
     const Plan analytical = analytical_plan(caches, call.isa, call.kind, call.shape, call.m, call.max_threads);
     cell.borrowing = explain_borrowing(*information.profile, information.usable.exact, *choice.row, call, analytical);
   }

@@ -154,6 +154,7 @@ TEST(Plan, NamesOfSchedulesParseBack) {
   EXPECT_EQ(parse_schedule("split"), std::nullopt);
   EXPECT_EQ(name(PlanOrigin::exact), "exact");
   EXPECT_EQ(name(PlanOrigin::borrowed), "borrowed");
+  EXPECT_EQ(name(PlanOrigin::transferred), "transferred");
   EXPECT_EQ(name(PlanOrigin::analytical), "analytical");
 }
 
@@ -251,14 +252,14 @@ TEST_F(PlanChoices, AnotherActivationOfTheSameWidthIsBorrowed) {
 TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   PlanRow other_isa = row(swiglu, 256, 1, 11);
   other_isa.isa = Isa::neon;
-  PlanRow other_shape = row(swiglu, 256, 1, 11);
-  other_shape.shape.d_ff += 1;
   PlanRow too_many_threads = row(swiglu, 256, 1, 11);
   too_many_threads.plan.threads = 2;
   PlanRow invalid = row(swiglu, 256, 1, 11);
   invalid.plan.tiling.mr = 0;
-  const PlanRow plain = row(relu, 256, 1, 11);
-  for (const PlanRow& useless : {other_isa, other_shape, too_many_threads, invalid, plain}) {
+  PlanRow another_m = row(swiglu, 2, 1, 11);
+  PlanRow shapeless = row(swiglu, 256, 1, 11);
+  shapeless.shape = {0, 0};
+  for (const PlanRow& useless : {other_isa, too_many_threads, invalid, another_m, shapeless}) {
     const PlanChoice choice = choose(std::span(&useless, 1), swiglu, 256, 1);
     EXPECT_EQ(choice.origin, PlanOrigin::analytical);
     EXPECT_EQ(choice.plan, analytical(swiglu, 256, 1));
@@ -266,6 +267,52 @@ TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   const PlanRow good = row(swiglu, 256, 1, 11);
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr).origin, PlanOrigin::exact);
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr + 1).origin, PlanOrigin::analytical);
+}
+
+// What was found for the nearest shape serves one that was not tuned, in the same bucket and with one thread or several.
+TEST_F(PlanChoices, WhatWasFoundForAnotherShapeIsTransferred) {
+  const auto elsewhere = [&](Shape other, Kind kind, std::uint32_t m, std::uint32_t threads, std::uint32_t kc) {
+    PlanRow made = row(kind, m, threads, kc);
+    made.shape = other;
+    made.plan.threads = threads;
+    return made;
+  };
+  const PlanRow rows[] = {elsewhere({4096, 8192}, swiglu, 256, 1, 11), elsewhere({768, 1024}, swiglu, 256, 1, 12),
+                          elsewhere({768, 1024}, swiglu, 64, 1, 13), elsewhere({768, 1024}, swiglu, 256, 2, 14),
+                          elsewhere({768, 1024}, relu, 256, 1, 15)};
+  const PlanChoice near = choose(rows, swiglu, 200, 1);
+  EXPECT_EQ(near.origin, PlanOrigin::transferred);
+  EXPECT_EQ(near.row, &rows[1]);
+  EXPECT_EQ(near.plan, rows[1].plan);
+  EXPECT_EQ(choose(rows, relu, 256, 1).row, &rows[4]);
+  EXPECT_EQ(choose(rows, swiglu, 256, 2).row, &rows[3]);
+  EXPECT_EQ(choose(rows, swiglu, 256, 4).row, &rows[3]);  // several threads speak for more
+  EXPECT_EQ(choose(rows, swiglu, 256, 4).plan.threads, analytical(swiglu, 256, 4).threads);
+  EXPECT_EQ(choose(rows, swiglu, 8, 1).origin, PlanOrigin::analytical);
+  EXPECT_EQ(choose(std::span(rows).first(1), swiglu, 256, 1).row, &rows[0]);
+  // A row of the shape itself is nearer, whatever its activation.
+  const PlanRow own[] = {rows[1], row(geglu, 256, 1, 16)};
+  EXPECT_EQ(choose(own, swiglu, 256, 1).origin, PlanOrigin::borrowed);
+}
+
+TEST_F(PlanChoices, WhatWasAllOfTheProblemThereIsAllOfItHere) {
+  PlanRow small = row(swiglu, 256, 1, 96);
+  small.shape = {64, 96};
+  small.plan.tiling.fc = 2 * 96;
+  const Tiling tiling = choose(std::span(&small, 1), swiglu, 256, 1).plan.tiling;
+  EXPECT_GE(tiling.kc, shape.d_ff);
+  EXPECT_GE(tiling.fc, 2 * shape.d_ff);
+  small.plan.tiling.kc = 48;
+  EXPECT_EQ(choose(std::span(&small, 1), swiglu, 256, 1).plan.tiling.kc, 48U);
+}
+
+// Where the search of another shape left the analytical plan standing, so it stands here: this shape's own.
+TEST_F(PlanChoices, AnAnalyticalPlanThatStoodElsewhereStandsHere) {
+  const Shape other{768, 2048};
+  const PlanRow stood{isa, swiglu, other, 256, 2, analytical_plan(CacheSizes{}, isa, swiglu, other, 256, 2)};
+  const PlanChoice choice = choose(std::span(&stood, 1), swiglu, 256, 2);
+  EXPECT_EQ(choice.origin, PlanOrigin::transferred);
+  EXPECT_EQ(choice.plan, analytical(swiglu, 256, 2));
 }
 
 // A host compiles in whatever header it was given, of another machine or another version.

@@ -52,7 +52,7 @@ TEST(Info, ShowsTheMachine) {
   EXPECT_EQ(Json::parse(information_json(about(machine, std::nullopt)))["features"], Json({"asimd", "i8mm"}));
 }
 
-TEST(Info, ExplainsAnExactABorrowedAndAnAnalyticalPlan) {
+TEST(Info, ExplainsWhereAPlanComesFrom) {
   Information exact = about(example_machine(), example_profile());
   plan_cells(exact, one_cell());
   ASSERT_EQ(exact.planned.size(), 1U);
@@ -79,11 +79,22 @@ TEST(Info, ExplainsAnExactABorrowedAndAnAnalyticalPlan) {
   EXPECT_EQ(analytical.planned.at(0).origin, PlanOrigin::analytical);
   EXPECT_TRUE(contains(analytical.planned.at(0).reason, "no profile"));
   Selection other = one_cell();
-  other.workloads = {Workload{"", 64, 96, 96}};
+  other.m = {4};
   Information unserved = about(example_machine(), example_profile());
   plan_cells(unserved, other);
   EXPECT_EQ(unserved.planned.at(0).origin, PlanOrigin::analytical);
   EXPECT_TRUE(contains(unserved.planned.at(0).reason, "no plan of the profile"));
+
+  Selection another_shape = one_cell();
+  another_shape.workloads = {Workload{"", 64, 96, 96}};
+  Information transferred = about(example_machine(), example_profile());
+  plan_cells(transferred, another_shape);
+  EXPECT_EQ(transferred.planned.at(0).origin, PlanOrigin::transferred);
+  EXPECT_EQ(transferred.planned.at(0).reason, "tuned for swiglu 2048x5632 M 256 with at most 2 threads");
+  const std::string text = information_text(transferred);
+  EXPECT_TRUE(contains(text, "transferred: tuned for swiglu 2048x5632")) << text;
+  EXPECT_TRUE(contains(text, "this call differs: 2048x5632 for 64x96")) << text;
+  EXPECT_TRUE(contains(text, "expected cost: unknown")) << text;
 }
 
 // A profile of the example machine whose plans for one shape have these kc.

@@ -253,7 +253,9 @@ TEST(UsableRows, AreBorrowedFromAnotherMachineAndItIsSaid) {
   EXPECT_EQ(usable.rows.size(), 2U);
   const PlanChoice choice = choose_plan(usable.table(), {}, Isa::scalar, swiglu, {2048, 5632}, 200, 2);
   EXPECT_EQ(usable.origin(choice), PlanOrigin::borrowed);
-  const PlanChoice none = choose_plan(usable.table(), {}, Isa::scalar, swiglu, {64, 96}, 200, 2);
+  const PlanChoice other = choose_plan(usable.table(), {}, Isa::scalar, swiglu, {64, 96}, 200, 2);
+  EXPECT_EQ(usable.origin(other), PlanOrigin::transferred);
+  const PlanChoice none = choose_plan(usable.table(), {}, Isa::scalar, swiglu, {2048, 5632}, 4, 2);
   EXPECT_EQ(usable.origin(none), PlanOrigin::analytical);
 }
 

@@ -50,11 +50,12 @@ struct Tiling {
   std::uint32_t kc = 0;        // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1
   std::uint32_t mc = 0;        // rows of an M-block
   std::uint32_t nc = 0;        // columns of partial sums kept in L2; a multiple of nr. Few rows (one tile) go through
-                               // nr columns as one stream of weights, through more as two side by side
+                               // nr columns as one stream of weights, through more as two side by side; in slices
+                               // (kc), where the ISA has kernels for it, through up to 8·nr as so many, interleaved
   std::uint32_t fc = 0;        // columns of packed gate/up weights per F-block (H has fc, or fc/2 if gated)
   std::uint32_t prefetch = 0;  // bytes of weights asked for ahead of use, to L2; 0 = none. Few rows ask for what is up
                                // to 256 bytes ahead to L1; a stage in k slices asks for the next panel's slice
-                               // whatever the distance
+                               // whatever the distance, but for interleaved panels
   bool pack_x = true;          // false: read x in place through its row stride
   Schedule schedule = Schedule::split_columns;
   friend constexpr bool operator==(const Tiling&, const Tiling&) = default;
@@ -101,9 +102,11 @@ struct PlanTable {
 };
 
 enum class PlanOrigin : std::uint8_t {
-  exact,       // a row of this kind, shape, bucket and thread limit
-  borrowed,    // a row of the same shape and width of gate, but another activation, bucket or thread limit
-  analytical,  // no row fits: made from the cache sizes
+  exact,        // a row of this kind, shape, bucket and thread limit
+  borrowed,     // a row of the same shape and width of gate, but another activation, bucket or thread limit
+  transferred,  // a row of another shape or gate, of the same bucket and as many threads or several: what was found
+                // there
+  analytical,   // no row fits: made from the cache sizes
 };
 std::string_view name(PlanOrigin origin) noexcept;
 
@@ -120,9 +123,10 @@ std::uint32_t m_bucket(std::size_t m) noexcept;
 // 0 when there are none.
 std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept;
 
-// The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: what the table
-// does not hold, or holds invalid, is planned analytically, and so are up to six rows with weights that stay in the l3:
-// tuned plans are measured with weights from memory.
+// The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: for what the
+// table does not hold it takes what was found for the nearest shape in the same regime (M, one thread or several); what
+// it holds nothing like, or holds invalid, is planned analytically, and so are up to six rows with weights that stay in
+// the l3: tuned plans are measured with weights from memory.
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
 
