@@ -154,6 +154,43 @@ TEST(Tune, FewerThreadsWinWhereTheyAreFaster) {
   }
 }
 
+// The searches of the small shape's cells see other costs than its proofs: none of them finds anything. What the large
+// shape's cells found is tried for them, and crowned where it is faster.
+TEST(Tune, WhatWonInOneCellIsTriedWhereTheSearchFoundNothing) {
+  const Isa isa = runnable_isas().back();
+  const Cell large{swiglu, {1024, 4096}, 256, 1, {}};
+  const Cell small{swiglu, {512, 1024}, 256, 1, {}};
+  const std::uint32_t usual = analytical_plan({}, isa, swiglu, large.shape, large.m, 1).tiling.kc;
+  for (const bool better : {true, false}) {
+    std::vector<ProfilePlan> plans;
+    TuneOptions options = example_options(plans);
+    options.budget_seconds = 200;
+    class BlindRig : public FakeRig {
+     public:
+      bool carries_over = true;
+      std::uint32_t usual = 0;
+      Timed time(const Cell& cell, Shape shape, const Plan& plan) override {
+        Timed timed = FakeRig::time(cell, shape, plan);
+        if (cell.shape.d_model == 512 && plan.tiling.kc != usual) timed.cost_ns *= 3;
+        return timed;
+      }
+      TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) override {
+        TimedPair pair = FakeRig::time_pair(cell, shape, a, b, b_first);
+        if (cell.shape.d_model == 512 && !carries_over && a.tiling.kc != usual) pair.a.cost_ns *= 3;
+        return pair;
+      }
+    } rig;
+    rig.carries_over = better;
+    rig.usual = usual;
+    rig.more = [&](const Plan& plan) { return plan.tiling.kc == usual ? 1.5 : 1.0; };
+    (void)tune({large, small}, options, rig, nullptr);
+    ASSERT_EQ(plans.size(), 2U);
+    EXPECT_NE(plans[0].row.plan.tiling.kc, usual);
+    EXPECT_EQ(plans[1].row.plan.tiling.kc, better ? plans[0].row.plan.tiling.kc : usual);
+    EXPECT_EQ(plans[1].measured->verdict, better ? Verdict::faster : Verdict::default_won);
+  }
+}
+
 TEST(Tune, APlanThatGivesWrongResultsIsNeverCrowned) {
   std::vector<ProfilePlan> plans;
   const TuneOptions options = example_options(plans);
