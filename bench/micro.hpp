@@ -14,7 +14,8 @@ namespace sluice::bench {
 
 struct Micro {
   std::string name;  // "micro/microkernel/avx512/13x32/L1"
-  // "microkernel", "in_place", "stream", "wide", "interleaved", "pack_x", "epilogue", "forward_empty", "barrier", "call"
+  // "microkernel", "in_place", "stream", "wide", "interleaved", "pack_x", "epilogue", "forward_empty", "barrier",
+  // "call"
   std::string group;
   std::string tile;   // "13x32"; empty where there is no register tile
   std::string level;  // the cache level of the operands, "L1" or "L2"; empty where it means nothing

@@ -42,12 +42,9 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
   json["time_unit"] = "ns";
   if (micro.flops > 0) {
     const tuner::Clock& clock = clocks[micro.threads];
-    std::vector<double> fractions;
-    fractions.reserve(samples.size());
-    for (const tuner::Sample& sample : samples)
-      fractions.push_back(clock.fma_fraction(sample, micro.flops * static_cast<double>(measurement.runs)));
     json["flops"] = micro.flops / (ns * 1e-9);
-    json["fma_fraction"] = tuner::median(std::move(fractions));
+    json["fma_fraction"] =
+        clock.fma_fraction(measurement.fast_ns(), micro.flops * static_cast<double>(measurement.runs));
   }
   if (micro.bytes > 0) json["bytes_per_second"] = micro.bytes / (ns * 1e-9);
   if (micro.elements > 0) json["ns_per_element"] = ns / micro.elements;

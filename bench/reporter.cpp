@@ -27,14 +27,6 @@ std::vector<double> times(const std::vector<tuner::Sample>& samples) {
   return ns;
 }
 
-template <class Value>
-double median_of(const std::vector<tuner::Sample>& samples, Value value) {
-  std::vector<double> values;
-  values.reserve(samples.size());
-  for (const tuner::Sample& sample : samples) values.push_back(value(sample));
-  return tuner::median(std::move(values));
-}
-
 // What names a cell, its own, its rival's or a peer's entry.
 Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;
@@ -58,8 +50,8 @@ void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, c
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
   const std::vector<tuner::Sample>& samples = measured.samples;
   const double ns = measured.median_ns();
-  const double fma = median_of(samples, [&](const auto& s) { return clock.fma_fraction(s, work); });
-  const double read = median_of(samples, [&](const auto& s) { return clock.read_fraction(s, traffic); });
+  const double fma = clock.fma_fraction(measured.fast_ns(), work);
+  const double read = clock.read_fraction(measured.fast_ns(), traffic, samples.front().footprint);
   const bool compute = clock.binding_roof(work, traffic, samples.front().footprint) == tuner::Roof::fma;
   json["iterations"] = samples.size();
   json["real_time"] = ns;

@@ -14,12 +14,20 @@ std::size_t SampleSet::contended_count() const {
   return static_cast<std::size_t>(std::count(contended.begin(), contended.end(), true));
 }
 
-double SampleSet::median_ns() const {
+namespace {
+
+std::vector<double> times(const std::vector<tuner::Sample>& samples) {
   std::vector<double> ns;
   ns.reserve(samples.size());
   for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
-  return tuner::median(std::move(ns));
+  return ns;
 }
+
+}  // namespace
+
+double SampleSet::median_ns() const { return tuner::median(times(samples)); }
+
+double SampleSet::fast_ns() const { return tuner::quantile(times(samples), 1 - tuner::fast_quantile); }
 
 tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b) {
   std::vector<double> times_a;

@@ -19,6 +19,8 @@ struct SampleSet {
   void mark(const tuner::Clock& clock);
   [[nodiscard]] std::size_t contended_count() const;
   [[nodiscard]] double median_ns() const;
+  // That of the fast samples, whose speed is compared with a roof.
+  [[nodiscard]] double fast_ns() const;
 };
 
 // time(a) / time(b) over the rounds that both have; rounds ascend.

@@ -43,7 +43,7 @@ float read_streams(const float* data, std::size_t bytes, std::size_t ahead) {
   V acc[4] = {V(0.0f), V(0.0f), V(0.0f), V(0.0f)};
   const std::size_t stream_floats = bytes / sizeof(float) / streams;
   for (std::size_t done = 0; done < stream_floats; done += block) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (std::size_t stream = 0; stream < streams; ++stream) {
       const float* source = data + stream * stream_floats + done;
       if (ahead != 0) {
@@ -63,6 +63,7 @@ float read_streams(const float* data, std::size_t bytes, std::size_t ahead) {
 
 template <class Simd>
 float read_probe(const float* data, std::size_t bytes, std::size_t ahead, std::size_t streams) {
+  if (streams == 8) return read_streams<Simd, 8>(data, bytes, ahead);
   if (streams == 4) return read_streams<Simd, 4>(data, bytes, ahead);
   if (streams == 2) return read_streams<Simd, 2>(data, bytes, ahead);
   return read_streams<Simd, 1>(data, bytes, ahead);

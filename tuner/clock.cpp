@@ -97,7 +97,7 @@ void Clock::read_from(std::span<const float> memory) {
 // The best variant by its upper quantile: a single lucky read is no roof.
 void Clock::find_read_variant() {
   std::vector<ReadVariant> variants;
-  for (const std::size_t streams : {1U, 2U, 4U})
+  for (const std::size_t streams : {1U, 2U, 4U, 8U})
     for (const std::size_t ahead : {0U, 512U, 1024U, 2048U, 4096U}) variants.push_back({ahead, streams});
   std::vector<std::vector<double>> speeds(variants.size());
   for (int round = 0; round < 10; ++round)
@@ -227,7 +227,9 @@ Sample Clock::measure_reported(Roof roof, double bytes, const std::function<doub
 
 double Clock::fma_peak() const { return std::max(fastest_fma_, level(Roof::fma)); }
 
-double Clock::read_bandwidth(std::size_t footprint) const { return quantile(reads_.at(footprint).probes, 0.9); }
+double Clock::read_bandwidth(std::size_t footprint) const {
+  return quantile(reads_.at(footprint).probes, fast_quantile);
+}
 
 std::vector<std::size_t> Clock::footprints() const {
   std::vector<std::size_t> all;
@@ -235,7 +237,9 @@ std::vector<std::size_t> Clock::footprints() const {
   return all;
 }
 
-double Clock::level(Roof roof) const { return roof == Roof::fma ? quantile(fma_probes_, 0.9) : read_bandwidth(); }
+double Clock::level(Roof roof) const {
+  return roof == Roof::fma ? quantile(fma_probes_, fast_quantile) : read_bandwidth();
+}
 
 double Clock::level_of(const Sample& sample) const {
   return sample.roof == Roof::fma ? level(Roof::fma) : read_bandwidth(sample.footprint);
@@ -246,15 +250,5 @@ bool Clock::contended(const Sample& sample) const {
 }
 
 double Clock::calm_bound(Roof roof) noexcept { return roof == Roof::fma ? calm_fma : calm_read; }
-
-double Clock::fma_fraction(const Sample& sample, double flops) const {
-  const double scale = sample.roof == Roof::fma ? sample.probe() / level(Roof::fma) : 1;
-  return flops / (sample.ns * 1e-9) / (fma_peak() * scale);
-}
-
-double Clock::read_fraction(const Sample& sample, double bytes) const {
-  const double roof = sample.roof == Roof::read ? sample.probe() : read_bandwidth(sample.footprint);
-  return bytes / (sample.ns * 1e-9) / roof;
-}
 
 }  // namespace sluice::tuner

@@ -16,7 +16,7 @@ Duel::Outcome Duel::outcome() const {
     contended += pair.a.contended || pair.b.contended ? 1 : 0;
   }
   const auto all = static_cast<double>(pairs_.size());
-  return {paired_ratio(times_a, times_b), median(fractions_a), median(fractions_b),
+  return {paired_ratio(times_a, times_b), quantile(fractions_a, fast_quantile), quantile(fractions_b, fast_quantile),
           pairs_.empty() ? 0 : static_cast<double>(contended) / all};
 }
 

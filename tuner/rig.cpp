@@ -60,8 +60,9 @@ Sample MachineRig::sample(const Cell& cell, Shape shape, const Plan& plan) {
 
 Timed MachineRig::timed(const Cell& cell, Shape shape, const Sample& sample) {
   const Clock& clock = clocks()[cell.threads];
-  const double fraction = sample.roof == Roof::fma ? clock.fma_fraction(sample, flops(cell.kind, shape, cell.m))
-                                                   : clock.read_fraction(sample, bytes(cell.kind, shape, cell.m));
+  const double fraction = sample.roof == Roof::fma
+                              ? clock.fma_fraction(sample.ns, flops(cell.kind, shape, cell.m))
+                              : clock.read_fraction(sample.ns, bytes(cell.kind, shape, cell.m), sample.footprint);
   return {sample.ns, fraction, clock.contended(sample)};
 }
 
