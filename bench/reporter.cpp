@@ -128,7 +128,7 @@ std::string phases_line(const PhaseShares& shares) {
 }
 
 void write_line(const std::string& entry, const Json& json, std::string_view last, const SampleSet& measured) {
-  tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<10} {}/{}\n", entry,
+  tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<11} {}/{}\n", entry,
                                   json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
                                   json["roof_fraction"].get<double>() * 100, last, measured.contended_count(),
                                   measured.samples.size()));
@@ -167,7 +167,7 @@ Reporter::Reporter(const Session& session, tuner::Clocks& clocks, RunContext run
 bool Reporter::ReportContext(const Context& context) {
   context_ = context_of(context, run_);
   if (table_)
-    tuner::write_stdout(fmt::format("{:<44} {:>11} {:>9} {:>8}  {:<10} {}\n", "cell", "median", "GFLOP/s", "of roof",
+    tuner::write_stdout(fmt::format("{:<44} {:>11} {:>9} {:>8}  {:<11} {}\n", "cell", "median", "GFLOP/s", "of roof",
                                     "plan", "contended"));
   return true;
 }

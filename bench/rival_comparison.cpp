@@ -10,7 +10,7 @@ namespace sluice::bench {
 namespace {
 
 std::string plan_line(std::string_view whose, PlanOrigin origin, const std::string& plan) {
-  return fmt::format("  {:<6} {:<10} {}\n", whose, name(origin), plan);
+  return fmt::format("  {:<6} {:<11} {}\n", whose, name(origin), plan);
 }
 
 std::string interval_words(const tuner::Ratio& ratio) {

@@ -24,7 +24,7 @@ Compare two results of `sluice bench`, cell by cell: two commits, two machines, 
 
 The ratio is the time of B over the time of A, so above 1 B is slower. Each is estimated from the samples of both runs
 (Yuen's test on logarithms: 20 % trimmed means, Welch's degrees of freedom), with the 95 % interval of that cell alone,
-widened where the probes tell that one run was louder than the other. Verdicts hold over all cells together:
+widened where one run was louder than the other. Verdicts hold over all cells together:
   slower, faster   proven at 5 % after Holm's correction for the number of cells
   tied             not so, its interval contains 1 and reaches no further than 1 % (or --min-effect, where that is
                    larger) to each side; or the samples are identical

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from comparison import TIED_HALF_WIDTH, order
 from records import Cell, Results
-from run_statistics import SIGNIFICANCE, RunRatio, holm, judge_run, loudness, run_ratio
+from run_statistics import SIGNIFICANCE, TOLERANCE, RunRatio, holm, judge_run, loudness, run_ratio, stretch
 
 VERDICTS = ("slower", "faster", "tied", "inconclusive")
 IGNORABLE = ("isa", "threads")
@@ -84,7 +84,8 @@ def compare_runs(before, after, normalise="none", ignored=(), min_effect=0.0):
     matched.sort(key=lambda cells: order(cells[0]))
     of_a, of_b = (run.results.machine.get("fingerprint") for run in (before, after))
     one_machine = of_a == of_b
-    ratios = [cell_ratio(left, right, normalise, one_machine) for left, right in matched]
+    stretches = [stretch(run.results.cells) for run in (before, after)]
+    ratios = [cell_ratio(left, right, normalise, one_machine, stretches) for left, right in matched]
     adjusted = holm([ratio.exceeds(0.0) for ratio in ratios])
     beyond = holm([ratio.exceeds(min_effect) for ratio in ratios])
     pairs = [CellPair(left, right, ratio, value, judge_run(ratio, value, min_effect),
@@ -109,7 +110,7 @@ def roof_time(cell):
     return None if cell.roof_fraction is None else cell.time_ns * cell.roof_fraction
 
 
-def cell_ratio(before, after, normalise, one_machine):
+def cell_ratio(before, after, normalise, one_machine, stretches):
     # The same measurement, even where every sample was contended and none counts.
     if (before.samples, before.time_ns, before.roof_fraction) == (after.samples, after.time_ns, after.roof_fraction):
         return RunRatio(1.0, 1.0, 1.0, 0.0, 0.0, identical=True)
@@ -121,7 +122,11 @@ def cell_ratio(before, after, normalise, one_machine):
         shift = math.log(own) - math.log(other)
     own, other = ([cell.samples[number] for number in sorted(cell.samples)] for cell in (before, after))
     same_roof = one_machine and all(getattr(before, name) == getattr(after, name) for name in ("isa", "threads", "roof"))
-    return run_ratio(own, other, shift, loudness(before, after, same_roof))
+    allowance = loudness(before, after, same_roof)
+    lengths = [stretched.get(cell.threads) for stretched, cell in zip(stretches, (before, after))]
+    if None not in lengths:
+        allowance = max(allowance, TOLERANCE * abs(lengths[0] - lengths[1]))
+    return run_ratio(own, other, shift, allowance)
 
 
 def remarks(before, after, ratio, adjusted, normalise):
@@ -162,8 +167,8 @@ def notes(before, after, pairs, normalise):
                          "like.")
     louder = sum(pair.ratio.allowance > TIED_HALF_WIDTH for pair in pairs)
     if louder:
-        found.append(f"In {louder} of {len(pairs)} cells the machine was not equally loud: the probes beside the samples "
-                     "ran at another speed. The intervals are widened by what that may have done, and nothing is "
+        found.append(f"In {louder} of {len(pairs)} cells the machine was not equally loud, as the probes or the scatter "
+                     "of the samples tell. The intervals are widened by what that may have done, and nothing is "
                      "claimed that it may explain; measure both again, right after each other, to tell more.")
     replanned = sum(pair.before.plan != pair.after.plan for pair in pairs)
     if replanned:

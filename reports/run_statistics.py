@@ -8,9 +8,11 @@ the samples of each run, in the order they were taken, are first made to at most
 ratio is that of the 20 % trimmed means of their logarithms (a neighbour's burst is left out at either end), its error
 that of the winsorised batches, its degrees of freedom Welch's: Yuen's test.
 
-A run beside a loud neighbour is slower as a whole, which no statistic of its samples can tell from a slower program.
-The probes beside the samples can: how much their speed differs between the runs, and half as much again since a probe
-is no sample, is an allowance that the interval is widened by and that a claim must exceed.
+A run beside a loud neighbour is slower as a whole, which the samples of one cell cannot tell from a slower program. Two
+things can: the speed of the probes beside the samples, and how far the mean of a run's samples is from its fast ones,
+over all cells, since a neighbour who takes the processor in turns meets long samples always and short probes seldom (two
+vCPUs of a Zen 3, ten runs each: 0.04 to 0.06 in the logarithm calm, 0.28 to 0.53 beside such a one). How much the runs
+differ in either, and half as much again, is an allowance that the interval is widened by and that a claim must exceed.
 
 The 95 % interval is of each cell alone. Whether a cell is faster or slower is decided on its two-sided p-value after
 Holm's correction over all cells, so that a comparison of equal runs names any cell in at most one of twenty cases,
@@ -26,7 +28,9 @@ from student import quantile, upper_tail
 
 TRIM = 0.2              # of the samples, left out at each end
 BATCHES = 20            # of one run
-PROBE_TOLERANCE = 1.5   # how many times as much as the probes the samples may differ
+TOLERANCE = 1.5         # how many times as much as the loudness the samples may differ
+FAST = 0.1              # the quantile of the times that stands for an undisturbed one
+FEWEST = 10             # samples of a cell that tell how loud a run was
 SIGNIFICANCE = 0.05     # over all cells together
 LARGEST_LOGARITHM = 700.0
 
@@ -62,10 +66,21 @@ def loudness(before, after, same_roof=True):
     if before.probes and after.probes:
         own, other = (cell.probes if same_roof else relative(cell.probes) for cell in (before, after))
         differences = [abs(centre(own) - centre(other)) for centre in (fmean, median)]
-        return PROBE_TOLERANCE * max(differences)
+        return TOLERANCE * max(differences)
     # In both files disturbed samples were left out, or they count in one of them.
     shares = [cell.contended_share or 0.0 for cell in (before, after) if cell.probes]
     return math.log(2) * sum(shares)
+
+
+def stretch(cells):
+    """{threads: how many times as long as a fast one a sample of the run is on average, in the logarithm}; of files that
+    keep every sample. In the middle of the shorter half of the cells: among long samples no fast one may be."""
+    found = {}
+    for cell in sorted(cells, key=lambda cell: cell.time_ns):
+        if cell.probes and len(cell.samples) >= FEWEST:
+            times = sorted(cell.samples.values())
+            found.setdefault(cell.threads, []).append(math.log(fmean(times) / times[int(FAST * len(times))]))
+    return {threads: median(values[:(len(values) + 1) // 2]) for threads, values in found.items()}
 
 
 def relative(probes):

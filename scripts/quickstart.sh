@@ -97,7 +97,7 @@ else
   [ ! -e "$results" ] || mv "$results" "$results.old"
   status=0
   "$sluice" "${bench[@]}" || status=$?
-  # A disturbed measurement (exit code 4) is reported all the same: the report marks what is inconclusive.
+  # What was measured is reported all the same where some cells could not be (exit code 4): the report names them.
   if [ "$status" -ne 0 ] && ! { [ "$status" -eq 4 ] && [ -e "$results" ]; }; then
     [ ! -e "$results.old" ] || mv "$results.old" "$results"
     exit "$status"

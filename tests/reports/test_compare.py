@@ -276,6 +276,20 @@ def run_beside(neighbour, seed, names=(), factor=1.0):
     return slowed(fixtures.results(entries), set(names), factor)
 
 
+def run_in_turns(share, seed):
+    """A run of cells of 1 to 200 ms beside a neighbour who takes the processor for four milliseconds at a time, `share`
+    of it in all; the probes are too short to meet him."""
+    chance = random.Random(f"{share}/{seed}")
+    entries = []
+    for m in (1, 4, 16, 64, 256, 1024):
+        entry = fixtures.cell(m=m, rounds=60, contended=0, seed=seed, noise=0.01)
+        length = entry["real_time"] / 1e6
+        met = [sum(chance.random() < share / (1 - share) * length / 4 / 20 for _ in range(20)) for _ in range(60)]
+        entry["samples_ns"] = [time + 4e6 * slices for time, slices in zip(entry["samples_ns"], met)]
+        entries.append(entry)
+    return fixtures.results(entries)
+
+
 class Loudness(unittest.TestCase):
     """Two runs of one build beside neighbours that differ."""
 
@@ -295,6 +309,12 @@ class Loudness(unittest.TestCase):
                 self.assertEqual([pair.before.name for pair in found.pairs if pair.verdict in ("slower", "faster")], [])
         (note,) = [note for note in self.compare(run_beside(0, 1), run_beside(0.9, 2)).notes if "loud" in note]
         self.assertIn("In 12 of 12 cells the machine was not equally loud", note)
+
+    def test_nor_beside_one_who_takes_the_processor_in_turns(self):
+        # In slices of four milliseconds: long samples meet them always, short ones at times, the short probes hardly.
+        for seed in range(20):
+            found = self.compare(run_in_turns(0.02, seed), run_in_turns(0.45, seed + 1000))
+            self.assertEqual([pair.before.name for pair in found.pairs if pair.verdict in ("slower", "faster")], [])
 
     def test_what_the_neighbour_cannot_explain_is_found(self):
         names = {"ffn/swiglu/avx512/2048x5632/M64/t1"}
