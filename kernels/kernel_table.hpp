@@ -92,8 +92,8 @@ using PackRows = void (*)(const float* x, std::ptrdiff_t ldx, std::size_t rows, 
 struct Probes {
   // FMAs on registers alone; returns the FLOPs done through *flops.
   float (*fma)(std::size_t iterations, double* flops);
-  // Sums `bytes` (a multiple of 4096) of 64-byte aligned memory as 1, 2, 4 or 8 streams side by side; prefetches `ahead`
-  // bytes (0: none).
+  // Sums `bytes` (a multiple of 4096) of 64-byte aligned memory as 1, 2, 4 or 8 streams side by side; prefetches
+  // `ahead` bytes (0: none).
   float (*read)(const float* data, std::size_t bytes, std::size_t ahead, std::size_t streams);
 };
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <compare>
+#include <tuple>
 
 #include "kernels/kernel_table.hpp"
 #include "kernels/plan_regime.hpp"
@@ -32,17 +32,11 @@ bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
          (row_bucket > bucket || row_bucket >= some_full_tiles);
 }
 
-// In the order of importance how far a row's cell is from the call's within one regime: the same bucket of M, and one
-// thread or several. What a search finds there hangs on the machine more than on the shape: at M = 1 ten of twelve
-// cells found the same two streams (Zen 3, AVX2).
-struct RegimeDistance {
-  bool cache_class;  // whether L3 holds the weights: blocks of rows read them again
-  std::uint32_t threads;
-  double shape;  // octaves
-  bool gated;
-  bool activation;
-  auto operator<=>(const RegimeDistance&) const = default;
-};
+// In the order of importance how far a row's cell is from the call's within one regime, the same bucket of M and one
+// thread or several: whether L3 holds the weights, which blocks of rows read again; threads; octaves of the shape; the
+// gate; the activation. What a search finds hangs on the machine more than on the shape: at M = 1 ten of twelve cells
+// found the same two streams (Zen 3, AVX2).
+using RegimeDistance = std::tuple<bool, std::uint32_t, double, bool, bool>;
 
 RegimeDistance distance(const PlanRow& row, const PlanRow& asked, const CacheSizes& caches) noexcept {
   const auto from_l3 = [&](const PlanRow& one) {
@@ -64,11 +58,12 @@ const PlanRow* nearest_of_regime(PlanTable table, const CacheSizes& caches, cons
   RegimeDistance least{};
   for (const PlanRow& row : table.rows) {
     if (row.isa != asked.isa || m_bucket(row.m) != asked.m || row.plan.tiling.nr != asked.plan.tiling.nr ||
-        (row.max_threads == 1) != (asked.max_threads == 1) || row.plan.threads > row.max_threads || row.shape.d_model == 0 || row.shape.d_ff == 0 ||
-        asked.shape.d_model == 0 || asked.shape.d_ff == 0 || !validate(row.plan, asked.isa).ok())
+        (row.max_threads == 1) != (asked.max_threads == 1) || row.plan.threads > row.max_threads ||
+        row.shape.d_model == 0 || row.shape.d_ff == 0 || asked.shape.d_model == 0 || asked.shape.d_ff == 0 ||
+        !validate(row.plan, asked.isa).ok())
       continue;
     const RegimeDistance its = distance(row, asked, caches);
-    if (best != nullptr && !(its < least)) continue;
+    if (best != nullptr && its >= least) continue;
     best = &row;
     least = its;
   }

@@ -19,15 +19,16 @@ struct Step {
 };
 
 Step step(const PlanRow& row, const Call& call) {
-  return {!(row.shape == call.shape), !(row.kind == call.kind), row.m != m_bucket(call.m), row.max_threads != call.max_threads};
+  return {!(row.shape == call.shape), !(row.kind == call.kind), row.m != m_bucket(call.m),
+          row.max_threads != call.max_threads};
 }
 
 std::vector<std::string> step_texts(const PlanRow& row, const Call& call) {
   const Step differs = step(row, call);
   std::vector<std::string> texts;
   if (differs.shape)
-    texts.push_back(fmt::format("{}x{} for {}x{}", row.shape.d_model, row.shape.d_ff, call.shape.d_model,
-                                call.shape.d_ff));
+    texts.push_back(
+        fmt::format("{}x{} for {}x{}", row.shape.d_model, row.shape.d_ff, call.shape.d_model, call.shape.d_ff));
   if (differs.kind) texts.push_back(fmt::format("{} for {}", name(row.kind), name(call.kind)));
   if (differs.m) texts.push_back(fmt::format("M {} for {}", row.m, call.m));
   if (differs.max_threads) {

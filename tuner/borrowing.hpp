@@ -1,5 +1,5 @@
-// Owns: what a profile tells of a call whose plan was tuned for another: in what the call differs from the cell the plan
-// was tuned for, and what that may cost. Only from what was measured: there is no model of the cost, and where the
+// Owns: what a profile tells of a call whose plan was tuned for another: in what the call differs from the cell the
+// plan was tuned for, and what that may cost. Only from what was measured: there is no model of the cost, and where the
 // profile holds nothing to compare, the cost is unknown. Does not own: choosing the plan (choose_plan).
 #pragma once
 

@@ -66,17 +66,18 @@ Json to_json(const Machine& machine) {
   return json;
 }
 
-Json to_json(const Roofs& measured) {
+Json to_json(const Roofs& roofs) {
   // In an order of their own: that of measuring depends on what happened to be needed first.
-  Roofs roofs = measured;
-  std::ranges::sort(roofs.fma, {}, [](const FmaRoof& roof) { return std::pair(roof.isa, roof.threads); });
-  std::ranges::sort(roofs.read, {}, [](const ReadRoof& roof) { return std::pair(roof.threads, roof.footprint_bytes); });
+  Roofs sorted = roofs;
+  std::ranges::sort(sorted.fma, {}, [](const FmaRoof& roof) { return std::pair(roof.isa, roof.threads); });
+  std::ranges::sort(sorted.read, {},
+                    [](const ReadRoof& roof) { return std::pair(roof.threads, roof.footprint_bytes); });
   Json fma = Json::array();
-  for (const FmaRoof& roof : roofs.fma) {
+  for (const FmaRoof& roof : sorted.fma) {
     fma.push_back(Json{{"isa", name(roof.isa)}, {"threads", roof.threads}, {"flops", roof.flops}});
   }
   Json read = Json::array();
-  for (const ReadRoof& roof : roofs.read) {
+  for (const ReadRoof& roof : sorted.read) {
     read.push_back(Json{{"threads", roof.threads},
                         {"bytes_per_second", roof.bytes_per_second},
                         {"footprint_bytes", roof.footprint_bytes}});

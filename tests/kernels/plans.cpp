@@ -269,7 +269,8 @@ TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr + 1).origin, PlanOrigin::analytical);
 }
 
-// What was found for the nearest shape serves one that was not tuned, in the same bucket and with one thread or several.
+// What was found for the nearest shape serves one that was not tuned, in the same bucket and with one thread or
+// several.
 TEST_F(PlanChoices, WhatWasFoundForAnotherShapeIsTransferred) {
   const auto elsewhere = [&](Shape other, Kind kind, std::uint32_t m, std::uint32_t threads, std::uint32_t kc) {
     PlanRow made = row(kind, m, threads, kc);
