@@ -141,7 +141,7 @@ TEST(RivalTable, TellsBothPlansTheRatioAndTheMeans) {
   EXPECT_TRUE(says("0.900 … 0.900")) << table;
   EXPECT_TRUE(says("8  faster          0.900  1.000  0.989 … 1.011  kept           0.900\n  own    exact      "))
       << table;
-  EXPECT_TRUE(says(" threads 2\n  rival  analytical nr 8 mr 4 ")) << table;
+  EXPECT_TRUE(says(" threads 2\n  rival  analytical  nr 8 mr 4 ")) << table;
   EXPECT_TRUE(says(" threads 1\n" + same.name)) << table;
   EXPECT_TRUE(says("0  same plan           -  -                                    -\n  own    analytical")) << table;
   EXPECT_TRUE(says("geometric mean of 2 cells: 0.949")) << table;
