@@ -110,7 +110,7 @@ class AgainstTest(command.CommandTest):
         cells = [line for line in lines[head:] if line.startswith("ffn/")]
         self.assertEqual(len(cells), 2)
         self.assertIn("0.500", cells[1])  # as promised
-        self.assertIn("  own    exact      nr 8 mr 4 kc 40", text)
+        self.assertIn("  own    exact       nr 8 mr 4 kc 40", text)
         self.assertIn("  rival  analytical ", text)
         self.assertRegex(cells[1], r" [0-9]+\.[0-9]{3}$")  # the roof's share here / the promised one
 
