@@ -50,9 +50,12 @@ void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, c
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
   const std::vector<tuner::Sample>& samples = measured.samples;
   const double ns = measured.median_ns();
-  const double fma = clock.fma_fraction(measured.fast_ns(), work);
-  const double read = clock.read_fraction(measured.fast_ns(), traffic, samples.front().footprint);
-  const bool compute = clock.binding_roof(work, traffic, samples.front().footprint) == tuner::Roof::fma;
+  // Of the roof that the probes are of, by them; of the other one by what the run knows of it.
+  const bool compute = samples.front().roof == tuner::Roof::fma;
+  const double share = measured.share_of_probes(compute ? work : traffic);
+  const double fma =
+      compute ? share * clock.level(tuner::Roof::fma) / clock.fma_peak() : clock.fma_fraction(measured.fast_ns(), work);
+  const double read = compute ? clock.read_fraction(measured.fast_ns(), traffic, samples.front().footprint) : share;
   json["iterations"] = samples.size();
   json["real_time"] = ns;
   json["cpu_time"] = ns;

@@ -19,8 +19,12 @@ struct SampleSet {
   void mark(const tuner::Clock& clock);
   [[nodiscard]] std::size_t contended_count() const;
   [[nodiscard]] double median_ns() const;
-  // That of the fast samples, whose speed is compared with a roof.
+  // That of the fast samples.
   [[nodiscard]] double fast_ns() const;
+  // The speed of samples that did `work` each over that of the probes beside them, where both are fast: of each block
+  // of about twenty samples the fast ones over the fast probes, since a machine's bandwidth may be another for seconds
+  // at a time, and of the blocks the middle one, since a neighbour may leave none of a block undisturbed.
+  [[nodiscard]] double share_of_probes(double work) const;
 };
 
 // time(a) / time(b) over the rounds that both have; rounds ascend.

@@ -62,6 +62,7 @@ struct Measurement : SampleSet {
   std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
+  std::optional<tuner::Roof> roof;  // that binds, as the clock knew it at the first sample: all are probed for it
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
   std::optional<RivalMeasurement> rival;

@@ -198,7 +198,9 @@ tuner::Roof Session::make_ready(tuner::Clock& clock, const tuner::Cell& cell, tu
 double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
   if (tuner::interrupted()) return 0;
   const tuner::Cell& cell = turn.measurement->cell;
-  const tuner::Roof roof = make_ready(clock, cell, *turn.layer, *turn.plan);
+  const tuner::Roof binding = make_ready(clock, cell, *turn.layer, *turn.plan);
+  if (!turn.measurement->roof) turn.measurement->roof = binding;
+  const tuner::Roof roof = *turn.measurement->roof;
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
   const auto forward = [&] { turn.layer->forward(cell.kind.activation, cell.m, *turn.plan, clocks_.executor()); };
   tuner::Sample sample;

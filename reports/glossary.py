@@ -40,8 +40,8 @@ GLOSSARY = {
     "µs per call": "median time of one call, in microseconds",
     "µs per token": TOKEN,
     "ReLU µs per token": TOKEN,
-    "% of roof": "speed where the fastest tenth of the samples begins ÷ the measured limit that binds: FMA peak or "
-                 "read bandwidth",
+    "% of roof": "speed of the fast samples ÷ the measured limit that binds, FMA peak or read bandwidth, of the fast "
+                 "probes beside them",
     "roof": "the measured limit that binds: FMA peak or read bandwidth",
     "value": "the roof, as measured on this machine",
     "from": "the first cell of the ratio, in the table of cells",
