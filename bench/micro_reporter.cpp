@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Nanoseconds of one run.
-std::vector<double> times(const std::vector<tuner::Sample>& samples, std::size_t runs) {
+std::vector<double> times_per_run(const std::vector<tuner::Sample>& samples, std::size_t runs) {
   std::vector<double> ns;
   ns.reserve(samples.size());
   for (const tuner::Sample& sample : samples) ns.push_back(sample.ns / static_cast<double>(runs));
@@ -48,7 +48,7 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
   }
   if (micro.bytes > 0) json["bytes_per_second"] = micro.bytes / (ns * 1e-9);
   if (micro.elements > 0) json["ns_per_element"] = ns / micro.elements;
-  json["samples_ns"] = times(samples, measurement.runs);
+  json["samples_ns"] = times_per_run(samples, measurement.runs);
   json["sample_contended"] = measurement.contended;
   if (measurement.contended_count() == samples.size()) json["contended"] = true;
   return json;

@@ -20,13 +20,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<double> times(const std::vector<tuner::Sample>& samples) {
-  std::vector<double> ns;
-  ns.reserve(samples.size());
-  for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
-  return ns;
-}
-
 // What names a cell, its own, its rival's or a peer's entry.
 Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;

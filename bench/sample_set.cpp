@@ -14,16 +14,12 @@ std::size_t SampleSet::contended_count() const {
   return static_cast<std::size_t>(std::count(contended.begin(), contended.end(), true));
 }
 
-namespace {
-
 std::vector<double> times(const std::vector<tuner::Sample>& samples) {
   std::vector<double> ns;
   ns.reserve(samples.size());
   for (const tuner::Sample& sample : samples) ns.push_back(sample.ns);
   return ns;
 }
-
-}  // namespace
 
 double SampleSet::median_ns() const { return tuner::median(times(samples)); }
 

@@ -27,6 +27,9 @@ struct SampleSet {
   [[nodiscard]] double share_of_probes(double work) const;
 };
 
+// Of each sample in ns.
+std::vector<double> times(const std::vector<tuner::Sample>& samples);
+
 // time(a) / time(b) over the rounds that both have; rounds ascend.
 tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b);
 

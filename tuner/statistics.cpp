@@ -31,7 +31,7 @@ double student_t95(std::size_t degrees_of_freedom) noexcept {
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double unbounded = std::numeric_limits<double>::infinity();
 
 // How many Walsh averages of the sorted values are at most `limit`.
 std::size_t averages_up_to(std::span<const double> sorted, double limit) {
@@ -79,13 +79,13 @@ std::size_t signed_rank_bound(std::size_t n) {
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b) {
   std::vector<double> logs;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) logs.push_back(std::log(a[i] / b[i]));
-  if (logs.empty()) return {1, 0, infinity, 0};
+  if (logs.empty()) return {1, 0, unbounded, 0};
   std::sort(logs.begin(), logs.end());
   const std::size_t pairs = logs.size();
   const std::size_t averages = pairs * (pairs + 1) / 2;
   const double middle = std::midpoint(walsh_average(logs, (averages + 1) / 2), walsh_average(logs, averages / 2 + 1));
   const double value = std::exp(middle);
-  if (pairs < 2) return {value, 0, infinity, pairs};
+  if (pairs < 2) return {value, 0, unbounded, pairs};
   if (const std::size_t bound = signed_rank_bound(pairs); bound > 0)
     return {value, std::exp(walsh_average(logs, bound)), std::exp(walsh_average(logs, averages + 1 - bound)), pairs};
   const auto count = static_cast<double>(pairs);
@@ -112,7 +112,7 @@ double geometric_mean(std::span<const double> values) {
 }
 
 Ratio mean_ratio(std::span<const Ratio> ratios) {
-  if (ratios.empty()) return {1, 0, infinity, 0};
+  if (ratios.empty()) return {1, 0, unbounded, 0};
   std::vector<double> values;
   double down = 0;
   double up = 0;
