@@ -316,6 +316,23 @@ TEST_F(PlanChoices, AnAnalyticalPlanThatStoodElsewhereStandsHere) {
   EXPECT_EQ(choice.plan, analytical(swiglu, 256, 2));
 }
 
+// A search at the end of a bucket that found nothing better leaves each M its own analytical plan.
+TEST_P(Plans, OfAnAnalyticalPlanThatStoodEachRowCountHasItsOwn) {
+  constexpr Shape shape{512, 1024};
+  for (const std::uint32_t bucket : {4U, 8U, 16U, 64U, 256U}) {
+    PlanRow row{GetParam(), swiglu, shape,
+                bucket,     2,      analytical_plan(CacheSizes{}, GetParam(), swiglu, shape, bucket, 2)};
+    for (std::size_t m = bucket / 2 + 1; m <= bucket; ++m) {
+      const PlanChoice choice = choose_plan({{&row, 1}}, CacheSizes{}, GetParam(), swiglu, shape, m, 2);
+      EXPECT_EQ(choice.origin, PlanOrigin::exact) << m;
+      EXPECT_EQ(choice.plan, analytical_plan(CacheSizes{}, GetParam(), swiglu, shape, m, 2)) << m;
+    }
+    PlanRow found = row;
+    found.plan.tiling.prefetch += 64;
+    EXPECT_EQ(choose_plan({{&found, 1}}, CacheSizes{}, GetParam(), swiglu, shape, bucket / 2 + 1, 2).plan, found.plan);
+  }
+}
+
 // A host compiles in whatever header it was given, of another machine or another version.
 TEST_F(PlanChoices, FromATableOfNonsenseIsAPlanThatRuns) {
   std::mt19937_64 random(20260131);
