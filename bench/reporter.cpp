@@ -79,6 +79,13 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
     return json;
   }
   add_figures(json, measurement.cell, measurement, *clock);
+  json["portions"] = measurement.portions;
+  if (measurement.portions != 1) {
+    Json rounds = Json::array();
+    for (const tuner::Sample& whole : measurement.wholes.samples) rounds.push_back(whole.round);
+    json["wholes_ns"] = times(measurement.wholes.samples);
+    json["whole_rounds"] = rounds;
+  }
   if (measurement.phases)
     for (std::size_t i = 0; i < phase_names.size(); ++i) json["phases"][phase_names[i]] = (*measurement.phases)[i];
   json["plan"] = tuner::to_json(measurement.plan);
@@ -206,6 +213,7 @@ void Reporter::report_rival(const Measurement& measurement) {
   Json json = identity(measurement, measurement.name + "/rival", session_.options().isa);
   json["rival"] = session_.options().rival->name;
   add_figures(json, measurement.cell, rival, clocks_[measurement.cell.threads]);
+  json["portions"] = measurement.portions;
   json["plan"] = tuner::to_json(rival.plan);
   json["plan_origin"] = name(rival.origin);
   if (table_) write_line("  rival", json, name(rival.origin), rival);

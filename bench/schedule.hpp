@@ -25,9 +25,8 @@ class Schedule {
   // It takes no more stretches.
   void finish(std::size_t group);
 
-  // So that no cell has more than three times the time of another, before what the session itself gives to the cells
-  // of a comparison.
-  static constexpr double most_favour = 1.73;
+  // So that no cell has more than three times the time of another: its square, and some for the length of a stretch.
+  static constexpr double most_favour = 1.6;
 
  private:
   struct Group {

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
+#include "bench/portions.hpp"
 #include "bench/schedule.hpp"
 #include "tuner/failure.hpp"
 #include "tuner/interruption.hpp"
@@ -161,6 +163,35 @@ void Session::prepare(Group& group) {
   };
   const bool headline = one_question && std::ranges::any_of(group.turns, in_headline);
   for (Turn& turn : group.turns) turn.headline = !headline || in_headline(turn);
+  divide(group);
+}
+
+void Session::divide(Group& group) {
+  // A peer's process knows no portions, and weights that are to be in the cache are so after a whole forward.
+  if (!options_.peers.empty() || !options_.cold || group.turns.empty()) return;
+  const tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
+  double longest = 0;
+  for (const Turn& turn : group.turns) {
+    const tuner::Cell& cell = turn.measurement->cell;
+    longest = std::max({longest, flops(cell.kind, cell.shape, cell.m) / clock.fma_peak(),
+                        bytes(cell.kind, cell.shape, cell.m) / clock.read_bandwidth()});
+  }
+  group.portions = std::numeric_limits<std::uint32_t>::max();
+  for (const Turn& turn : group.turns)
+    group.portions = std::min(group.portions, portions(longest, turn.measurement->cell.shape, *turn.plan));
+  if (group.portions == 1) return;
+  std::vector<Turn> checks;
+  for (const Turn& turn : group.turns) {
+    turn.measurement->portions = group.portions;
+    if (turn.samples != turn.measurement) continue;
+    Turn& check = checks.emplace_back();
+    check.measurement = turn.measurement;
+    check.layer = turn.layer;
+    check.plan = turn.plan;
+    check.samples = &turn.measurement->wholes;
+    check.whole = true;
+  }
+  std::ranges::move(checks, std::back_inserter(group.turns));
 }
 
 void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end, const Progress& progress) {
@@ -177,12 +208,14 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
     progress(done(), group.members.front()->name);
     prepare(group);
     double weight = 0.1;  // an empty group is finished before its first stretch
-    for (const Turn& turn : group.turns) weight += turn.headline ? 1 : 1.0 / other_turns_every;
+    for (const Turn& turn : group.turns)
+      if (!turn.whole) weight += turn.headline ? 1 : 1.0 / other_turns_every;
     weights.push_back(weight);
   }
   Schedule schedule(weights, options_.seed);
   const auto finish_if_done = [&](std::size_t index) {
-    const bool finished = std::ranges::all_of(part[index].turns, &Turn::resting);
+    const bool finished =
+        std::ranges::all_of(part[index].turns, [](const Turn& turn) { return turn.resting || turn.whole; });
     if (finished) schedule.finish(index);
     return finished;
   };
@@ -210,6 +243,7 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
     const tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
     for (Measurement* member : group.members) {
       member->mark(clock);
+      member->wholes.mark(clock);
       if (member->rival) member->rival->mark(clock);
       for (PeerMeasurement& peer : member->peers) peer.mark(clock);
     }

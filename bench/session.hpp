@@ -62,6 +62,9 @@ struct Measurement : SampleSet {
   std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
+  // A sample is of one of so many portions of a forward, and has the time that the whole takes at that speed.
+  std::uint32_t portions = 1;
+  SampleSet wholes;                 // where there are several: forwards taken whole now and then, as a check
   std::optional<tuner::Roof> roof;  // that binds, as the clock knew it at the first sample: all are probed for it
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
@@ -111,6 +114,7 @@ class Session {
     PeerMeasurement* peer = nullptr;
     std::shared_ptr<const ExpectedAnswer> expected;
     std::unique_ptr<Contender> contender;  // null: not a peer, or one that failed
+    bool whole = false;                    // a check on portions: now and then
     bool headline = false;                 // of the comparison that a run is made for; the others rest in between
     bool resting = false;                  // a peer clearly behind another, or enough samples: it takes no more turns
   };
@@ -119,6 +123,7 @@ class Session {
     std::vector<Measurement*> members;
     std::vector<Turn> turns = {};
     std::uint32_t rounds = 0;
+    std::uint32_t portions = 1;
   };
 
   [[nodiscard]] std::vector<Group> groups();
@@ -130,6 +135,8 @@ class Session {
   // The cell's weights, as wide as the table's plans for the shape have them.
   [[nodiscard]] Place& place(const tuner::Cell& cell, PlanTable plans);
   void prepare(Group& group);
+  // Divides the forwards of the group, all alike, and adds the turns that check on it.
+  void divide(Group& group);
   // Plans the cell, its rival's way too, and prepares those who take turns in it.
   void add_turns(Measurement& measurement, std::vector<Turn>& turns);
   [[nodiscard]] RivalMeasurement plan_rival(const Measurement& measurement);
@@ -143,6 +150,8 @@ class Session {
   // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
   // and its rival, the cells of the headline.
   void shuffle(std::vector<Turn>& turns);
+  // Whether it takes a turn in this round.
+  [[nodiscard]] static bool takes_part(const Turn& turn, const Group& group);
   // In ns how long the sample was; 0 where there is none.
   double take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
   // How wide the widest interval of what the group's samples are to tell is, as a part of the ratio.

@@ -89,11 +89,12 @@ PlanChoice Ffn::plan(std::size_t m, std::uint32_t max_threads) const noexcept {
 
 Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& workspace,
                     const ForwardOptions& options) const noexcept {
-  return FfnAccess::forward(*this, x, m, y, workspace, options, nullptr);
+  return FfnAccess::forward(*this, x, m, y, workspace, options, {});
 }
 
 Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
-                          const ForwardOptions& options, detail::Phases* phases) noexcept {
+                          const ForwardOptions& options, const Asked& asked) noexcept {
+  detail::Phases* const phases = asked.phases;
   const std::uint64_t begin = phases == nullptr ? 0 : detail::ticks();
   const Ffn::Packed& packed = *ffn.packed_;
   const Kind kind = ffn.kind_;
@@ -161,6 +162,8 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
       std::uninitialized_default_construct_n(call.boards, call.blocking.teams);
     }
     call.phases = phases;
+    call.portion = asked.portion;
+    if (asked.work != nullptr) *asked.work = detail::work_of_portion(call);
     if (phases != nullptr) {
       phases->used = threads;
       std::fill_n(phases->threads.begin(), threads, detail::ThreadPhases{});

@@ -5,6 +5,7 @@
 
 #include "kernels/kernel_table.hpp"
 #include "kernels/phases.hpp"
+#include "kernels/portion.hpp"
 #include "sluice/ffn.hpp"
 
 namespace sluice {
@@ -15,9 +16,14 @@ struct FfnAccess {
                                const PackOptions& options);
   // All packed weights and biases.
   static std::span<const float> packed_memory(const Ffn& ffn) noexcept;
-  // Ffn::forward that also tells where the time goes; `phases` may be null.
+  // What a measurement asks of a call.
+  struct Asked {
+    detail::Phases* phases = nullptr;  // to be told where the time goes
+    detail::Portion portion = {};      // of the work; y is an answer only where this is all of it
+    double* work = nullptr;            // to be told what part of the multiplications that was
+  };
   static Status forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
-                        const ForwardOptions& options, detail::Phases* phases) noexcept;
+                        const ForwardOptions& options, const Asked& asked) noexcept;
 };
 
 }  // namespace sluice

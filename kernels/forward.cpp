@@ -95,7 +95,7 @@ class Member {
     const std::size_t depth = call_.up->depth;
     const std::size_t kc = std::min<std::size_t>(call_.tiling.kc, depth);
     const std::size_t slices = (depth + kc - 1) / kc;
-    const Range mine = share(slices * tiles.count, member_, blocking_.team_threads);
+    const Range mine = call_.portion.of(share(slices * tiles.count, member_, blocking_.team_threads));
     for (std::size_t item = mine.begin; item < mine.end; ++item) {
       const std::size_t k0 = item / tiles.count * kc;
       const std::size_t tile = item % tiles.count;
@@ -114,17 +114,19 @@ class Member {
   void run_stage_of(const Turn& turn, Stage stage) noexcept {
     const std::size_t count = panels_of(turn, stage);
     const std::size_t threads = blocking_.team_threads;
+    const Range all = call_.portion.of({0, count});
     if (call_.boards != nullptr) {
       settle();
-      call_.boards[team_].open(2 * turn_ + (stage == Stage::up ? 0 : 1), count);
+      call_.boards[team_].open(2 * turn_ + (stage == Stage::up ? 0 : 1), all.end - all.begin);
       while (take_from(team_)) {
       }
     } else if (call_.claims != nullptr) {
       Claims& claims = (stage == Stage::up ? call_.claims->up : call_.claims->down)[turn_ % 2];
-      for (Range part = claims.take(count, threads); part.begin < part.end; part = claims.take(count, threads))
-        compute(turn, stage, part);
+      const auto take = [&] { return claims.take(all.end - all.begin, threads); };
+      for (Range part = take(); part.begin < part.end; part = take())
+        compute(turn, stage, {all.begin + part.begin, all.begin + part.end});
     } else {
-      compute(turn, stage, share(count, member_, threads));
+      compute(turn, stage, call_.portion.of(share(count, member_, threads)));
     }
   }
 
@@ -142,7 +144,7 @@ class Member {
     if (team != team_) clock_.end(Phase::wait);
     const Turn turn = turn_at(team, part.stage / 2);
     const Stage stage = part.stage % 2 == 0 ? Stage::up : Stage::down;
-    const std::size_t begin = panels_of(turn, stage) - part.left;
+    const std::size_t begin = call_.portion.of({0, panels_of(turn, stage)}).end - part.left;
     compute(turn, stage, {begin, begin + part.panels});
     board.done(part);
     return true;
@@ -285,6 +287,32 @@ void forward_part(const ForwardCall& call, std::uint32_t index) noexcept {
   const Blocking& blocking = call.blocking;
   if (index >= blocking.teams * blocking.team_threads) return;  // fewer rows than threads
   Member(call, index).run();
+}
+
+double work_of_portion(const ForwardCall& call) noexcept {
+  const Blocking& blocking = call.blocking;
+  const std::size_t members = call.claims != nullptr || call.boards != nullptr ? 1 : blocking.team_threads;
+  const auto panels_of_portion = [&](std::size_t count) {
+    std::size_t panels = 0;
+    for (std::size_t member = 0; member < members; ++member) {
+      const Range part = call.portion.of(share(count, member, members));
+      panels += part.end - part.begin;
+    }
+    return panels;
+  };
+  double all = 0;
+  double part = 0;
+  for (std::size_t f = 0; f < blocking.f_blocks; ++f) {
+    const std::size_t first = f * blocking.f_panels;
+    const std::size_t panels = std::min(call.up->panels - first, blocking.f_panels);
+    const auto up_depth = static_cast<double>(call.up->depth);
+    const auto down_depth =
+        static_cast<double>(std::min(call.up->columns - first * call.up->panel_width, panels * call.up->panel_width));
+    all += up_depth * static_cast<double>(panels) + down_depth * static_cast<double>(call.down->panels);
+    part += up_depth * static_cast<double>(panels_of_portion(panels)) +
+            down_depth * static_cast<double>(panels_of_portion(call.down->panels));
+  }
+  return part / all;
 }
 
 }  // namespace sluice::detail

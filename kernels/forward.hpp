@@ -8,6 +8,7 @@
 #include "kernels/kernel_table.hpp"
 #include "kernels/packed_weights.hpp"
 #include "kernels/phases.hpp"
+#include "kernels/portion.hpp"
 #include "kernels/spin.hpp"
 #include "kernels/workspace.hpp"
 #include "sluice/ffn.hpp"
@@ -33,9 +34,13 @@ struct ForwardCall {
   StageClaims* claims;  // under claim_columns, else null
   Board* boards;        // of each team under claim_rows, else null
   Phases* phases;       // null: nobody asks where the time goes
+  Portion portion;      // all of the work, but in measurements
 };
 
 // The part of thread `index`; all parts run at the same time.
 void forward_part(const ForwardCall& call, std::uint32_t index) noexcept;
+
+// What part of a call's multiplications its portion is, from 0 to 1. Needs up, down, blocking, claims, boards, portion.
+double work_of_portion(const ForwardCall& call) noexcept;
 
 }  // namespace sluice::detail

@@ -97,6 +97,13 @@ def paired_ratio(numerator, denominator):
         [math.log(numerator[number] / denominator[number]) for number in rounds]))
 
 
+def whole_over_portions(cells):
+    """What forwards taken whole took of what their portions add up to, over the rounds of all cells that have both."""
+    logs = [math.log(cell.wholes[number] / cell.samples[number])
+            for cell in cells for number in sorted(cell.wholes.keys() & cell.samples.keys())]
+    return estimate_of(len(logs), *signed_rank.centre(logs)) if logs else Estimate(0)
+
+
 def estimate_of(pairs, *ends):
     """The estimate whose logarithms these are; what no double holds is cut."""
     return Estimate(pairs, *(None if end is None else math.exp(max(-LARGEST_LOGARITHM, min(LARGEST_LOGARITHM, end)))

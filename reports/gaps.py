@@ -5,6 +5,7 @@ functions over what was read; the page prints them first.
 """
 
 import traces
+from comparison import whole_over_portions
 from prose import prose
 
 
@@ -38,6 +39,7 @@ def missing_parts(profile, results, cells, comparisons):
     if contended:
         notes.append("Every sample was contended, so speed and fractions are lower bounds: "
                      f"{', '.join(contended)}.")
+    notes += sampled_in_portions(cells)
     notes += [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed]
     if gated and len({cell.m for cell in gated}) == 1:
         notes.append(prose("Only M = ", traces.plain(gated[0], "m"),
@@ -54,6 +56,21 @@ def missing_parts(profile, results, cells, comparisons):
     elif not any(plan.get("measured") for plan in profile.plans):
         notes.append("No plan of the profile was measured against the analytical default; run sluice tune.")
     return notes + results.skipped
+
+
+def sampled_in_portions(cells):
+    """How long forwards were sampled, and whether that holds for the whole."""
+    portioned = [cell for cell in cells if cell.portions > 1]
+    if not portioned:
+        return []
+    checked = whole_over_portions(portioned)
+    check = ()
+    if checked.half_width is not None:
+        check = (" Forwards taken whole beside them, ", traces.count(checked.pairs, "wholes"), " in all, took ",
+                 traces.wholes(checked), " ", traces.wholes_interval(checked), " of what their portions add up to.")
+    return [prose(
+        "The forwards of ", traces.count(len(portioned), "portioned"), " of ", traces.count(len(cells), "cells"),
+        " cells take so long that portions of them were sampled in turns, and their times made up from those.", *check)]
 
 
 def doubts(profile, results):

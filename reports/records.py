@@ -33,6 +33,8 @@ class Cell:
     contended_samples: int = 0
     left_out: int = 0               # of these, those that are not among the samples: in older files all
     probes: tuple = field(default=(), hash=False)   # of each sample the logarithm of the probes' speed beside it
+    portions: int = 1               # a sample is of one of so many, its time that of the whole at that speed
+    wholes: dict = field(default_factory=dict, hash=False)  # round -> ns of forwards taken whole beside portions
     contended: bool = False         # every sample was contended
     plan_origin: str | None = None
     plan: dict | None = field(default=None, hash=False)     # as in the file

@@ -235,7 +235,9 @@ class Reader:
             flops=self.positive(entry.get("flops"), place + ".flops"),
             bytes_per_second=self.positive(entry.get("bytes_per_second"), place + ".bytes_per_second"),
             roof_fraction=self.fraction(entry, "roof_fraction", place), roof=entry.get("roof"),
-            samples=self.samples(entry, place), **self.marks(entry, place),
+            samples=self.by_round(entry, "samples_ns", "sample_rounds", place), **self.marks(entry, place),
+            portions=self.count(entry, "portions", place) if "portions" in entry else 1,
+            wholes=self.by_round(entry, "wholes_ns", "whole_rounds", place),
             probes=self.probes(entry, place), contended=entry.get("contended") is True, plan=entry.get("plan"),
             phases=self.phases(entry, place), against=self.against(entry, place))
 
@@ -281,15 +283,16 @@ class Reader:
             logs.append((math.log(before) + math.log(after)) / 2)
         return tuple(logs)
 
-    def samples(self, entry, place):
-        times = self.listed(entry, "samples_ns", place + ".")
-        rounds = self.listed(entry, "sample_rounds", place + ".")
+    def by_round(self, entry, times_key, rounds_key, place):
+        """{round: ns}."""
+        times = self.listed(entry, times_key, place + ".")
+        rounds = self.listed(entry, rounds_key, place + ".")
         if len(times) != len(rounds):
-            self.fail(place + ".sample_rounds", len(rounds), f"one round for each of {len(times)} samples")
+            self.fail(f"{place}.{rounds_key}", len(rounds), f"one round for each of {len(times)} samples")
         for index, number in enumerate(rounds):
             if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-                self.fail(f"{place}.sample_rounds[{index}]", number, "a round number of 0 or more")
+                self.fail(f"{place}.{rounds_key}[{index}]", number, "a round number of 0 or more")
         if len(set(rounds)) != len(rounds):
-            self.fail(place + ".sample_rounds", rounds, "each round at most once")
-        return {number: self.positive(time, f"{place}.samples_ns[{index}]")
+            self.fail(f"{place}.{rounds_key}", rounds, "each round at most once")
+        return {number: self.positive(time, f"{place}.{times_key}[{index}]")
                 for index, (number, time) in enumerate(zip(rounds, times))}

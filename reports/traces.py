@@ -119,6 +119,14 @@ def contended_share(cell):
     return Traced(percent(cell.contended_share, 0), f"contended_share {cell.place}", cell.contended_share)
 
 
+def wholes(estimate):
+    return Traced(f"{estimate.ratio:.3f}", "wholes all", estimate.ratio)
+
+
+def wholes_interval(estimate):
+    return Traced(ratio_interval(estimate), "wholes_interval all", estimate.low)
+
+
 def paired(name, text, value, numerator, denominator):
     return Traced(text, f"{name} {numerator.place} {denominator.place}", value)
 

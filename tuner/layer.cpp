@@ -75,7 +75,21 @@ void Layer::forward(Activation activation, std::size_t m, const Plan& plan, Exec
                     detail::Phases* phases) {
   const Ffn& ffn = copy(turn_++ % copies_.size(), activation);
   const ForwardOptions options{.executor = &executor, .plan = &plan};
-  require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options, phases));
+  require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options, {.phases = phases}));
+}
+
+double Layer::forward_portion(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
+                              std::uint32_t count) {
+  if (++portion_ >= count) {
+    portion_ = 0;
+    ++turn_;
+  }
+  const Ffn& ffn = copy(turn_ % copies_.size(), activation);
+  const ForwardOptions options{.executor = &executor, .plan = &plan};
+  double work = 0;
+  require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options,
+                             {.portion = {portion_, count}, .work = &work}));
+  return work;
 }
 
 std::span<const float> Layer::packed_memory() const { return FfnAccess::packed_memory(copies_.front().front()); }

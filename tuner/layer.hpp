@@ -25,6 +25,10 @@ class Layer {
   // be told where the time went.
   void forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
                detail::Phases* phases = nullptr);
+  // One of `count` portions of such a forward, each in turn, whoever asks: so that no call finds the weights of the
+  // last one in a cache. Returns what part of the forward's multiplications it was; y is no answer.
+  double forward_portion(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
+                         std::uint32_t count);
   // Makes the workspace large enough and packs nothing: so that the first timed forward allocates nothing.
   void prepare(std::size_t m, const Plan& plan);
 
@@ -55,6 +59,7 @@ class Layer {
   std::vector<std::vector<Ffn>> copies_;  // [copy][the activations asked for so far]
   std::unique_ptr<Workspace> workspace_;
   std::size_t turn_ = 0;
+  std::uint32_t portion_ = 0;
 };
 
 }  // namespace sluice::tuner

@@ -107,6 +107,24 @@ class BenchTest(MeasureTest):
         self.assertIsNone(context["profile"])
         self.assertTrue(context["roofs"]["fma"])
 
+    def test_long_forwards_are_sampled_in_portions(self):
+        cells = ["--d-model", "512", "--d-ff", "512", "--m", "16384", "--threads", "1", "--kind", "swiglu,relu"]
+        results = json.loads(self.measure("bench", *cells, "--samples", "30", "--json"))
+        peak = max(roof["flops"] for roof in results["context"]["roofs"]["fma"])
+        longest = 6 * 512 * 512 * 16384 / peak
+        if longest < 0.04:
+            self.skipTest("too fast for this to be long")
+        portions = {entry["portions"] for entry in results["benchmarks"]}
+        self.assertEqual(len(portions), 1)
+        self.assertGreater(portions.pop(), 1)
+        for entry in results["benchmarks"]:
+            self.assertEqual(len(entry["samples_ns"]), 30)
+            self.assertEqual(entry["whole_rounds"][0], 0)
+            self.assertEqual(len(entry["whole_rounds"]), len(entry["wholes_ns"]))
+            # A portion would be a quarter or less; even a loud machine is not as loud as that.
+            self.assertLess(min(entry["wholes_ns"]) / max(entry["samples_ns"]), 3)
+            self.assertGreater(max(entry["wholes_ns"]) / min(entry["samples_ns"]), 0.5)
+
     def test_out_is_a_file_and_a_table(self):
         text = self.measure("bench", *SMALL, "--kind", "glu", "--samples", "1", "--out", "a/r.json")
         self.assertIn("ffn/glu/", text)

@@ -46,8 +46,9 @@ TEST_P(PhasesOf, EveryScheduleGivesTheSameBitsAndSharesThatAddUp) {
           ASSERT_TRUE(ffn->forward(problem.x.data(), row_count, plain.data(), workspace, options).ok());
           std::array<detail::ThreadPhases, 2> stamps{};
           detail::Phases phases{.threads = stamps};
-          ASSERT_TRUE(
-              FfnAccess::forward(*ffn, problem.x.data(), row_count, asked.data(), workspace, options, &phases).ok());
+          ASSERT_TRUE(FfnAccess::forward(*ffn, problem.x.data(), row_count, asked.data(), workspace, options,
+                                         {.phases = &phases})
+                          .ok());
           EXPECT_EQ(std::memcmp(plain.data(), asked.data(), plain.size() * sizeof(float)), 0);
           EXPECT_EQ(phases.used, threads);
           for (std::uint32_t thread = 0; thread < threads; ++thread) {
@@ -91,7 +92,7 @@ TEST(Phases, SayHowManyThreadsTheCallRanOn) {
   std::array<detail::ThreadPhases, 2> stamps{};
   detail::Phases phases{.threads = stamps};
   ASSERT_TRUE(FfnAccess::forward(*ffn, problem.x.data(), row_count, y.data(), workspace,
-                                 {.executor = &executor, .plan = &plan}, &phases)
+                                 {.executor = &executor, .plan = &plan}, {.phases = &phases})
                   .ok());
   EXPECT_EQ(phases.used, 1U);
   EXPECT_EQ(sum(stamps[1]), 0U);

@@ -11,7 +11,7 @@ import statistics
 from collections import Counter
 
 from journal import JournalOracle
-from paired import IDENTITY, Compared, estimate, identity, together
+from paired import IDENTITY, Compared, Paired, estimate, identity, signed_rank, together
 from printed import fact_numbers, numbers
 from rival_oracle import RivalOracle
 
@@ -226,6 +226,29 @@ class Oracle(JournalOracle, RivalOracle):
         if which == "common":
             return max(self.tiles().values())
         return sum(which in ("any", plan["measured"]["verdict"]) for plan in plans)
+
+    def number_cells(self):
+        return len(self.own)
+
+    def number_portioned(self):
+        return sum(cell.get("portions", 1) > 1 for cell in self.own)
+
+    def number_wholes(self):
+        return self.wholes().pairs
+
+    def wholes(self):
+        logs = []
+        for cell in self.own:
+            times = dict(zip(cell["sample_rounds"], cell["samples_ns"]))
+            logs += [math.log(whole / times[number]) for number, whole in zip(
+                cell.get("whole_rounds", []), cell.get("wholes_ns", [])) if number in times]
+        return Paired(*signed_rank(logs), len(logs))
+
+    def of_wholes(self, _):
+        return [math.exp(self.wholes().mean)]
+
+    def of_wholes_interval(self, _):
+        return [math.exp(self.wholes().low), math.exp(self.wholes().high)]
 
     def number_peer_cells(self):
         return len(self.best_peers("all"))

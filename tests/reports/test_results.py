@@ -48,6 +48,14 @@ class Reading(unittest.TestCase):
         self.assertEqual((len(cell.samples), cell.contended_samples, cell.probes), (calm, apart, ()))
         self.assertAlmostEqual(cell.contended_share, apart / (calm + apart))
 
+    def test_portions_and_wholes(self):
+        self.desk.write("results.json", self.changed(portions=4, wholes_ns=[5.0, 6.0], whole_rounds=[0, 24]))
+        (cell,) = load_results(self.results).cells
+        self.assertEqual((cell.portions, cell.wholes), (4, {0: 5.0, 24: 6.0}))
+        self.desk.write("results.json", self.changed())
+        (cell,) = load_results(self.results).cells
+        self.assertEqual((cell.portions, cell.wholes), (1, {}))
+
     def test_time_units_become_nanoseconds(self):
         self.desk.write("results.json", self.changed(real_time=2.5, time_unit="ms"))
         self.assertEqual(load_results(self.results).cells[0].time_ns, 2.5e6)
@@ -58,6 +66,7 @@ class Reading(unittest.TestCase):
                 ({"real_time": 0.0}, "real_time is 0.0"), ({"flops": None}, "flops is null"),
                 ({"samples_ns": [1.0, 0], "sample_rounds": [1, 2]}, "samples_ns[1] is 0"),
                 ({"sample_rounds": [1]}, "sample_rounds is 1"),
+                ({"portions": 0}, "benchmarks[0].portions is 0"), ({"wholes_ns": [1.0]}, "whole_rounds is 0"),
                 ({"sample_contended": [True]}, "sample_contended is [true]"),
                 ({"sample_contended": [0] * 24}, "sample_contended is [0"),
                 ({"sample_probes": [[1.0]]}, "sample_probes[0] is [1.0]"),

@@ -118,9 +118,20 @@ class OtherPages(unittest.TestCase):
             fixtures.cell(d_model=512, d_ff=1024, models=())],
             measurement={"clock": "steady_clock", "cold": True, "seed": 1, "contended_share": 0.15, "cells": 12,
                          "cells_reported": 2}))
+        self.assertNotIn("add up to", page)
         for words in ("The run was interrupted: it came to ", "No ReLU baseline", "fewer than two rounds", "Only M = ",
                       "thread scaling is unknown"):
             self.assertIn(words, page)
+
+    def test_forwards_sampled_in_portions(self):
+        entries = fixtures.group(2048, 5632, 256, "avx512", 1, ("swiglu",), ("tinyllama",))
+        for entry in entries:
+            entry["portions"] = 9
+            entry["whole_rounds"] = [0, 12, 500]
+            entry["wholes_ns"] = [1.02 * entry["samples_ns"][0], 1.01 * entry["real_time"], entry["real_time"]]
+        page = self.assert_traced(None, fixtures.results(entries))
+        self.assertRegex(page, "portions of them were sampled in turns")
+        self.assertRegex(page, "of what their portions add up to")
 
 
 if __name__ == "__main__":
