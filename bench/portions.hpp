@@ -8,7 +8,6 @@
 
 #include <cstdint>
 
-#include "kernels/packed_weights.hpp"
 #include "sluice/plan.hpp"
 
 namespace sluice::bench {
