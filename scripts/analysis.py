@@ -17,7 +17,7 @@ from prediction import CORES, Mca, predict
 
 
 def isa_of(path):
-    """build/release/kernels/CMakeFiles/sluice_avx2.dir/avx2.cpp.o is avx2's."""
+    """build/release/kernels/CMakeFiles/sluice_avx2.dir/instruction_sets/avx2.cpp.o is avx2's."""
     isa = Path(path).name.split(".")[0]
     if isa not in LANES:
         raise Complaint(USAGE, f"{path} is no object of an instruction set; expected the name {', '.join(LANES)}.cpp.o")

@@ -60,7 +60,7 @@ build() {
     tail -n 20 "$log" >&2
     fail 4 "the kernels of the preset $preset could not be built; see above"
   fi
-  for isa in "$@"; do objects+=("build/$preset/kernels/CMakeFiles/sluice_$isa.dir/$isa.cpp.o"); done
+  for isa in "$@"; do objects+=("build/$preset/kernels/CMakeFiles/sluice_$isa.dir/instruction_sets/$isa.cpp.o"); done
 }
 case $(uname -m) in
   x86_64)

@@ -11,7 +11,7 @@ import unittest
 
 import command
 
-FAKE = pathlib.Path(__file__).parent.parent / "bench" / "fake_peer.py"
+FAKE = pathlib.Path(__file__).parent.parent / "bench" / "peer_runner" / "fake_peer.py"
 CELL = ["--d-model", "24", "--d-ff", "40", "--m", "2", "--threads", "1", "--kind", "swiglu", "--no-profile"]
 
 

@@ -7,7 +7,7 @@ import unittest
 
 import command
 
-LANDSCAPES = pathlib.Path(os.environ.get("SLUICE_SOURCE", ".")).resolve() / "tests/tuner/landscapes"
+LANDSCAPES = pathlib.Path(os.environ.get("SLUICE_SOURCE", ".")).resolve() / "tests/tuner/tuning/landscapes"
 
 
 class ReplayTest(command.CommandTest):

@@ -39,7 +39,7 @@ class SchemaTest(command.CommandTest):
 
     def test_is_a_schema_and_the_file_of_the_tree(self):
         jsonschema.Draft202012Validator.check_schema(self.schema)
-        text = (SOURCE / "tuner" / "schema" / "profile.schema.json").read_text()
+        text = (SOURCE / "tuner" / "profile" / "schema" / "profile.schema.json").read_text()
         self.assertEqual(self.succeed("export", "--format", "schema"), text)
         self.assertEqual(self.succeed("export", "--format", "schema", "--out", "s.json"), "")
         self.assertEqual((self.directory / "s.json").read_text(), text)
@@ -135,7 +135,7 @@ class SchemaTest(command.CommandTest):
 class ResultsSchemaTest(command.CommandTest):
     def setUp(self):
         super().setUp()
-        profile, results = (json.loads((SOURCE / "tuner" / "schema" / f"{name}.schema.json").read_text())
+        profile, results = (json.loads((SOURCE / "tuner" / "profile" / "schema" / f"{name}.schema.json").read_text())
                             for name in ("profile", "results"))
         jsonschema.Draft202012Validator.check_schema(results)
         with warnings.catch_warnings():

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/ffn_access.hpp"
-#include "kernels/kernel_table.hpp"
+#include "kernels/call/ffn_access.hpp"
+#include "kernels/microkernels/kernel_table.hpp"
 #include "tests/kernels/support.hpp"
 
 namespace sluice::tests {

@@ -1,5 +1,5 @@
 // Owns: what the kernel tests share: which kernels and how many cases there are to test, and memory with guard pages.
-// Does not own: the cases and the comparison with the oracle (tuner/verification.hpp).
+// Does not own: the cases and the comparison with the oracle (tuner/workload/verification.hpp).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "sluice/sluice.hpp"
-#include "tuner/verification.hpp"
+#include "tuner/workload/verification.hpp"
 
 namespace sluice::tests {
 

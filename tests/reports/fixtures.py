@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
-sys.path.insert(0, str(REPORTS))
+sys.path.insert(0, str(REPORTS.parent))
 
 GATED = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
 FMA = {("avx2", 1): 6e10, ("avx2", 2): 1.16e11, ("avx512", 1): 1e11, ("avx512", 2): 1.95e11}
@@ -201,15 +201,15 @@ class Desk:
 
     def undrawn(self):
         """The page without the pictures, which are what takes the time; made here and not by the command."""
-        import page
-        from comparison import compare, workloads
-        from gaps import doubts, missing_parts
-        from results import load_profile, load_results
+        from reports.pages import page
+        from reports.statistics.comparison import compare, workloads
+        from reports.findings.gaps import doubts, missing_parts
+        from reports.data.results import load_profile, load_results
 
         read, results = (load(str(self.root / "out" / name)) for load, name in (
             (load_profile, "profile.json"), (load_results, "results.json")))
         comparisons = compare(results.cells)
-        with mock.patch("drawing.pictures", return_value=('<svg viewBox="0 0 1 1"></svg>', b"")):
+        with mock.patch("reports.figures.drawing.pictures", return_value=('<svg viewBox="0 0 1 1"></svg>', b"")):
             files = page.build(read, results, workloads(results.cells), comparisons,
                                missing_parts(read, results, results.cells, comparisons), doubts(read, results))
         return files["index.html"].decode()

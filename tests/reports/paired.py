@@ -1,7 +1,7 @@
 """The statistics of pairs a second time, for the tests: written anew from their description.
 
 Owns: which entries belong together, the estimate of a paired ratio, its verdict, what several cells say together,
-Student's quantile. Shares nothing with reports/comparison.py or signed_rank.py.
+Student's quantile. Shares nothing with reports/statistics/comparison.py or signed_rank.py.
 """
 
 import itertools

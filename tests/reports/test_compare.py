@@ -16,8 +16,8 @@ from pathlib import Path
 import fixtures
 from fixtures import REPORTS, Desk
 
-import run_pairs
-from results import load_results
+from reports.data.results import load_results
+from reports.statistics import run_pairs
 
 SAMPLE = REPORTS / "samples" / "amd-epyc-zen4-2-vcpus" / "results.json"
 # Google Benchmark's own, of Debian's package libbenchmark-tools.

@@ -5,10 +5,11 @@ import random
 import unittest
 
 import fixtures  # noqa: F401  (puts reports/ on the path)
-from comparison import Comparison, Estimate, compare, comparison_kind, judge, paired_ratio, pooled, workloads
 from paired import signed_rank
-from records import Cell
-from signed_rank import centre, signed_rank_bound, t_quantile
+from reports.data.records import Cell
+from reports.statistics.comparison import (
+    Comparison, Estimate, compare, comparison_kind, judge, paired_ratio, pooled, workloads)
+from reports.statistics.signed_rank import centre, signed_rank_bound, t_quantile
 
 
 def cell(kind="swiglu", d_ff=200, m=4, isa="avx2", threads=1, samples=None, weights="f32", d_model=100):

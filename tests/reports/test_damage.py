@@ -16,10 +16,10 @@ import unittest
 from unittest import mock
 
 import fixtures
-from documents import InputError
 from fixtures import REPORTS, Desk
 from matplotlib import figure
-from results import load_results
+from reports.data.documents import InputError
+from reports.data.results import load_results
 
 FULL = os.environ.get("SLUICE_DAMAGE") == "full"
 DELETED = object()

@@ -7,7 +7,7 @@ import unittest
 
 import fixtures
 from fixtures import Desk
-from fleet import common_places, fleet_kind, load_fleet, summarise
+from reports.findings.fleet import common_places, fleet_kind, load_fleet, summarise
 
 
 def machine(cpu, fingerprint, ms, toll=0.01, kinds=("swiglu",), seed=0):

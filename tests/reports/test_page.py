@@ -9,11 +9,11 @@ import unittest
 from html.parser import HTMLParser
 
 import fixtures
-from comparison import compare
-from drawing import SERIES
 from fixtures import Desk
-from results import load_results
-from tables import comparison_table
+from reports.data.results import load_results
+from reports.figures.drawing import SERIES
+from reports.pages.tables import comparison_table
+from reports.statistics.comparison import compare
 
 
 class Elements(HTMLParser):

@@ -6,13 +6,13 @@ import re
 import unittest
 
 import fixtures
-import peers
-from comparison import compare, order
-from documents import InputError
 from fixtures import Desk
-from records import PHASES
-from results import load_results
-from tables import micro_table, peer_table, phase_table
+from reports.data.documents import InputError
+from reports.data.records import PHASES
+from reports.data.results import load_results
+from reports.findings import peers
+from reports.pages.tables import micro_table, peer_table, phase_table
+from reports.statistics.comparison import compare, order
 
 LIBRARIES = {"openblas": 1.4, "onednn": 1.1}
 

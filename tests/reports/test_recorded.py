@@ -12,8 +12,8 @@ import unittest
 from pathlib import Path
 
 import fixtures
-from comparison import compare, pooled
-from results import load_results
+from reports.data.results import load_results
+from reports.statistics.comparison import compare, pooled
 
 RUNS = 200
 TRACES = json.loads((Path(__file__).parent / "traces" / "loud_machine.json").read_text(encoding="utf-8"))["cells"]

@@ -5,9 +5,9 @@ import statistics
 import unittest
 
 import fixtures
-from documents import InputError
 from fixtures import Desk
-from results import load_profile, load_results
+from reports.data.documents import InputError
+from reports.data.results import load_profile, load_results
 
 
 class Reading(unittest.TestCase):

@@ -6,11 +6,11 @@ import unittest
 
 import fixtures
 from fixtures import Desk, against
-import rival_tables
-import rivals
-from comparison import compare
-from results import InputError, load_results
-from run_pairs import Run, compare_runs
+from reports.data.results import InputError, load_results
+from reports.pages import rival_tables
+from reports.statistics import rivals
+from reports.statistics.comparison import compare
+from reports.statistics.run_pairs import Run, compare_runs
 
 class Rivals(unittest.TestCase):
     def desk(self, *entries):

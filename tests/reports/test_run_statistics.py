@@ -5,8 +5,8 @@ import random
 import unittest
 
 import fixtures  # noqa: F401  (puts reports/ on the path)
-from run_statistics import holm, judge_run, run_ratio
-from student import quantile, upper_tail
+from reports.statistics.run_statistics import holm, judge_run, run_ratio
+from reports.statistics.student import quantile, upper_tail
 
 
 class Student(unittest.TestCase):

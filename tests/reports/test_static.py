@@ -5,8 +5,8 @@ import unittest
 
 from fixtures import Desk, bare_documents
 
-from documents import InputError
-from static import load_static
+from reports.data.documents import InputError
+from reports.pages.static import load_static
 
 
 def document(**change):

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "tests/tuner/support.hpp"
-#include "tuner/profile_json.hpp"
-#include "tuner/tune.hpp"
+#include "tuner/profile/profile_json.hpp"
+#include "tuner/tuning/tune.hpp"
 
 namespace sluice::tuner {
 

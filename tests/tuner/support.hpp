@@ -12,9 +12,9 @@
 #include <string>
 #include <string_view>
 
-#include "tuner/failure.hpp"
-#include "tuner/machine.hpp"
-#include "tuner/profile.hpp"
+#include "tuner/base/failure.hpp"
+#include "tuner/machine/machine.hpp"
+#include "tuner/profile/profile.hpp"
 
 namespace sluice::tuner {
 

@@ -1,0 +1,284 @@
+#include "bench/micro/micro.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/threads/spin.hpp"
+#include "tuner/base/failure.hpp"
+#include "tuner/measurement/clock.hpp"
+
+namespace sluice::bench {
+namespace {
+
+using tuner::StreamBuffer;
+using Run = std::function<void(std::size_t)>;
+
+constexpr std::size_t line_floats = 64 / sizeof(float);
+constexpr std::size_t pack_depths[] = {768, 2048, 4096};
+constexpr std::size_t slice_depth = 384;  // kc of the analytical plan
+
+// Floats for operands, each beginning on a cache line; all zeros: no denormals, and a product of zeros takes as long as
+// any other.
+class Operands {
+ public:
+  explicit Operands(std::initializer_list<std::size_t> counts) {
+    std::size_t end = 0;
+    for (const std::size_t count : counts) {
+      offsets_.push_back(end);
+      end += (count + line_floats - 1) / line_floats * line_floats;
+    }
+    memory_ = std::make_shared<StreamBuffer>(end * sizeof(float));
+  }
+  [[nodiscard]] float* operator[](std::size_t index) const { return memory_->data() + offsets_[index]; }
+
+ private:
+  std::vector<std::size_t> offsets_;
+  std::shared_ptr<StreamBuffer> memory_;
+};
+
+std::string tile_name(std::size_t mr, std::size_t nr) { return fmt::format("{}x{}", mr, nr); }
+
+// A kernel on one B panel slice after another: one slice, all operands together in L1, or slices that fill half of L2.
+Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels& panels, std::size_t mr, bool packed,
+                  bool in_l1, const CacheSizes& caches) {
+  const std::size_t nr = panels.tile.nr;
+  const std::size_t tiles = in_l1 ? 4 : 1;
+  const std::size_t l1_floats = caches.l1d * 3 / 4 / sizeof(float);
+  const std::size_t c_floats = tiles * mr * nr;
+  const std::size_t fitting = l1_floats > c_floats ? (l1_floats - c_floats) / (mr + nr) : 0;
+  const std::size_t k = in_l1 ? std::clamp<std::size_t>(fitting / 4 * 4, 16, 256) : slice_depth;
+  const std::size_t slices = in_l1 ? 1 : std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / (k * nr));
+  const detail::PanelKernel kernel = (packed ? panels.packed : panels.in_place)[mr - 1];
+
+  Micro micro;
+  micro.group = packed ? "microkernel" : "in_place";
+  micro.tile = tile_name(mr, nr);
+  micro.level = in_l1 ? "L1" : "L2";
+  micro.name = fmt::format("micro/{}/{}/{}/{}", micro.group, name(kernels.isa), micro.tile, micro.level);
+  micro.flops = 2.0 * static_cast<double>(mr * nr * k * tiles * slices);
+  micro.prepare = [=]() -> Run {
+    const Operands operands{mr * k, slices * k * nr, tiles * mr * nr};
+    return [=](std::size_t times) {
+      detail::PanelCall call{};
+      call.a = operands[0];
+      call.a_row_stride = static_cast<std::ptrdiff_t>(k);
+      call.c = operands[2];
+      call.c_in = call.c;
+      call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
+      call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
+      call.tiles = tiles;
+      call.k = k;
+      for (std::size_t time = 0; time < times; ++time) {
+        for (std::size_t slice = 0; slice < slices; ++slice) {
+          call.b = operands[1] + slice * k * nr;
+          call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+          call.data_prefetch = call.weight_prefetch;
+          kernel(call);
+        }
+      }
+    };
+  };
+  return micro;
+}
+
+// Few rows against one panel, or against panels side by side, that fill half of L2.
+constexpr std::size_t interleaved_slice = 16;
+constexpr std::size_t interleaved_panels = 4;
+
+Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, detail::PanelKernel kernel,
+                     std::size_t panels, std::size_t mr, std::size_t nr, const CacheSizes& caches) {
+  const std::size_t k =
+      std::max<std::size_t>(64, caches.l2 / 2 / sizeof(float) / (panels * nr) / line_floats * line_floats);
+  Micro micro;
+  micro.group = group;
+  micro.tile = tile_name(mr, nr);
+  micro.level = "L2";
+  micro.name = fmt::format("micro/{}/{}/{}", group, name(kernels.isa), micro.tile);
+  micro.flops = 2.0 * static_cast<double>(mr * nr * k * panels);
+  micro.bytes = static_cast<double>(sizeof(float) * k * nr * panels);
+  micro.prepare = [=]() -> Run {
+    const Operands operands{mr * k, panels * k * nr, panels * mr * nr};
+    return [=](std::size_t times) {
+      detail::PanelCall call{};
+      call.a = operands[0];
+      call.a_row_stride = 1;
+      call.a_tile_stride = static_cast<std::ptrdiff_t>(mr);
+      call.b = operands[1];
+      call.b_panel_stride = static_cast<std::ptrdiff_t>(k * nr);
+      call.c = operands[2];
+      call.c_in = call.c;
+      call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
+      call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
+      call.tiles = panels;  // to interleaved kernels alone
+      call.slice = interleaved_slice;
+      call.k = k;
+      call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+      for (std::size_t time = 0; time < times; ++time) kernel(call);
+    };
+  };
+  return micro;
+}
+
+// One tile of x of that depth, slice by slice.
+Micro pack_micro(const detail::KernelTable& kernels, std::size_t depth) {
+  const std::size_t rows = kernels.panels[0].tile.max_mr;
+  const detail::PackRows pack_rows = kernels.pack_rows;
+  Micro micro;
+  micro.group = "pack_x";
+  micro.name = fmt::format("micro/pack_x/{}/{}", name(kernels.isa), depth);
+  micro.elements = static_cast<double>(rows * depth);
+  micro.bytes = 2 * sizeof(float) * micro.elements;  // read and written
+  micro.prepare = [=]() -> Run {
+    const Operands operands{rows * depth, rows * depth};
+    return [=](std::size_t times) {
+      for (std::size_t time = 0; time < times; ++time)
+        for (std::size_t k = 0; k < depth; k += slice_depth)
+          pack_rows(operands[0] + k, static_cast<std::ptrdiff_t>(depth), rows, std::min(slice_depth, depth - k),
+                    operands[1] + k * rows);
+    };
+  };
+  return micro;
+}
+
+// Panel after panel of a block of eight tiles: the sums in L1, H in L2.
+Micro epilogue_micro(const detail::KernelTable& kernels, const NamedKind& kind) {
+  constexpr std::size_t tiles = 8;
+  const std::size_t mr = kernels.panels[0].tile.max_mr;
+  const std::size_t nr = kernels.panels[0].tile.nr;
+  const std::size_t width = kind.kind.gated ? nr / 2 : nr;
+  const std::size_t panels = slice_depth / width;
+  const std::size_t rows = tiles * mr;
+  const auto index = static_cast<std::size_t>(kind.kind.activation);
+  const detail::Epilogue epilogue = kind.kind.gated ? kernels.gated[index] : kernels.plain[index];
+  Micro micro;
+  micro.group = "epilogue";
+  micro.name = fmt::format("micro/epilogue/{}/{}", name(kernels.isa), kind.name);
+  micro.elements = static_cast<double>(rows * width * panels);
+  micro.bytes = static_cast<double>(sizeof(float) * rows * (nr + width) * panels);
+  micro.prepare = [=]() -> Run {
+    const Operands operands{rows * nr, rows * width * panels};
+    // Where the activations are curved: −3 … 3.
+    for (std::size_t i = 0; i < rows * nr; ++i) operands[0][i] = static_cast<float>(i % 97) / 16.0f - 3.0f;
+    return [=](std::size_t times) {
+      detail::EpilogueCall call{.c = operands[0],
+                                .nr = nr,
+                                .mr = mr,
+                                .tiles = tiles,
+                                .first_row = 0,
+                                .h = {operands[1], rows, width * panels, width * panels},
+                                .column = 0,
+                                .width = width};
+      for (std::size_t time = 0; time < times; ++time)
+        for (std::size_t panel = 0; panel < panels; ++panel) {
+          call.column = panel * width;
+          epilogue(call);
+        }
+    };
+  };
+  return micro;
+}
+
+// What a forward costs before and after the work: the checks, the plan, the blocking.
+Micro forward_micro(Isa isa) {
+  Micro micro;
+  micro.group = "forward_empty";
+  micro.name = fmt::format("micro/forward_empty/{}", name(isa));
+  micro.prepare = [=]() -> Run {
+    static constexpr float weight = 1;
+    Weights weights;
+    weights.up.data = &weight;
+    weights.down.data = &weight;
+    Result<Ffn> packed = Ffn::pack({1, 1}, relu, weights, {.isa = isa});
+    if (!packed) throw tuner::Failure(tuner::exit_code::unsupported, packed.status().message());
+    const auto ffn = std::make_shared<Ffn>(*std::move(packed));
+    const auto workspace = std::make_shared<Workspace>(*ffn->workspace_size(1, 1));
+    return [=](std::size_t times) {
+      const float x = 1;
+      float y = 0;
+      for (std::size_t time = 0; time < times; ++time)
+        if (!ffn->forward(&x, 1, &y, *workspace, {.max_threads = 1}).ok()) return;
+    };
+  };
+  return micro;
+}
+
+void run_on(Executor& executor, std::uint32_t threads, void (*task)(void*, std::uint32_t), void* context) {
+  if (!executor.run(threads, task, context))
+    throw tuner::Failure(tuner::exit_code::unsupported,
+                         fmt::format("{} threads could not be started; raise the process limit or use fewer", threads));
+}
+
+Micro barrier_micro(std::uint32_t threads, Executor& executor) {
+  Micro micro;
+  micro.group = "barrier";
+  micro.name = fmt::format("micro/barrier/t{}", threads);
+  micro.threads = threads;
+  micro.prepare = [threads, &executor]() -> Run {
+    return [threads, &executor](std::size_t times) {
+      struct Shared {
+        detail::Barrier barrier;
+        std::size_t times;
+      } shared{detail::Barrier(threads), times};
+      const auto wait = [](void* context, std::uint32_t) {
+        auto& mine = *static_cast<Shared*>(context);
+        for (std::size_t time = 0; time < mine.times; ++time) mine.barrier.wait();
+      };
+      run_on(executor, threads, wait, &shared);
+    };
+  };
+  return micro;
+}
+
+Micro call_micro(std::uint32_t threads, Executor& executor) {
+  Micro micro;
+  micro.group = "call";
+  micro.name = fmt::format("micro/call/t{}", threads);
+  micro.threads = threads;
+  micro.prepare = [threads, &executor]() -> Run {
+    return [threads, &executor](std::size_t times) {
+      for (std::size_t time = 0; time < times; ++time)
+        run_on(
+            executor, threads, [](void*, std::uint32_t) {}, nullptr);
+    };
+  };
+  return micro;
+}
+
+}  // namespace
+
+std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<std::uint32_t>& threads,
+                          Executor& executor) {
+  const detail::KernelTable& kernels = *detail::kernel_table(isa);
+  std::vector<Micro> all;
+  if (std::find(threads.begin(), threads.end(), 1U) != threads.end()) {
+    for (std::size_t family = 0; family < kernels.panel_count; ++family) {
+      const detail::PanelKernels& panels = kernels.panels[family];
+      for (const bool packed : {true, false})
+        for (std::size_t mr = panels.tile.max_mr; mr != 0; --mr)
+          for (const bool in_l1 : {true, false}) all.push_back(panel_micro(kernels, panels, mr, packed, in_l1, caches));
+      for (std::size_t mr = 1; mr <= panels.stream_rows; ++mr)
+        all.push_back(few_rows_micro(kernels, "stream", panels.stream[mr - 1], 1, mr, panels.tile.nr, caches));
+      for (std::size_t mr = 1; mr <= panels.wide_rows; ++mr)
+        all.push_back(
+            few_rows_micro(kernels, "wide", panels.wide[mr - 1], detail::wide_panels, mr, panels.tile.nr, caches));
+      for (std::size_t rows = 1; rows <= panels.interleaved_rows; ++rows)
+        all.push_back(few_rows_micro(kernels, "interleaved", panels.interleaved_packed[rows - 1], interleaved_panels,
+                                     rows, panels.tile.nr, caches));
+    }
+    for (const std::size_t depth : pack_depths) all.push_back(pack_micro(kernels, depth));
+    for (const NamedKind& kind : kinds()) all.push_back(epilogue_micro(kernels, kind));
+    all.push_back(forward_micro(isa));
+  }
+  for (const std::uint32_t count : threads) {
+    if (count == 1) continue;
+    all.push_back(barrier_micro(count, executor));
+    all.push_back(call_micro(count, executor));
+  }
+  return all;
+}
+
+}  // namespace sluice::bench

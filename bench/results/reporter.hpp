@@ -1,0 +1,64 @@
+// Owns: the form of results: Google Benchmark's JSON, with our fields, and the table for a person.
+// Does not own: the samples (session.hpp).
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/results/rival_comparison.hpp"
+#include "bench/session/session.hpp"
+
+namespace sluice::bench {
+
+// What the results say of the run as a whole.
+struct RunContext {
+  std::vector<std::string> command;
+  tuner::Machine machine;
+  std::optional<std::string> profile_path;  // nothing: no profile was used
+  std::string profile_fingerprint;
+  bool profile_matches = false;
+  std::vector<tuner::ProfilePlan> promises = {};  // the profile's, where they may be expected to be kept here
+};
+
+// Google Benchmark's own context, and ours: who measured what, where.
+nlohmann::ordered_json context_of(const benchmark::BenchmarkReporter::Context& context, const RunContext& run);
+
+// Google Benchmark hands over each run as it ends; the figures come from the session.
+class Reporter final : public benchmark::BenchmarkReporter {
+ public:
+  // table: whether a line per cell goes to standard output as it is finished.
+  Reporter(const Session& session, tuner::Clocks& clocks, RunContext run, bool table);
+
+  bool ReportContext(const Context& context) override;
+  void ReportRuns(const std::vector<Run>& runs) override;
+
+  // The whole results file; nothing was measured: an empty list of benchmarks.
+  [[nodiscard]] std::string text() const;
+  // Cells, whatever met them.
+  [[nodiscard]] std::size_t reported() const { return cells_; }
+  [[nodiscard]] std::size_t errors() const { return errors_; }
+  // Of the cells so far that met a rival.
+  [[nodiscard]] const std::vector<RivalComparison>& rival_comparisons() const { return rival_comparisons_; }
+
+ private:
+  // The cell's own entry says how it does against its rival.
+  void compare(const Measurement& measurement, nlohmann::ordered_json& own);
+  void report_rival(const Measurement& measurement);
+  void report_peers(const Measurement& measurement);
+
+  const Session& session_;
+  tuner::Clocks& clocks_;
+  RunContext run_;
+  bool table_;
+  nlohmann::ordered_json context_;
+  std::vector<nlohmann::ordered_json> benchmarks_;  // cells, rivals and peers
+  std::size_t cells_ = 0;
+  std::vector<RivalComparison> rival_comparisons_;
+  std::size_t errors_ = 0;
+};
+
+}  // namespace sluice::bench

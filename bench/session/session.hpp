@@ -1,0 +1,180 @@
+// Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
+// Does not own: the clock (tuner/measurement/clock.hpp), whose turn it is when (schedule.hpp), how a peer is asked
+// (contender.hpp), what the samples say of a rival's plan (rival_comparison.hpp), the form of the results
+// (reporter.hpp).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bench/peer_runner/contender.hpp"
+#include "bench/samples/phases.hpp"
+#include "bench/samples/sample_set.hpp"
+#include "bench/session/rival.hpp"
+#include "tuner/measurement/clocks.hpp"
+#include "tuner/profile/profile.hpp"
+#include "tuner/workload/cell.hpp"
+#include "tuner/workload/layer.hpp"
+
+namespace sluice::bench {
+
+// The cells of a run's headline take turns in each round, the others in every third: among six kinds the two that most
+// is asked of have half of the time.
+inline constexpr std::uint32_t other_turns_every = 3;
+// Forty pairs of samples that scatter by 5 % tell 2 %.
+inline constexpr std::size_t usual_samples = 40;
+
+struct SessionOptions {
+  Isa isa;
+  // For each cell, at most. Nothing: usual_samples without a budget, with one as many as there is time for.
+  std::optional<std::size_t> samples = {};
+  double budget_seconds = 0;  // for all cells; 0: as long as it takes
+  std::uint64_t seed = 1;
+  bool cold = true;                     // weights take turns through copies larger than the last-level cache
+  bool phases = false;                  // measure where the time goes, after the samples
+  std::vector<PeerProgram> peers = {};  // they take part in every cell
+  std::optional<Rival> rival = {};      // not together with peers
+};
+
+// What became of one peer in one cell.
+struct PeerMeasurement : SampleSet {
+  std::string peer, version, note, variant;
+  std::string error;  // not empty: it could not take part, or gave a wrong answer
+};
+
+// What became of the rival's plan in one cell.
+struct RivalMeasurement : SampleSet {
+  Plan plan;
+  PlanOrigin origin = PlanOrigin::analytical;
+  bool same = false;  // it does what the cell's own plan does, so it takes no turns
+};
+
+// What became of one cell.
+struct Measurement : SampleSet {
+  tuner::Cell cell;
+  std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
+  Plan plan;
+  PlanOrigin origin = PlanOrigin::analytical;
+  // A sample is of one of so many portions of a forward, and has the time that the whole takes at that speed.
+  std::uint32_t portions = 1;
+  SampleSet wholes;                 // where there are several: forwards taken whole now and then, as a check
+  std::optional<tuner::Roof> roof;  // that binds, as the clock knew it at the first sample: all are probed for it
+  std::optional<PhaseShares> phases;
+  std::vector<PeerMeasurement> peers;
+  std::optional<RivalMeasurement> rival;
+  std::string error;  // not empty: it could not be measured
+};
+
+class Session {
+ public:
+  // `rows` must outlive the session.
+  Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows& rows, const tuner::Machine& machine,
+          tuner::Clocks& clocks, const SessionOptions& options);
+
+  [[nodiscard]] const std::vector<Measurement>& measurements() const { return measurements_; }
+  [[nodiscard]] const SessionOptions& options() const { return options_; }
+
+  // Leaves out the cells that are not wanted: they take no part in their group.
+  void keep_only(const std::vector<bool>& wanted);
+
+  // Called now and then with what part of the work is done, from 0 to 1, and the cell that is next.
+  using Progress = std::function<void(double, const std::string&)>;
+
+  // Measures all wanted cells; nothing when it has. In passes over all groups of cells (of one d_model, M and thread
+  // count), whose members take turns within a round in random order, so that each cell has samples early and a budget's
+  // end, or an interruption, leaves a balanced result. Where memory does not hold the layers of all, or peers keep
+  // their own, one part of the groups after another.
+  void measure(const Progress& progress);
+
+  // How many cells are wanted.
+  [[nodiscard]] std::size_t wanted() const;
+  // Those with samples.
+  [[nodiscard]] std::vector<const Measurement*> measured() const;
+  [[nodiscard]] double contended_share() const;
+
+ private:
+  // A layer packed in one panel width, and its copy that the peers see.
+  struct Place {
+    std::unique_ptr<tuner::Layer> layer;
+    std::unique_ptr<SharedLayer> shared;  // null without peers
+  };
+  // Who takes turns: a cell itself, the rival's plan for it, or a peer in it.
+  struct Turn {
+    Measurement* measurement = nullptr;
+    tuner::Layer* layer = nullptr;  // beside a peer's turn, the cell's own
+    const Plan* plan = nullptr;
+    SampleSet* samples = nullptr;  // the cell's, the rival's or the peer's
+    PeerMeasurement* peer = nullptr;
+    std::shared_ptr<const ExpectedAnswer> expected;
+    std::unique_ptr<Contender> contender;  // null: not a peer, or one that failed
+    bool whole = false;                    // a check on portions: now and then
+    bool headline = false;                 // of the comparison that a run is made for; the others rest in between
+    bool resting = false;                  // a peer clearly behind another, or enough samples: it takes no more turns
+  };
+  // Cells that take turns with each other.
+  struct Group {
+    std::vector<Measurement*> members;
+    std::vector<Turn> turns = {};
+    std::uint32_t rounds = 0;
+    std::uint32_t portions = 1;
+  };
+
+  [[nodiscard]] std::vector<Group> groups();
+  // Parts of the groups whose layers are in memory together.
+  [[nodiscard]] std::vector<std::vector<Group>> parts(std::vector<Group> groups) const;
+  void measure_part(std::vector<Group>& part, std::chrono::steady_clock::time_point end, const Progress& progress);
+  // A pass after the rounds: where the time of each cell goes.
+  void measure_phases(const std::vector<Group>& part, std::chrono::steady_clock::time_point end);
+  // The cell's weights, as wide as the table's plans for the shape have them.
+  [[nodiscard]] Place& place(const tuner::Cell& cell, PlanTable plans);
+  void prepare(Group& group);
+  // Divides the forwards of the group, all alike, and adds the turns that check on it.
+  void divide(Group& group);
+  // Plans the cell, its rival's way too, and prepares those who take turns in it.
+  void add_turns(Measurement& measurement, std::vector<Turn>& turns);
+  [[nodiscard]] RivalMeasurement plan_rival(const Measurement& measurement);
+  // The roof that the samples of a cell are to be taken under; when they are to be hot, its weights are now.
+  tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
+  // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
+  void add_peers(Measurement& measurement, std::vector<Turn>& turns);
+  // Returns how long its samples were together, in seconds; without the probes, which beside short samples take as
+  // long.
+  double take_round(Group& group);
+  // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
+  // and its rival, the cells of the headline.
+  void shuffle(std::vector<Turn>& turns);
+  // Whether it takes a turn in this round.
+  [[nodiscard]] static bool takes_part(const Turn& turn, const Group& group);
+  // In ns how long the sample was; 0 where there is none.
+  double take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
+  // How wide the widest interval of what the group's samples are to tell is, as a part of the ratio.
+  [[nodiscard]] double half_width(const Group& group) const;
+  // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.
+  static void rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds);
+  static void fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error);
+  // What part of the work is done: of the time, or of the samples.
+  [[nodiscard]] double done() const;
+
+  SessionOptions options_;
+  const tuner::UsableRows& rows_;
+  CacheSizes caches_;
+  tuner::Clocks& clocks_;
+  std::mt19937_64 random_;
+  std::vector<Measurement> measurements_;
+  std::vector<bool> wanted_;
+  std::vector<Place> places_;  // of the shapes in use
+  std::size_t max_m_ = 1;
+  std::size_t samples_;  // at most, of each cell
+  std::chrono::steady_clock::time_point begin_;
+  bool measured_ = false;
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,254 @@
+// Owns: the turns of a session: who takes part in a cell, with which weights and plan, and what a turn does.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include "bench/session/session.hpp"
+#include "tuner/base/interruption.hpp"
+#include "tuner/measurement/statistics.hpp"
+#include "tuner/search/candidates.hpp"
+
+namespace sluice::bench {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Of the panels that the weights of the cell are packed in for these plans.
+std::uint32_t width(PlanTable plans, Isa isa, const tuner::Cell& cell) {
+  const std::uint32_t tuned = tuned_nr(plans, isa, cell.kind, cell.shape);
+  return tuned != 0 ? tuned : register_tiles(isa).front().nr;
+}
+
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+}  // namespace
+
+Session::Place& Session::place(const tuner::Cell& cell, PlanTable plans) {
+  const std::uint32_t nr = width(plans, options_.isa, cell);
+  const auto same = std::find_if(places_.begin(), places_.end(), [&](const Place& p) {
+    return p.layer->shape() == cell.shape && p.layer->gated() == cell.kind.gated && p.layer->nr() == nr;
+  });
+  if (same != places_.end()) return *same;
+  Place& made = places_.emplace_back();
+  made.layer = std::make_unique<tuner::Layer>(cell.shape, cell.kind.gated, options_.isa, nr, max_m_,
+                                              options_.cold ? clocks_.cold_bytes() : 0);
+  if (!options_.peers.empty()) made.shared = std::make_unique<SharedLayer>(*made.layer);
+  made.layer->release_unpacked();
+  return made;
+}
+
+void Session::add_turns(Measurement& measurement, std::vector<Turn>& turns) {
+  const tuner::Cell& cell = measurement.cell;
+  tuner::Layer& weights = *place(cell, rows_.table()).layer;
+  const PlanChoice choice =
+      choose_plan(rows_.table(), caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, weights.nr());
+  measurement.plan = choice.plan;
+  measurement.origin = rows_.origin(choice);
+  const auto touch = [&](tuner::Layer& layer, const Plan& plan) {  // for the first time, uncounted
+    layer.prepare(cell.m, plan);
+    layer.forward(cell.kind.activation, cell.m, plan, clocks_.executor());
+  };
+  touch(weights, measurement.plan);
+  tuner::Layer* rivals_weights = nullptr;
+  if (options_.rival) {
+    measurement.rival = plan_rival(measurement);
+    if (!measurement.rival->same) {
+      rivals_weights = place(cell, options_.rival->rows.table()).layer.get();
+      touch(*rivals_weights, measurement.rival->plan);
+    }
+  }
+  Turn& own = turns.emplace_back();
+  own.measurement = &measurement;
+  own.layer = &weights;
+  own.plan = &measurement.plan;
+  own.samples = &measurement;
+  if (rivals_weights != nullptr) {
+    Turn& other = turns.emplace_back();
+    other.measurement = &measurement;
+    other.layer = rivals_weights;
+    other.plan = &measurement.rival->plan;
+    other.samples = &*measurement.rival;
+  }
+  if (!options_.peers.empty()) add_peers(measurement, turns);
+}
+
+RivalMeasurement Session::plan_rival(const Measurement& measurement) {
+  const tuner::Cell& cell = measurement.cell;
+  const tuner::UsableRows& rows = options_.rival->rows;
+  const std::uint32_t nr = width(rows.table(), options_.isa, cell);
+  const PlanChoice choice =
+      choose_plan(rows.table(), caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr);
+  const tuner::Setting setting{caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr};
+  RivalMeasurement rival;
+  rival.plan = choice.plan;
+  rival.origin = rows.origin(choice);
+  rival.same = clipped(setting, choice.plan) == clipped(setting, measurement.plan);
+  return rival;
+}
+
+bool Session::takes_part(const Turn& turn, const Group& group) {
+  if (turn.resting) return false;
+  // As long as what it checks, these take a sixth of the headline's time beside it.
+  if (turn.whole) return group.rounds % (2 * other_turns_every * group.portions) == 0;
+  return turn.headline || group.rounds % other_turns_every == 0;
+}
+
+double Session::take_round(Group& group) {
+  double ns = 0;
+  tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
+  shuffle(group.turns);
+  for (Turn& turn : group.turns) {
+    if (!takes_part(turn, group)) continue;
+    ns += take(turn, group.rounds, clock);
+    turn.resting = !turn.whole && turn.samples->samples.size() >= samples_;
+  }
+  std::erase_if(group.turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
+  ++group.rounds;
+  constexpr std::uint32_t qualifying_rounds = 6;
+  for (std::uint32_t rounds = qualifying_rounds; rounds <= group.rounds; rounds *= 2)
+    if (rounds == group.rounds) rest_slow_peers(group.turns, rounds);
+  return ns * 1e-9;
+}
+
+void Session::shuffle(std::vector<Turn>& turns) {
+  std::shuffle(turns.begin(), turns.end(), random_);
+  // Blocks stand where their first member came to stand.
+  const bool by_cell = options_.rival.has_value();
+  for (auto first = turns.begin(); first != turns.end();) {
+    const Measurement* const cell = first->measurement;
+    const bool headline = first->headline;
+    first = std::stable_partition(std::next(first), turns.end(), [&](const Turn& turn) {
+      return by_cell ? turn.measurement == cell : headline && turn.headline;
+    });
+  }
+}
+
+double Session::half_width(const Group& group) const {
+  const auto own = [](const Turn& turn) { return turn.peer == nullptr && turn.samples == turn.measurement; };
+  const auto half_width_of = [](const SampleSet& a, const SampleSet& b) {
+    return ratio_by_round(a.samples, b.samples).half_width();
+  };
+  double widest = 0;
+  for (const Turn& turn : group.turns) {
+    if (!turn.headline || !own(turn)) continue;
+    const Measurement& cell = *turn.measurement;
+    if (cell.rival && !cell.rival->same) widest = std::max(widest, half_width_of(cell, *cell.rival));
+    if (!cell.cell.kind.gated) continue;
+    for (const Turn& other : group.turns)
+      if (other.headline && own(other) && !other.measurement->cell.kind.gated)
+        widest = std::max(widest, half_width_of(cell, *other.measurement));
+  }
+  return widest;
+}
+
+void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
+  const tuner::Cell& cell = measurement.cell;
+  const Place& ours = place(cell, rows_.table());
+  const auto expected =
+      std::make_shared<ExpectedAnswer>(cell.shape, cell.kind, ours.shared->weights(), ours.shared->x(), cell.m,
+                                       std::span(ours.layer->y()).first(cell.m * cell.shape.d_model));
+  measurement.peers.reserve(options_.peers.size());  // turns point to them
+  for (const PeerProgram& program : options_.peers) {
+    if (tuner::interrupted()) return;
+    PeerMeasurement& peer = measurement.peers.emplace_back();
+    peer.peer = program.name;
+    try {
+      Turn turn;
+      turn.measurement = &measurement;
+      turn.layer = ours.layer.get();
+      turn.plan = &measurement.plan;
+      turn.samples = &peer;
+      turn.peer = &peer;
+      turn.expected = expected;
+      turn.contender = std::make_unique<Contender>(program, cell, *ours.shared, ours.layer->copies(), *expected);
+      peer.version = turn.contender->version();
+      peer.note = turn.contender->note();
+      peer.variant = turn.contender->variant();
+      turns.push_back(std::move(turn));
+    } catch (const PeerError& error) {
+      fail(measurement, peer, error);
+    }
+  }
+}
+
+// Whoever is this far behind will not turn out the best: three standard errors of a median whose samples scatter by a
+// tenth. Without it the others' turns, and Sluice's, come closer together.
+void Session::rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds) {
+  const double hopeless = 1 + 0.37 / std::sqrt(static_cast<double>(rounds));
+  for (Turn& turn : turns) {
+    if (turn.peer == nullptr || turn.resting) continue;
+    turn.resting = std::any_of(turns.begin(), turns.end(), [&](const Turn& other) {
+      return other.peer != nullptr && other.measurement == turn.measurement &&
+             turn.samples->median_ns() > hopeless * other.samples->median_ns();
+    });
+  }
+}
+
+tuner::Roof Session::make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan) {
+  if (!options_.cold) {
+    // The probe then reads what stays in the cache, and the cells of the group do not find it full of each other.
+    clock.read_from(layer.packed_memory());
+    layer.forward(cell.kind.activation, cell.m, plan, clocks_.executor());
+  }
+  return clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m));
+}
+
+double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
+  if (tuner::interrupted()) return 0;
+  const tuner::Cell& cell = turn.measurement->cell;
+  const tuner::Roof binding = make_ready(clock, cell, *turn.layer, *turn.plan);
+  if (!turn.measurement->roof) turn.measurement->roof = binding;
+  const tuner::Roof roof = *turn.measurement->roof;
+  const double traffic = bytes(cell.kind, cell.shape, cell.m);
+  const std::uint32_t portions = turn.whole ? 1 : turn.measurement->portions;
+  double work = 1;
+  const auto forward = [&] {
+    if (portions == 1)
+      turn.layer->forward(cell.kind.activation, cell.m, *turn.plan, clocks_.executor());
+    else
+      work = turn.layer->forward_portion(cell.kind.activation, cell.m, *turn.plan, clocks_.executor(), portions);
+  };
+  tuner::Sample sample;
+  try {
+    if (turn.contender != nullptr) {
+      sample = clock.measure_reported(roof, traffic, [&] { return turn.contender->run(); });
+      turn.contender->check();
+    } else if (options_.peers.empty()) {
+      sample = clock.measure(roof, traffic / portions, forward);
+    } else {
+      // As a peer's turn: the second of two forwards counts, with the threads awake and x in the cache.
+      sample = clock.measure_reported(roof, traffic, [&] {
+        forward();
+        const auto begin = SteadyClock::now();
+        forward();
+        return std::chrono::duration<double, std::nano>(SteadyClock::now() - begin).count();
+      });
+    }
+  } catch (const PeerError& error) {
+    turn.contender.reset();
+    fail(*turn.measurement, *turn.peer, error);
+    return 0;
+  }
+  const double taken = sample.ns;
+  sample.ns /= work;
+  sample.round = round;
+  turn.samples->samples.push_back(sample);
+  return taken;
+}
+
+void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {
+  if (tuner::interrupted()) return;  // it was ended, it did not fail
+  peer.error = one_line(error.message);
+  fmt::print(stderr, "sluice bench: warning: {} at {}: {}\n", peer.peer, measurement.name, peer.error);
+}
+
+}  // namespace sluice::bench

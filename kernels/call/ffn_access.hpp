@@ -1,0 +1,29 @@
+// Owns: what tests and measurements need beneath the public class. Internal.
+#pragma once
+
+#include <span>
+
+#include "kernels/call/phases.hpp"
+#include "kernels/call/portion.hpp"
+#include "kernels/microkernels/kernel_table.hpp"
+#include "sluice/ffn.hpp"
+
+namespace sluice {
+
+struct FfnAccess {
+  // Ffn::pack with a given table instead of the dispatched one; the table must outlive the Ffn.
+  static Result<Ffn> pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
+                               const PackOptions& options);
+  // All packed weights and biases.
+  static std::span<const float> packed_memory(const Ffn& ffn) noexcept;
+  // What a measurement asks of a call.
+  struct Asked {
+    detail::Phases* phases = nullptr;  // to be told where the time goes
+    detail::Portion portion = {};      // of the work; y is an answer only where this is all of it
+    double* work = nullptr;            // to be told what part of the multiplications that was
+  };
+  static Status forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
+                        const ForwardOptions& options, const Asked& asked) noexcept;
+};
+
+}  // namespace sluice

@@ -1,0 +1,141 @@
+// Owns: Ffn::pack: checking the weights, choosing the panel width, packing by several threads.
+// Does not own: the layout of the panels (packed_weights.hpp), running them (ffn.cpp).
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "kernels/call/ffn_access.hpp"
+#include "kernels/threads/share.hpp"
+#include "kernels/weights/memory.hpp"
+#include "kernels/weights/packed_ffn.hpp"
+
+namespace sluice {
+namespace {
+
+// Checks a weight matrix of [in, out] and makes a dense leading dimension explicit.
+Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Matrix& matrix) noexcept {
+  if (matrix.data == nullptr)
+    return Status::error(Code::invalid_argument, "weights.%s is null; expected a [%zu, %zu] matrix", matrix_name, in,
+                         out);
+  if (matrix.order != Order::in_out && matrix.order != Order::out_in)
+    return Status::error(Code::invalid_argument, "weights.%s.order = %u; expected in_out or out_in", matrix_name,
+                         static_cast<unsigned>(matrix.order));
+  const std::size_t contiguous = matrix.order == Order::in_out ? out : in;
+  const std::size_t lines = matrix.order == Order::in_out ? in : out;
+  if (matrix.ld == 0) matrix.ld = contiguous;
+  if (matrix.ld < contiguous)
+    return Status::error(Code::invalid_argument, "weights.%s.ld = %zu is less than a row; expected 0 or at least %zu",
+                         matrix_name, matrix.ld, contiguous);
+  std::size_t extent = 0;
+  if (__builtin_mul_overflow(matrix.ld, lines, &extent) || extent > SIZE_MAX / sizeof(float))
+    return Status::error(Code::too_large,
+                         "weights.%s.ld = %zu times %zu overflows; expected the floats from one line to the next",
+                         matrix_name, matrix.ld, lines);
+  return {};
+}
+
+// Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the
+// NUMA node that touches it first.
+void pack_stages(const Ffn::Packed& packed, bool gated, const Weights& weights, Executor* executor) {
+  struct Context {
+    const Ffn::Packed& packed;
+    bool gated;
+    const Weights& weights;
+    std::uint32_t threads;
+  };
+  Executor& threads_of = executor != nullptr ? *executor : ThreadPool::process_wide();
+  // Below a few MiB waking the threads takes longer than packing.
+  constexpr std::size_t worth_a_thread = std::size_t{2} << 20U;
+  const std::size_t most = std::max<std::size_t>(1, packed.bytes / worth_a_thread);
+  Context context{packed, gated, weights,
+                  static_cast<std::uint32_t>(std::min<std::size_t>(threads_of.max_threads(), most))};
+  const auto pack = [](void* opaque, std::uint32_t index) {
+    const auto& [of, is_gated, given, threads] = *static_cast<const Context*>(opaque);
+    const std::uint32_t nr = of.panels->tile.nr;
+    const detail::Range up = detail::share(of.up.panels, index, threads);
+    detail::pack_panels(of.up, nr, is_gated ? given.gate : given.up, is_gated ? given.gate_bias : given.up_bias,
+                        is_gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
+    const detail::Range down = detail::share(of.down.panels, index, threads);
+    detail::pack_panels(of.down, nr, given.down, given.down_bias, nullptr, nullptr, down.begin, down.end);
+  };
+  if (threads_of.run(context.threads, pack, &context)) return;
+  context.threads = 1;
+  pack(&context, 0);
+}
+
+}  // namespace
+
+Status detail::check_kind(Kind kind) noexcept {
+  if (!parse_kind(name(kind)))
+    return Status::error(Code::invalid_argument, "a %s kind with activation %u is not offered; see sluice::kinds()",
+                         kind.gated ? "gated" : "plain", static_cast<unsigned>(kind.activation));
+  return {};
+}
+
+Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
+                                 const PackOptions& options) {
+  if (shape.d_model == 0 || shape.d_ff == 0)
+    return Status::error(Code::invalid_argument, "d_model = %zu, d_ff = %zu; expected both at least 1", shape.d_model,
+                         shape.d_ff);
+  if (const Status status = detail::check_kind(kind); !status.ok()) return status;
+  Weights weights = given;
+  if (kind.gated) {
+    if (const Status status = check_matrix("gate", shape.d_model, shape.d_ff, weights.gate); !status.ok())
+      return status;
+  } else if (weights.gate.data != nullptr || weights.gate_bias != nullptr) {
+    return Status::error(Code::invalid_argument, "weights.gate is set, but %s is plain; its matrices are up and down",
+                         name(kind).data());
+  }
+  if (const Status status = check_matrix("up", shape.d_model, shape.d_ff, weights.up); !status.ok()) return status;
+  if (const Status status = check_matrix("down", shape.d_ff, shape.d_model, weights.down); !status.ok()) return status;
+
+  std::uint32_t nr = options.nr;
+  if (nr == 0) nr = tuned_nr(options.plans, kernels.isa, kind, shape);
+  if (nr == 0) nr = kernels.panels[0].tile.nr;
+  const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr);
+  if (panels == nullptr)
+    return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", nr,
+                         name(kernels.isa).data(), kernels.panels[0].tile.nr);
+
+  std::shared_ptr<Ffn::Packed> packed;
+  try {
+    packed = std::make_shared<Ffn::Packed>();
+  } catch (const std::bad_alloc&) {
+    return Status::error(Code::out_of_memory, "no memory for an FFN; free some");
+  }
+  packed->kernels = &kernels;
+  packed->panels = panels;
+  packed->shape = shape;
+  packed->plans = options.plans;
+  packed->caches = options.caches;
+  std::size_t floats = 0;
+  if (!detail::lay_out(shape, kind.gated, nr, packed->up, packed->down, floats) ||
+      floats > SIZE_MAX / sizeof(float) - 64)
+    return Status::error(Code::too_large,
+                         "d_model = %zu and d_ff = %zu: the size of the packed weights overflows; "
+                         "use smaller extents",
+                         shape.d_model, shape.d_ff);
+  packed->bytes = floats * sizeof(float);
+  packed->memory.reset(static_cast<float*>(detail::allocate(packed->bytes)));
+  if (packed->memory == nullptr)
+    return Status::error(Code::out_of_memory,
+                         "no memory for %zu bytes of packed weights; free some, or use smaller extents", packed->bytes);
+  detail::PackedStage& up = packed->up;
+  detail::PackedStage& down = packed->down;
+  up.weights = packed->memory.get();
+  down.weights = up.weights + up.panels * up.depth * nr;
+  up.bias = down.weights + down.panels * down.depth * nr;
+  down.bias = up.bias + up.panels * nr;
+  pack_stages(*packed, kind.gated, weights, options.executor);
+  return Ffn(std::move(packed), kind);
+}
+
+Result<Ffn> Ffn::pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options) {
+  const Result<Isa> isa = select_isa(options.isa);
+  if (!isa) return isa.status();
+  return FfnAccess::pack_with(*detail::kernel_table(*isa), shape, kind, weights, options);
+}
+
+}  // namespace sluice

@@ -1,0 +1,206 @@
+// Owns: one blocked GEMM stage, a function of (A, panels, start, finish) that knows nothing of the FFN around it.
+// The up and the down stage are two calls of it. Internal.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/weights/packed_weights.hpp"
+
+namespace sluice::detail {
+
+// Rows balanced over register tiles of at most mr: the first `tall` tiles have height + 1 rows, the others height.
+struct RowTiles {
+  std::size_t rows;
+  std::size_t count;
+  std::size_t height;
+  std::size_t tall;
+
+  RowTiles(std::size_t all_rows, std::size_t mr) noexcept
+      : rows(all_rows), count((all_rows + mr - 1) / mr), height(all_rows / count), tall(all_rows % count) {}
+
+  [[nodiscard]] std::size_t first_row(std::size_t tile) const noexcept { return tile * height + std::min(tile, tall); }
+  [[nodiscard]] std::size_t tile_rows(std::size_t tile) const noexcept { return height + (tile < tall ? 1 : 0); }
+};
+
+// A as a view: packed (ld = 0) as PackedRows describes, or row-major in place.
+struct RowView {
+  const float* base;
+  std::size_t ld;
+};
+
+struct StageCall {
+  const PanelKernels* kernels;
+  const PackedStage* stage;
+  RowTiles tiles;
+  RowView a;
+  std::size_t first_k;  // the rows of the packed panels that this call covers: [first_k, first_k + depth)
+  std::size_t depth;
+  std::size_t kc;
+  std::size_t block_panels;  // panels whose partial sums are kept together (nc / nr)
+  std::size_t prefetch;      // bytes of weights asked for ahead; 0: none
+  bool start_from_bias;      // else from what stands in c
+  float* c;                  // [panel][rows][nr]
+  bool c_per_block;          // c holds one block of panels at a time; else all panels from `begin` on
+};
+
+// One panel slice against all row tiles.
+inline void run_panel(const StageCall& s, PanelCall call, std::size_t k0, std::size_t nr) noexcept {
+  const bool packed = s.a.ld == 0;
+  const PanelKernel* kernels = packed ? s.kernels->packed : s.kernels->in_place;
+  const float* a = packed ? s.a.base + k0 * s.tiles.rows : s.a.base + k0;
+  const std::size_t a_row = packed ? call.k : s.a.ld;
+  call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
+  const bool from_bias = call.c_in_row_stride == 0;
+  const std::size_t groups_per_tile = call.k / 4;  // in which alone lines are asked for
+  for (const bool tall : {true, false}) {
+    const std::size_t height = s.tiles.height + (tall ? 1 : 0);
+    const std::size_t first = tall ? 0 : s.tiles.tall;
+    call.tiles = tall ? s.tiles.tall : s.tiles.count - s.tiles.tall;
+    if (call.tiles == 0) continue;
+    call.a = a + s.tiles.first_row(first) * a_row;
+    call.a_tile_stride = static_cast<std::ptrdiff_t>(height * a_row);
+    PanelCall part = call;
+    const std::size_t c_offset = s.tiles.first_row(first) * nr;
+    part.c = call.c + c_offset;
+    part.c_in = from_bias ? call.c_in : part.c;
+    part.c_in_tile_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(height * nr);
+    const auto groups_done = static_cast<std::ptrdiff_t>(first * groups_per_tile);
+    part.weight_prefetch += 4 * groups_done * part.weight_prefetch_step;
+    part.data_prefetch += groups_done * part.data_prefetch_step;
+    kernels[height - 1](part);
+  }
+}
+
+// Panels from `begin` on that the kernels for few rows take: by two, or one by one where a block is no more. Returns
+// the first panel that is left.
+inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin,
+                                std::size_t k0, std::size_t length) noexcept {
+  const std::size_t nr = s.kernels->tile.nr;
+  const std::size_t rows = s.tiles.rows;
+  const bool one_stream = s.block_panels == 1;
+  if (s.tiles.count != 1 || rows > (one_stream ? s.kernels->stream_rows : s.kernels->wide_rows)) return begin;
+  const PanelKernel kernel = (one_stream ? s.kernels->stream : s.kernels->wide)[rows - 1];
+  const std::size_t panels = one_stream ? 1 : wide_panels;
+  const bool packed = s.a.ld == 0;
+  PanelCall call{};
+  call.k = length;
+  call.tiles = 1;
+  call.a = packed ? s.a.base + k0 * rows : s.a.base + k0;
+  call.a_row_stride = packed ? 1 : static_cast<std::ptrdiff_t>(s.a.ld);
+  call.a_tile_stride = packed ? static_cast<std::ptrdiff_t>(rows) : 1;
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * nr);
+  const bool from_bias = k0 == 0 && s.start_from_bias;
+  call.c_in_tile_stride = static_cast<std::ptrdiff_t>(from_bias ? nr : rows * nr);
+  call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
+  std::size_t p = begin;
+  for (; p + panels <= end; p += panels) {
+    call.b = s.stage->panel(p, nr) + (s.first_k + k0) * nr;
+    call.c = s.c + (p - c_origin) * rows * nr;
+    call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
+    call.weight_prefetch = reinterpret_cast<const char*>(call.b) + s.prefetch;
+    kernel(call);
+  }
+  return p;
+}
+
+// Panels [begin, end), whole, where there are kernels that interleave them: few rows, few panels, in slices of k.
+// Returns whether there are.
+inline bool run_interleaved(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin) noexcept {
+  const PanelKernels& kernels = *s.kernels;
+  const std::size_t nr = kernels.tile.nr;
+  const std::size_t rows = s.tiles.rows;
+  if (rows > kernels.interleaved_rows || s.block_panels > most_interleaved || s.kc >= s.depth ||
+      s.tiles.count != (rows + kernels.tile.max_mr - 1) / kernels.tile.max_mr)
+    return false;
+  const bool packed = s.a.ld == 0;
+  PanelCall call{};
+  call.k = s.depth;
+  call.slice = s.kc;
+  call.tiles = end - begin;
+  call.a = s.a.base;
+  call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
+  call.b = s.stage->panel(begin, nr) + s.first_k * nr;
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * nr);
+  call.weight_prefetch = reinterpret_cast<const char*>(call.b) + s.prefetch;
+  call.c = s.c + (begin - c_origin) * rows * nr;
+  call.c_in = s.start_from_bias ? s.stage->bias + begin * nr : call.c;
+  call.c_in_tile_stride = static_cast<std::ptrdiff_t>(s.start_from_bias ? nr : rows * nr);
+  call.c_in_row_stride = s.start_from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
+  (packed ? kernels.interleaved_packed : kernels.interleaved_in_place)[rows - 1](call);
+  return true;
+}
+
+// Panels [begin, end): blocks of panels, inside them slices of k, inside them panels, inside them row tiles.
+// finish(p, c) is called when the sums of panel p are complete and still hot.
+template <class Finish>
+void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish finish) {
+  const std::size_t nr = s.kernels->tile.nr;
+  const std::size_t panel_floats = s.tiles.rows * nr;
+  const std::size_t kc = std::min(s.kc, s.depth);
+  const bool one_slice = kc == s.depth;
+  for (std::size_t block = begin; block < end; block += s.block_panels) {
+    const std::size_t block_end = std::min(end, block + s.block_panels);
+    const std::size_t c_origin = s.c_per_block ? block : begin;
+    if (run_interleaved(s, block, block_end, c_origin)) {
+      for (std::size_t p = block; p < block_end; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
+      continue;
+    }
+    for (std::size_t k0 = 0; k0 < s.depth; k0 += kc) {
+      PanelCall call{};
+      call.k = std::min(kc, s.depth - k0);
+      const bool last_slice = k0 + call.k == s.depth;
+      const std::size_t groups = call.k / 4 * s.tiles.count;
+      const std::size_t next_k0 = last_slice ? 0 : k0 + call.k;
+      const std::size_t next_slice_bytes = s.tiles.rows * std::min(kc, s.depth - next_k0) * sizeof(float);
+      const std::size_t first_narrow = run_few_rows(s, block, block_end, c_origin, k0, call.k);
+      if (last_slice)
+        for (std::size_t p = block; p < first_narrow; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
+      for (std::size_t p = first_narrow; p < block_end; ++p) {
+        call.b = s.stage->panel(p, nr) + (s.first_k + k0) * nr;
+        call.c = s.c + (p - c_origin) * panel_floats;
+        const bool from_bias = k0 == 0 && s.start_from_bias;
+        call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
+        call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
+
+        // Weights: the next panel's slice in the order of this loop, or, in one stream, a distance ahead. Spread evenly
+        // over the k steps of all tiles: asked for by the group of four, M = 16 takes 1.02 of the time, M = 64 1.01
+        // (Zen 4, one thread). Where a step is due less than a line, several ask for the same one: within 0.4 % for
+        // every tile in L1 but 6x64, which takes 1.4 % longer.
+        std::size_t due = 0;
+        const float* next = call.b;
+        if (s.prefetch != 0) {
+          if (groups != 0) due = (call.k * nr * sizeof(float) + 4 * groups - 1) / (4 * groups);
+          if (one_slice)
+            next = call.b + s.prefetch / sizeof(float);
+          else if (p + 1 < block_end)
+            next = call.b + s.stage->depth * nr;
+          else
+            next = s.stage->panel(last_slice ? std::min(block_end, s.stage->panels - 1) : block, nr) +
+                   (s.first_k + next_k0) * nr;
+        }
+        call.weight_prefetch = reinterpret_cast<const char*>(next);
+        call.weight_prefetch_step = static_cast<std::ptrdiff_t>(due);
+
+        // A: its next slice, during the last panels of this one.
+        call.data_prefetch = reinterpret_cast<const char*>(call.b);
+        call.data_prefetch_step = 0;
+        constexpr std::size_t last_panels = 4;
+        if (s.prefetch != 0 && s.a.ld == 0 && !one_slice && block_end - p <= last_panels) {
+          const std::size_t shares = std::min(last_panels, block_end - block);
+          const std::size_t share = next_slice_bytes / shares;
+          call.data_prefetch =
+              reinterpret_cast<const char*>(s.a.base + next_k0 * s.tiles.rows) + (shares - (block_end - p)) * share;
+          call.data_prefetch_step =
+              std::min<std::ptrdiff_t>(64, static_cast<std::ptrdiff_t>(share / std::max<std::size_t>(1, groups)) + 1);
+        }
+        run_panel(s, call, k0, nr);
+        if (last_slice) finish(p, call.c);
+      }
+    }
+  }
+}
+
+}  // namespace sluice::detail

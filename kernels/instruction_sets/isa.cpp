@@ -1,0 +1,120 @@
+// Owns: dispatch: which kernel tables this build holds, and which of them the machine can run.
+#include "sluice/isa.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <iterator>
+
+#include "kernels/microkernels/kernel_table.hpp"
+
+namespace sluice {
+namespace {
+
+bool always() noexcept { return true; }
+#if defined(__x86_64__)
+// libgcc's check covers CPUID and, by XGETBV, that the operating system saves the registers.
+bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+bool has_avx512() noexcept { return __builtin_cpu_supports("avx512f") != 0; }
+#endif
+
+struct Row {
+  Isa isa;
+  std::string_view name;
+  const detail::KernelTable* kernels;  // null: not in this build
+  bool (*can_run)() noexcept;
+};
+
+// Adding an ISA: its file, its flags, its row. Worst to best.
+constexpr Row table[] = {
+    {Isa::scalar, "scalar", &detail::scalar_kernels, always},
+#if defined(__aarch64__)
+    {Isa::neon, "neon", &detail::neon_kernels, always},
+#else
+    {Isa::neon, "neon", nullptr, always},
+#endif
+#if defined(__x86_64__)
+    {Isa::avx2, "avx2", &detail::avx2_kernels, has_avx2},
+    {Isa::avx512, "avx512", &detail::avx512_kernels, has_avx512},
+#else
+    {Isa::avx2, "avx2", nullptr, always},
+    {Isa::avx512, "avx512", nullptr, always},
+#endif
+};
+
+const Row* find(Isa isa) noexcept {
+  const auto* row = std::find_if(std::begin(table), std::end(table), [&](const Row& r) { return r.isa == isa; });
+  return row == std::end(table) ? nullptr : row;
+}
+
+struct Runnable {
+  std::array<Isa, std::size(table)> isas{};
+  std::size_t count = 0;
+  Runnable() noexcept {
+    for (const Row& row : table)
+      if (row.kernels != nullptr && row.can_run()) isas[count++] = row.isa;
+  }
+};
+
+}  // namespace
+
+std::span<const Isa> all_isas() noexcept {
+  static constexpr Isa all[] = {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512};
+  return all;
+}
+
+std::string_view name(Isa isa) noexcept {
+  const Row* row = find(isa);
+  return row == nullptr ? std::string_view("unknown") : row->name;
+}
+
+std::optional<Isa> parse_isa(std::string_view name) noexcept {
+  const auto* row = std::find_if(std::begin(table), std::end(table), [&](const Row& r) { return r.name == name; });
+  return row == std::end(table) ? std::nullopt : std::optional(row->isa);
+}
+
+std::span<const Isa> runnable_isas() noexcept {
+  static const Runnable runnable;
+  return {runnable.isas.data(), runnable.count};
+}
+
+bool runnable(Isa isa) noexcept {
+  const auto isas = runnable_isas();
+  return std::find(isas.begin(), isas.end(), isa) != isas.end();
+}
+
+Result<Isa> select_isa(std::optional<Isa> forced) noexcept {
+  if (!forced) {
+    const char* variable = std::getenv("SLUICE_ISA");
+    if (variable == nullptr || *variable == '\0') return runnable_isas().back();
+    forced = parse_isa(variable);
+    if (!forced)
+      return Status::error(Code::unsupported, "SLUICE_ISA=%s is no instruction set; use scalar, neon, avx2 or avx512",
+                           variable);
+  }
+  const Row* row = find(*forced);
+  if (row == nullptr) return Status::error(Code::unsupported, "unknown instruction set; see sluice::all_isas()");
+  if (row->kernels == nullptr)
+    return Status::error(Code::unsupported, "%s was asked for, but this build has no kernels for it; best here: %s",
+                         row->name.data(), name(runnable_isas().back()).data());
+  if (!runnable(*forced))
+    return Status::error(Code::unsupported, "%s was asked for, but this machine cannot run it; best here: %s",
+                         row->name.data(), name(runnable_isas().back()).data());
+  return *forced;
+}
+
+namespace detail {
+
+const KernelTable* kernel_table(Isa isa) noexcept {
+  const Row* row = find(isa);
+  return row == nullptr ? nullptr : row->kernels;
+}
+
+const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr) noexcept {
+  const auto* end = kernels.panels + kernels.panel_count;
+  const auto* panels = std::find_if(kernels.panels, end, [&](const PanelKernels& p) { return p.tile.nr == nr; });
+  return panels == end ? nullptr : panels;
+}
+
+}  // namespace detail
+}  // namespace sluice

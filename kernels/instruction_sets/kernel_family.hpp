@@ -1,0 +1,87 @@
+// Owns: turning one Simd description into the tables an ISA exports. Included by the ISA files only.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "kernels/microkernels/epilogue.hpp"
+#include "kernels/microkernels/interleaved_kernel.hpp"
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/microkernels/microkernel.hpp"
+#include "kernels/microkernels/probe.hpp"
+
+namespace sluice::detail {
+namespace {
+
+// The microkernels of one panel width: 1 … max_mr rows with A packed and in place, one stream of weights for the
+// fewest, wide ones as far as `accumulators` registers reach, and interleaved ones for up to so many rows.
+template <class Simd, int vectors, int max_mr, int accumulators, int interleaved_rows = 0>
+struct PanelFamily {
+  template <bool packed, int... index>
+  struct Kernels {
+    static constexpr PanelKernel entries[] = {panel_kernel<Simd, index + 1, vectors, packed>...};
+  };
+  template <bool packed, int... index>
+  static constexpr const PanelKernel* entries(std::integer_sequence<int, index...>) {
+    return Kernels<packed, index...>::entries;
+  }
+
+  template <int panels, int... index>
+  struct FewRows {
+    static constexpr PanelKernel entries[] = {few_rows_kernel<Simd, index + 1, vectors, panels>...};
+  };
+  template <int panels, int... index>
+  static constexpr const PanelKernel* few_rows_entries(std::integer_sequence<int, index...>) {
+    return FewRows<panels, index...>::entries;
+  }
+  template <bool packed, int... index>
+  struct Interleaved {
+    static constexpr PanelKernel entries[] = {interleaved_kernel<Simd, index + 1, max_mr, vectors, packed>...};
+  };
+  template <bool packed, int... index>
+  static constexpr const PanelKernel* interleaved_entries(std::integer_sequence<int, index...>) {
+    if constexpr (sizeof...(index) == 0)
+      return nullptr;
+    else
+      return Interleaved<packed, index...>::entries;
+  }
+  // Three rows as one stream: 79 % of the read roof, as two 98 % (Zen 4).
+  static constexpr int stream_rows = 2;
+  static constexpr int wide_rows = accumulators / (static_cast<int>(wide_panels) * vectors);
+
+  static constexpr PanelKernels value() {
+    using Rows = std::make_integer_sequence<int, max_mr>;
+    return {{vectors * static_cast<std::uint32_t>(Simd::Batch::size), max_mr},
+            entries<true>(Rows{}),
+            entries<false>(Rows{}),
+            few_rows_entries<1>(std::make_integer_sequence<int, stream_rows>{}),
+            stream_rows,
+            few_rows_entries<wide_panels>(std::make_integer_sequence<int, wide_rows>{}),
+            wide_rows,
+            interleaved_entries<true>(std::make_integer_sequence<int, interleaved_rows>{}),
+            interleaved_entries<false>(std::make_integer_sequence<int, interleaved_rows>{}),
+            interleaved_rows};
+  }
+};
+
+template <class Simd, bool gated, std::size_t... index>
+constexpr void fill_epilogues(Epilogue (&table)[activation_count], std::index_sequence<index...>) {
+  ((table[index] = epilogue<Simd, static_cast<Activation>(index), gated>), ...);
+}
+
+template <class Simd>
+constexpr KernelTable make_table(Isa isa, const PanelKernels* panels, std::size_t panel_count) {
+  KernelTable table{};
+  table.isa = isa;
+  table.lanes = static_cast<std::uint32_t>(Simd::Batch::size);
+  table.panels = panels;
+  table.panel_count = panel_count;
+  fill_epilogues<Simd, true>(table.gated, std::make_index_sequence<activation_count>{});
+  fill_epilogues<Simd, false>(table.plain, std::make_index_sequence<activation_count>{});
+  table.pack_rows = pack_rows<Simd>;
+  table.probes = {fma_probe<Simd>, read_probe<Simd>};
+  return table;
+}
+
+}  // namespace
+}  // namespace sluice::detail

@@ -1,0 +1,256 @@
+// Owns: validity of plans, the analytical default. Does not own: the choice from a table (plan_choice.cpp).
+#include "sluice/plan.hpp"
+
+#include <unistd.h>
+
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <iterator>
+
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/plans/plan_regime.hpp"
+
+namespace sluice {
+namespace {
+
+// Extents beyond this serve no problem that fits an address space of today, and products of two stay in 64 bits.
+constexpr std::uint32_t max_extent = 1U << 28;
+constexpr std::uint32_t max_prefetch = 1U << 20;
+
+// Register tiles of fewer rows are short: a thin share of the work of a panel slice each.
+constexpr std::uint32_t short_tile = 8;
+
+constexpr std::array schedule_names = {std::string_view("split_columns"), std::string_view("split_rows"),
+                                       std::string_view("claim_columns"), std::string_view("claim_rows")};
+
+std::uint32_t round_down(std::size_t value, std::uint32_t unit) noexcept {
+  return static_cast<std::uint32_t>(
+      std::max<std::size_t>(unit, std::min<std::size_t>(value, max_extent) / unit * unit));
+}
+
+Status check_extent(const char* field, std::uint32_t value) noexcept {
+  if (value == 0 || value > max_extent)
+    return Status::error(Code::invalid_argument, "%s = %u is out of range; expected 1 to %u", field, value, max_extent);
+  return {};
+}
+
+}  // namespace
+
+std::span<const Schedule> all_schedules() noexcept {
+  static constexpr std::array all = {Schedule::split_columns, Schedule::split_rows, Schedule::claim_columns,
+                                     Schedule::claim_rows};
+  static_assert(all.size() == schedule_names.size());
+  return all;
+}
+
+std::string_view name(Schedule schedule) noexcept {
+  const auto index = static_cast<std::size_t>(schedule);
+  return index < schedule_names.size() ? schedule_names[index] : std::string_view("unknown");
+}
+
+std::optional<Schedule> parse_schedule(std::string_view name) noexcept {
+  const auto* found = std::find(schedule_names.begin(), schedule_names.end(), name);
+  if (found == schedule_names.end()) return std::nullopt;
+  return static_cast<Schedule>(found - schedule_names.begin());
+}
+
+std::string_view name(PlanOrigin origin) noexcept {
+  switch (origin) {
+    case PlanOrigin::exact:
+      return "exact";
+    case PlanOrigin::borrowed:
+      return "borrowed";
+    case PlanOrigin::transferred:
+      return "transferred";
+    case PlanOrigin::analytical:
+      return "analytical";
+  }
+  return "unknown";
+}
+
+CacheSizes CacheSizes::of_this_machine() noexcept {
+  CacheSizes sizes;
+#if defined(__APPLE__)
+  // Of the fastest cores; there is no L3 to ask for.
+  const auto ask = [](const char* what, std::size_t& size) {
+    std::int64_t answer = 0;
+    std::size_t bytes = sizeof answer;
+    if (sysctlbyname(what, &answer, &bytes, nullptr, 0) == 0 && answer > 0) size = static_cast<std::size_t>(answer);
+  };
+  ask("hw.perflevel0.l1dcachesize", sizes.l1d);
+  ask("hw.perflevel0.l2cachesize", sizes.l2);
+#elif defined(_SC_LEVEL1_DCACHE_SIZE)
+  const auto ask = [](int what, std::size_t& size) {
+    const long answer = sysconf(what);
+    if (answer > 0) size = static_cast<std::size_t>(answer);
+  };
+  ask(_SC_LEVEL1_DCACHE_SIZE, sizes.l1d);
+  ask(_SC_LEVEL2_CACHE_SIZE, sizes.l2);
+  ask(_SC_LEVEL3_CACHE_SIZE, sizes.l3);
+#endif
+  return sizes;
+}
+
+std::span<const RegisterTile> register_tiles(Isa isa) noexcept {
+  // The families as values: the kernel tables hold them beside function pointers.
+  struct Tiles {
+    std::array<RegisterTile, 8> tile{};
+    std::size_t count = 0;
+  };
+  static const auto all = [] {
+    std::array<Tiles, 4> tiles{};
+    for (const Isa each : all_isas()) {
+      const detail::KernelTable* kernels = detail::kernel_table(each);
+      if (kernels == nullptr) continue;
+      Tiles& mine = tiles[static_cast<std::size_t>(each)];
+      for (std::size_t i = 0; i < kernels->panel_count; ++i) mine.tile[mine.count++] = kernels->panels[i].tile;
+    }
+    return tiles;
+  }();
+  const auto index = static_cast<std::size_t>(isa);
+  if (index >= all.size()) return {};
+  return {all[index].tile.data(), all[index].count};
+}
+
+Status validate(const Plan& plan, Isa isa) noexcept {
+  const Tiling& tiling = plan.tiling;
+  const auto tiles = register_tiles(isa);
+  if (tiles.empty())
+    return Status::error(Code::unsupported, "a plan for %s cannot run: this build has no kernels for it",
+                         name(isa).data());
+  const auto tile = std::find_if(tiles.begin(), tiles.end(), [&](RegisterTile t) { return t.nr == tiling.nr; });
+  if (tile == tiles.end())
+    return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", tiling.nr,
+                         name(isa).data(), tiles.front().nr);
+  if (tiling.mr == 0 || tiling.mr > tile->max_mr)
+    return Status::error(Code::invalid_argument, "mr = %u has no microkernel at nr = %u in %s; expected 1 to %u",
+                         tiling.mr, tiling.nr, name(isa).data(), tile->max_mr);
+  struct Extent {
+    const char* field;
+    std::uint32_t value;
+  };
+  for (const auto& [field, value] :
+       {Extent{"kc", tiling.kc}, Extent{"mc", tiling.mc}, Extent{"nc", tiling.nc}, Extent{"fc", tiling.fc}})
+    if (const Status status = check_extent(field, value); !status.ok()) return status;
+  for (const auto& [field, value] : {Extent{"nc", tiling.nc}, Extent{"fc", tiling.fc}})
+    if (value % tiling.nr != 0)
+      return Status::error(Code::invalid_argument, "%s = %u is not a multiple of nr = %u", field, value, tiling.nr);
+  if (tiling.prefetch > max_prefetch)
+    return Status::error(Code::invalid_argument, "prefetch = %u is out of range; expected 0 to %u bytes",
+                         tiling.prefetch, max_prefetch);
+  if (static_cast<std::size_t>(tiling.schedule) >= schedule_names.size())
+    return Status::error(Code::invalid_argument,
+                         "schedule %u is unknown; expected split_columns, split_rows, claim_columns or claim_rows",
+                         static_cast<unsigned>(tiling.schedule));
+  if (plan.threads == 0 || plan.threads > max_plan_threads)
+    return Status::error(Code::invalid_argument, "threads = %u is out of range; expected 1 to %u", plan.threads,
+                         max_plan_threads);
+  return {};
+}
+
+Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                     std::uint32_t max_threads, std::uint32_t nr) noexcept {
+  const auto tiles = register_tiles(isa);
+  if (tiles.empty()) return {};
+  const auto* found =
+      std::find_if(tiles.data(), tiles.data() + tiles.size(), [&](RegisterTile t) { return t.nr == nr; });
+  const RegisterTile tile = found == tiles.data() + tiles.size() ? tiles.front() : *found;
+  const std::size_t rows = std::clamp<std::size_t>(m, 1, max_extent);
+  const std::size_t bucket = m_bucket(rows);
+
+  Plan plan;
+  Tiling& tiling = plan.tiling;
+  tiling.nr = tile.nr;
+  tiling.mr = tile.max_mr;
+  tiling.fc = max_extent / tile.nr * tile.nr;
+  const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
+  const bool from_l3 = detail::few_rows_from_l3(caches, kind, shape, rows);
+  if (rows >= 2 && rows <= kernels.interleaved_rows && !from_l3) {
+    // Four panels side by side in slices of 16, or two where there are more rows than a register tile has: while the
+    // second tile computes no new line is asked for, so that lines are asked for ahead. Of the time with one panel
+    // after the other (Zen 3, AVX2, weights from memory, 2048x5632, one thread): M = 2 and 3 0.96 and 0.94, M = 4 0.73,
+    // 5 0.71, 6 0.75, 7 0.84, 8 0.86, 9 0.94, but 10 1.02 and 12 1.11; 768x2048, 2880x2880, 1536x8960 and 4096x11008
+    // the same within 0.05. Asking 1 KiB ahead: M = 3 1.18 of the time without, M = 4 1.06, M = 5 0.98, 6 0.78, 7 0.96.
+    // All of it is known of this one machine.
+    tiling.kc = 16;
+    tiling.mc = static_cast<std::uint32_t>(rows);
+    tiling.nc = tile.nr * (rows <= 7 ? 4 : 2);
+    tiling.prefetch = rows <= 4 ? 0 : rows <= 7 ? 1024 : 4096;
+    tiling.pack_x = rows > 4;
+  } else if (rows <= tile.max_mr) {
+    // One row tile: the weights are one stream, read once; slices would only break it up.
+    tiling.kc = max_extent;
+    tiling.mc = static_cast<std::uint32_t>(rows);
+    // A row, or two where a panel is two cache lines wide, go fastest as one stream when the weights come from memory
+    // (AVX-512, Zen 4, of the read roof: one row 100 %, as two streams 93 %; two rows 0.965 of the time of two
+    // streams), and as two when they come from L3. Where a panel is a single line wide two streams cost least at worst:
+    // AVX2, one row, as one stream 94 to 98 % of the read roof and as two 87 to 92 % on Zen 4, but 75 to 80 % and 98 to
+    // 100 % on Zen 3.
+    constexpr std::size_t line_floats = 16;
+    const bool fits_one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr;
+    tiling.nc = fits_one_stream && tile.nr > line_floats && !from_l3 ? tile.nr : tile.nr * 8;
+    // Few rows: the processor's own prefetcher follows the stream, and asking for lines far ahead only takes its place
+    // (Zen 4, M = 1, of the read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB
+    // 68 %, 8 KiB 84 %). Near lines, on their way from L2 to L1, are worth asking for where panels go side by side (M =
+    // 5 and 6 take 0.93 to 0.96 of the time of 1 KiB; M = 1 to 4 0.97 to 1.03 of the time without).
+    tiling.prefetch = rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
+    // From L3 (768x2048, one thread): M = 1 and 2 take 0.96 and 0.94 of the time without, but with AVX2 M = 2 1.1; M =
+    // 4, 5 and 6 by 8 KiB 0.74 of the time without, 0.83 and 0.89 of 192; M = 3 1.14.
+    if (from_l3 && fits_one_stream) tiling.prefetch = 128;
+    if (from_l3 && rows >= 4) tiling.prefetch = 8192;
+    // Packing so few rows costs more than the strides of reading them in place (M = 4, six pairs: in place 0.978 of the
+    // time; M = 2 and 3: 0.998; M = 8: 1.05; panels side by side, M = 5: 0.95, M = 6: 1.02).
+    tiling.pack_x = rows > (kernels.wide_rows >= 5 ? 5U : 4U);
+  } else {
+    // Long slices spread the cost of a tile's start and end; a slice of B is read again by each row tile and stays in
+    // L2. Measured (Zen 4, one thread, of the FMA peak): kc 112, 176, 256, 384, 544, 768 give 87.8, 88.8, 90.3, 91.4,
+    // 91.5, 90.3 % at d_model 768, M = 64, and 91.6, 90.6, 92.5, 89.9, 91.5, 91.5 % at 2048, M = 256.
+    const std::size_t l2_floats = caches.l2 / sizeof(float);
+    tiling.kc = std::min(384U, round_down(l2_floats / 16 / tile.nr, 16));
+    // Short tiles read B so often that its slice belongs into L1 with a tile of A.
+    if (tile.max_mr < short_tile) {
+      const std::size_t l1_floats = caches.l1d * 7 / 10 / sizeof(float);
+      tiling.kc = std::min(tiling.kc, std::max(192U, round_down(l1_floats / (tile.nr + tile.max_mr), 16)));
+    }
+    // An M-block's slice of A stays within 0.4 of L2, its partial sums within a quarter: those of the most rows of the
+    // bucket, since fewer rows with more columns could need a larger workspace.
+    const std::size_t block_rows = std::clamp<std::size_t>(l2_floats * 2 / 5 / tiling.kc, tile.max_mr, 256);
+    tiling.mc = static_cast<std::uint32_t>(std::min(rows, block_rows));
+    const std::size_t sum_rows = std::min(bucket, block_rows);
+    tiling.nc = std::min(round_down(l2_floats / 4 / sum_rows, tile.nr), round_down(512, tile.nr));
+    tiling.prefetch = tile.nr * 64;
+    tiling.pack_x = true;
+  }
+  // A thread is worth its wake-up (some microseconds) from about a million FLOPs or half a MB of weights on (M = 1 at
+  // 256x512: two threads take 0.68 to 0.74 of one's time), and needs a panel of its own.
+  const double work = std::max(flops(kind, shape, rows) / 1e6, bytes(kind, shape, rows) / 5e5);
+  const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + tile.nr - 1) / tile.nr;
+  const double most =
+      std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),
+                static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_plan_threads)});
+  plan.threads = static_cast<std::uint32_t>(most);
+  // Cores are seldom equally fast: of unlike kinds, or disturbed by others. Claiming takes 0.97 to 0.99 of the time of
+  // an even split on a machine with neighbours, 0.99 to 1.00 while they are calm (two threads, 2048x5632 and 768x2048,
+  // M = 64 and 256). One row tile is a stream of weights per thread, which claims would break up.
+  if (plan.threads > 1 && rows > tile.max_mr) tiling.schedule = Schedule::claim_columns;
+  // Where L3 holds the weights for all who read them and each has some tiles of its own, what lies between the stages
+  // had better stay with its thread (768x2048, M = 33 to 256, two threads: 0.97 to 1.00 of the time, in some processes
+  // 0.93; 512x1376 0.99 to 1.01). Of few rows short tiles become shorter (AVX2, M = 64: 1.03; 72 to 256: 0.99). By the
+  // bucket, for the size of workspaces again.
+  const std::size_t own_tiles = tile.max_mr < short_tile ? 8 : 2;
+  if (plan.threads > 1 && bucket >= own_tiles * tile.max_mr * plan.threads &&
+      bytes(kind, shape, bucket) <= static_cast<double>(caches.l3))
+    tiling.schedule = Schedule::claim_rows;
+  return plan;
+}
+
+std::uint32_t m_bucket(std::size_t m) noexcept {
+  return std::bit_ceil(static_cast<std::uint32_t>(std::clamp<std::size_t>(m, 1, max_extent)));
+}
+
+}  // namespace sluice

@@ -1,0 +1,97 @@
+// Owns: handing out the panels of a stage to whoever has time for more: to the threads of one team (Claims), or to
+// its only thread and to those that have done their own rows (Board). Internal.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/threads/share.hpp"
+#include "kernels/threads/spin.hpp"
+
+namespace sluice::detail {
+
+class Claims {
+ public:
+  // The next panels of `count`, for one of `parts` threads; empty when all are taken. Half of a fair share of what is
+  // left: long runs at first, which keep the prefetch going, single panels at the end, which let all end together.
+  Range take(std::size_t count, std::size_t parts) noexcept {
+    std::size_t begin = next_.load(std::memory_order_relaxed);
+    std::size_t end = begin;
+    do {
+      if (begin >= count) return {count, count};
+      end = begin + std::max<std::size_t>(1, (count - begin) / (2 * parts));
+      // Relaxed: what the panels hold is ordered by the barriers between the stages.
+    } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
+    return {begin, end};
+  }
+
+  void reset() noexcept { next_.store(0, std::memory_order_relaxed); }
+
+ private:
+  alignas(64) std::atomic<std::size_t> next_{0};
+};
+
+// The claims of one call. Up and down stages take turns with one barrier in each turn, so there are two of either:
+// while one serves, the other, which nobody has needed since the last barrier, is reset.
+struct StageClaims {
+  std::array<Claims, 2> up;
+  std::array<Claims, 2> down;
+};
+
+// The stage that a team of one has open for others. One word says which stage and how many panels are left, so that
+// whoever takes some knows what it has taken from.
+class Board {
+ public:
+  // What the halves of the word hold; the highest stage means that the board is closed.
+  static constexpr std::uint64_t max_stages = UINT32_MAX;
+  static constexpr std::size_t max_panels = UINT32_MAX;
+
+  // The first `panels` of the last `left` of a stage.
+  struct Part {
+    std::uint64_t stage;
+    std::size_t left;
+    std::size_t panels;
+  };
+
+  // By the owner, after wait(): panels of a stage may be taken. What they are computed from is written.
+  void open(std::uint64_t stage, std::size_t panels) noexcept {
+    opened_ = panels;
+    done_.store(0, std::memory_order_relaxed);
+    open_.store(stage << 32U | panels, std::memory_order_release);
+  }
+
+  // By the owner: nothing will be opened any more.
+  void close() noexcept { open_.store(closed_word, std::memory_order_release); }
+  [[nodiscard]] bool closed() const noexcept { return open_.load(std::memory_order_acquire) == closed_word; }
+
+  // A quarter of what is left, at most `most` panels; no panels where nothing is left.
+  Part take(std::size_t most) noexcept {
+    std::uint64_t word = open_.load(std::memory_order_acquire);
+    Part part{};
+    do {
+      part = {word >> 32U, word & UINT32_MAX, 0};
+      if (part.left == 0) return part;
+      part.panels = std::clamp<std::size_t>(part.left / 4, 1, most);
+    } while (!open_.compare_exchange_weak(word, word - part.panels, std::memory_order_acquire));
+    return part;
+  }
+
+  void done(const Part& part) noexcept { done_.fetch_add(part.panels, std::memory_order_release); }
+
+  // By the owner: until all parts that were taken are done.
+  void wait() noexcept {
+    while (!spin([&] { return done_.load(std::memory_order_acquire) == opened_; }, 1000)) sched_yield();
+  }
+
+ private:
+  static constexpr std::uint64_t closed_word = std::uint64_t{UINT32_MAX} << 32U;
+
+  alignas(64) std::atomic<std::uint64_t> open_{0};
+  std::size_t opened_ = 0;
+  alignas(64) std::atomic<std::size_t> done_{0};
+};
+
+}  // namespace sluice::detail

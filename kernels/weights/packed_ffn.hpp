@@ -1,0 +1,36 @@
+// Owns: what the copies of an Ffn share: its packed weights and what belongs to them. Internal.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/weights/packed_weights.hpp"
+#include "sluice/ffn.hpp"
+
+namespace sluice {
+
+struct Ffn::Packed {
+  struct Free {
+    void operator()(float* floats) const noexcept { std::free(floats); }
+  };
+
+  const detail::KernelTable* kernels = nullptr;
+  const detail::PanelKernels* panels = nullptr;
+  Shape shape{};
+  PlanTable plans;
+  CacheSizes caches;
+  std::unique_ptr<float, Free> memory;
+  std::size_t bytes = 0;
+  detail::PackedStage up;
+  detail::PackedStage down;
+};
+
+namespace detail {
+
+// Ok when the library offers the kind.
+Status check_kind(Kind kind) noexcept;
+
+}  // namespace detail
+}  // namespace sluice

@@ -1,0 +1,1 @@
+"""What is said of it, in words and traced numbers."""

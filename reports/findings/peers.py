@@ -1,0 +1,90 @@
+"""Puts Sluice beside other libraries.
+
+Owns: which peer's cell stands beside which of ours, the verdict on it, the geometric means by M. Pure functions over
+Cell values; the statistics are comparison.py's, the words of a table tables.py's.
+
+A ratio is the peer's time over Sluice's, paired by round: above 1 Sluice is ahead.
+"""
+
+import math
+from dataclasses import dataclass
+
+from reports.data.records import Cell
+from reports.findings import traces
+from reports.findings.prose import joined, prose
+from reports.statistics.comparison import Estimate, judge, order, paired_ratio
+
+VERDICTS = {"slower": "ahead", "faster": "behind", "tied": "tied", "inconclusive": "inconclusive"}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One cell of ours and the same cell of a peer."""
+
+    own: Cell
+    peer: Cell
+    estimate: Estimate      # time of the peer / time of Sluice
+    verdict: str            # of Sluice: "ahead", "behind", "tied" or "inconclusive"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Every best peer of one M, or of all (m is None)."""
+
+    m: int | None
+    ratio: float            # geometric mean
+    least: float
+    verdicts: dict          # verdict -> cells
+
+
+def beside(cells, peers):
+    """Each peer's cell with the cell of ours that has the same key, in the order of the page."""
+    ours = {cell.key: cell for cell in cells}
+    pairs = []
+    for peer in peers:
+        if peer.key in ours:
+            estimate = paired_ratio(peer.samples, ours[peer.key].samples)
+            pairs.append(Beside(ours[peer.key], peer, estimate, VERDICTS[judge(estimate)]))
+    return sorted(pairs, key=lambda pair: (order(pair.own), pair.peer.peer))
+
+
+def best(pairs):
+    """Of each cell the fastest peer."""
+    chosen = {}
+    for pair in pairs:
+        # By its median, as the benchmark chooses: the least of many ratios of few pairs would mostly be the noisiest.
+        if pair.own.key not in chosen or pair.peer.time_ns < chosen[pair.own.key].peer.time_ns:
+            chosen[pair.own.key] = pair
+    return list(chosen.values())
+
+
+def means(chosen):
+    """The mean of each M, then of all; cells without a paired ratio are in no mean."""
+    known = [pair for pair in chosen if pair.estimate.ratio is not None]
+    found = []
+    for m in [*sorted({pair.own.m for pair in known}), None]:
+        group = [pair for pair in known if m in (None, pair.own.m)]
+        if group:
+            ratios = [pair.estimate.ratio for pair in group]
+            found.append(Mean(m, math.exp(sum(map(math.log, ratios)) / len(ratios)), min(ratios), {
+                verdict: sum(pair.verdict == verdict for pair in group) for verdict in VERDICTS.values()}))
+    return found
+
+
+def sentence(pairs):
+    """What the section says first."""
+    chosen = best(pairs)
+    overall = next((mean for mean in means(chosen) if mean.m is None), None)
+    names = ", ".join(sorted({pair.peer.peer for pair in pairs}))
+    if overall is None:
+        return f"Beside {names}: no cell has a round in common with a peer, so there is no ratio."
+    compared = sum(overall.verdicts.values())
+    counts = joined(", ", [prose(f"{verdict} in ", traces.peer_count(overall, verdict))
+                           for verdict in VERDICTS.values()])
+    text = prose(f"The best of {names} takes ", traces.peer_mean(overall), " times as long as Sluice (geometric mean; "
+                 "least ", traces.peer_least(overall), "). Sluice is ", counts, " of ",
+                 traces.count(compared, "peer_cells"), " cells")
+    lone = len(chosen) - compared
+    return prose(text, "; ", traces.count(lone, "peer_cells_unpaired"),
+                 " more have no round in common with a peer." if lone > 1 else
+                 " more has no round in common with a peer.") if lone else prose(text, ".")

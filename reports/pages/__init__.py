@@ -1,0 +1,1 @@
+"""The pages and their tables; templates/ is what they are filled into."""

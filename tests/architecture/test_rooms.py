@@ -1,0 +1,116 @@
+"""The rooms of the house: an include goes only where the build links to, folders and units are small enough to be read."""
+
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ.get("SLUICE_SOURCE", Path(__file__).resolve().parents[2])).resolve()
+
+# The kernels are one library for their users, so the order of their rooms stands here: each knows those before it.
+KERNELS = ("model", "microkernels", "instruction_sets", "threads", "weights", "plans", "call")
+# Programs of their own: the libraries that the benchmark is compared with. They know the kernels and each other.
+PEERS = "bench/peers"
+MOST_FILES = 20
+MOST_LINES = 400
+
+INCLUDE = re.compile(r'^#include "((?:kernels|tuner|bench)/[^"]+)"', re.MULTILINE)
+ROOM = re.compile(r"^sluice_room\((\w+) (\w+) NEEDS ([^)]*?)\s+SOURCES", re.MULTILINE)
+
+
+def known_rooms(root):
+    """{room: the rooms that its files may include}, a room being "tuner/base": what its library is linked with."""
+    kernels = {f"kernels/{room}" for room in KERNELS}
+    known = {f"kernels/{room}": {f"kernels/{lower}" for lower in KERNELS[:at + 1]} for at, room in enumerate(KERNELS)}
+    for folder in ("tuner", "bench"):
+        text = (root / folder / "CMakeLists.txt").read_text(encoding="utf-8")
+        for owner, room, needs in ROOM.findall(text):
+            name = f"{owner}/{room}"
+            known[name] = {name}
+            for need in needs.split():
+                if need in ("sluice_kernels", "sluice_verification"):
+                    known[name] |= kernels
+                elif need.startswith("sluice_"):
+                    known[name] |= known["/".join(need.split("_", 2)[1:])]
+    return known
+
+
+def room_of(path):
+    return "/".join(path.split("/")[:2])
+
+
+def sources(root):
+    return sorted(str(path.relative_to(root)) for folder in ("kernels", "tuner", "bench")
+                  for path in (root / folder).rglob("*") if path.suffix in (".cpp", ".hpp"))
+
+
+def faults(root):
+    """[(file, what is wrong with it)]"""
+    known = known_rooms(root)
+    kernels = {f"kernels/{room}" for room in KERNELS}
+    # The public headers know each other alone, which their own includes, "sluice/….hpp", are.
+    known |= {PEERS: kernels | {PEERS}, "kernels/include": set()}
+    found = []
+    for name in sources(root):
+        if room_of(name) not in known:
+            found.append((name, "is in no room"))
+            continue
+        found += [(name, f"includes {other}") for other in INCLUDE.findall((root / name).read_text(encoding="utf-8"))
+                  if room_of(other) not in known[room_of(name)]]
+    return found
+
+
+class Rooms(unittest.TestCase):
+    def test_every_include_goes_down(self):
+        self.assertGreater(len(sources(SOURCE)), 150)
+        self.assertEqual(faults(SOURCE), [])
+
+    def test_planted_faults_are_found(self):
+        with tempfile.TemporaryDirectory() as keeper:
+            root = Path(keeper)
+            for name, text in (
+                    ("tuner/CMakeLists.txt", "sluice_room(tuner base NEEDS fmt::fmt SOURCES d.cpp)\n"
+                                             "sluice_room(tuner side NEEDS sluice_tuner_base\n            SOURCES s.cpp)\n"
+                                             "sluice_room(tuner search NEEDS sluice_tuner_base sluice_kernels\n"
+                                             "            SOURCES g.cpp)\n"),
+                    ("bench/CMakeLists.txt", "sluice_room(bench session NEEDS sluice_tuner_search SOURCES i.cpp)\n"),
+                    ("kernels/plans/a.cpp", '#include "kernels/model/b.hpp"\n#include "sluice/plan.hpp"\n'),
+                    ("kernels/model/b.hpp", '#include "kernels/plans/c.hpp"\n'),
+                    ("kernels/plans/c.hpp", '#include "tuner/base/d.hpp"\n'),
+                    ("kernels/include/sluice/e.hpp", '#include "kernels/model/b.hpp"\n'),
+                    ("tuner/base/d.hpp", '#include "tuner/base/f.hpp"\n'),
+                    ("tuner/base/f.hpp", '#include "tuner/search/g.hpp"\n'),
+                    ("tuner/search/g.hpp", '#include "kernels/call/h.hpp"\n#include "bench/session/i.hpp"\n'
+                                           '#include "tuner/side/s.hpp"\n'),
+                    ("tuner/loose.cpp", ""),
+                    ("bench/session/i.hpp", '#include "tuner/base/d.hpp"\n#include "kernels/model/b.hpp"\n'),
+                    ("bench/peers/j.cpp", '#include "bench/peers/k.hpp"\n#include "tuner/base/d.hpp"\n')):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text, encoding="utf-8")
+            self.assertEqual(faults(root), [
+                ("bench/peers/j.cpp", "includes tuner/base/d.hpp"),
+                ("kernels/include/sluice/e.hpp", "includes kernels/model/b.hpp"),
+                ("kernels/model/b.hpp", "includes kernels/plans/c.hpp"),
+                ("kernels/plans/c.hpp", "includes tuner/base/d.hpp"),
+                ("tuner/base/f.hpp", "includes tuner/search/g.hpp"),
+                ("tuner/loose.cpp", "is in no room"),
+                ("tuner/search/g.hpp", "includes bench/session/i.hpp"),
+                ("tuner/search/g.hpp", "includes tuner/side/s.hpp")])
+
+    def test_folders_can_be_read(self):
+        for top in ("kernels", "tuner", "bench", "reports", "scripts"):
+            for folder, _, names in os.walk(SOURCE / top):
+                if "samples" in Path(folder).parts or "__pycache__" in folder:
+                    continue
+                self.assertLessEqual(len(names), MOST_FILES, folder)
+
+    def test_units_are_short(self):
+        for top in ("kernels", "tuner", "bench", "reports", "scripts", "tests"):
+            for path in (SOURCE / top).rglob("*"):
+                if path.suffix in (".cpp", ".hpp", ".py", ".sh"):
+                    self.assertLessEqual(len(path.read_text(encoding="utf-8").splitlines()), MOST_LINES, path)
+
+
+if __name__ == "__main__":
+    unittest.main()

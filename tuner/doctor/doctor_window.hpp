@@ -1,0 +1,17 @@
+// Owns: the window of an audit: the timer, the peak of each ISA, and probes without pause until the time is up.
+// Does not own: a probe itself (clock.hpp), what follows from it (doctor_findings.hpp).
+#pragma once
+
+#include <filesystem>
+
+#include "tuner/doctor/doctor_readings.hpp"
+
+namespace sluice::tuner {
+
+Timer measure_timer();
+
+// Fills in the window's part of `readings`: the probes of `isa` at one thread and at default_threads(), in turns, for
+// about `seconds`, after a second or two of preparation; counters before and after. Stops early when interrupted().
+void measure_window(Readings& readings, Isa isa, double seconds, const std::filesystem::path& root = "/");
+
+}  // namespace sluice::tuner

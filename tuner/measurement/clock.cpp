@@ -1,0 +1,254 @@
+#include "tuner/measurement/clock.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/threads/spin.hpp"
+#include "kernels/weights/memory.hpp"
+#include "tuner/base/failure.hpp"
+#include "tuner/measurement/statistics.hpp"
+
+namespace sluice::tuner {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+double seconds(SteadyClock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// A value the compiler must take for used.
+void keep(float value) { asm volatile("" : : "g"(value) : "memory"); }
+
+// How far behind the level a probe may fall. FMA probes of a calm machine stay within 2 %, streaming reads scatter.
+constexpr double calm_fma = 0.95;
+constexpr double calm_read = 0.85;
+
+constexpr std::size_t probe_k = 128;
+constexpr std::size_t probe_tiles = 4;
+constexpr double probe_flops = 2e7;  // per thread: some 200 µs, in which a cold start drowns
+constexpr std::size_t probe_read_bytes = std::size_t{8} << 20U;  // per call, all threads together; the least
+// Of the bytes of a sample, for each of the two probes beside it. Bandwidth scatters by a tenth from one instant to the
+// next, and the samples that count are those between two fast probes: beside probes of 8 MiB, reads of 140 and 540 MB
+// by the probes' own loop came out at 0.935 to 0.964 of the roof (nine runs, Zen 4); beside 80 MiB at 0.967 to 1.002.
+constexpr double probe_share = 0.25;
+constexpr std::chrono::microseconds adjacent_probe{100};  // a forward of any size worth measuring takes longer
+constexpr std::size_t read_unit = 4096 * 4;               // what the widest variant reads at a time
+
+}  // namespace
+
+StreamBuffer::StreamBuffer(std::size_t bytes) : bytes_((bytes + 4095) / 4096 * 4096) {
+  memory_.reset(static_cast<float*>(detail::allocate(bytes_)));
+  if (memory_ == nullptr) throw std::bad_alloc();
+  std::memset(memory_.get(), 0, bytes_);
+}
+
+void StreamBuffer::Free::operator()(float* memory) const noexcept { std::free(memory); }
+
+Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuffer& buffer)
+    : isa_(isa),
+      threads_(threads),
+      executor_(executor),
+      buffer_(buffer),
+      read_memory_(buffer.data()),
+      footprint_(buffer.bytes()) {
+  const detail::KernelTable& kernels = *detail::kernel_table(isa);
+  const RegisterTile tile = kernels.panels[0].tile;
+  for (std::uint32_t i = 0; i < threads; ++i)
+    tiles_.push_back(std::make_unique<StreamBuffer>(
+        sizeof(float) * (probe_k * (tile.max_mr + tile.nr) + (probe_tiles + 1) * tile.max_mr * tile.nr)));
+
+  double flops = 0;
+  std::size_t iterations = 64;
+  for (double time = 0; time < 2e-4; iterations *= 2)
+    time = run([&](std::uint32_t) { keep(kernels.probes.fma(iterations, &flops)); });
+  // Threads that have just been woken may share a processor until the scheduler parts them.
+  const auto awake = SteadyClock::now() + std::chrono::milliseconds(threads == 1 ? 10 : 100);
+  while (SteadyClock::now() < awake) fma_speed(iterations);
+  // The highest of many short runs: contention only ever slows a loop of FMAs down.
+  for (int i = 0; i < 100; ++i) fastest_fma_ = std::max(fastest_fma_, fma_speed(iterations));
+
+  find_read_variant();
+  for (int i = 0; i < 20; ++i) {
+    probe(Roof::fma);
+    probe(Roof::read);
+  }
+}
+
+void Clock::read_from(std::span<const float> memory) {
+  const bool fits = memory.size_bytes() >= read_unit * threads_;
+  const float* data = fits ? memory.data() : buffer_.data();
+  const std::size_t bytes = fits ? memory.size_bytes() : buffer_.bytes();
+  if (data == read_memory_ && bytes == footprint_) return;
+  read_memory_ = data;
+  footprint_ = bytes;
+  cursor_ = 0;
+  if (reads_.contains(bytes)) return;
+  find_read_variant();
+  for (int i = 0; i < 20; ++i) probe(Roof::read);
+}
+
+// The best variant by its upper quantile: a single lucky read is no roof.
+void Clock::find_read_variant() {
+  std::vector<ReadVariant> variants;
+  for (const std::size_t streams : {1U, 2U, 4U, 8U})
+    for (const std::size_t ahead : {0U, 512U, 1024U, 2048U, 4096U}) variants.push_back({ahead, streams});
+  std::vector<std::vector<double>> speeds(variants.size());
+  for (int round = 0; round < 10; ++round)
+    for (std::size_t i = 0; i < variants.size(); ++i)
+      speeds[i].push_back(read_speed(variants[i], probe_read_bytes / threads_));
+  double fastest = 0;
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    const double speed = quantile(speeds[i], 0.9);
+    if (speed > fastest) {
+      fastest = speed;
+      reads_[footprint_].best = variants[i];
+    }
+  }
+}
+
+double Clock::run(const std::function<void(std::uint32_t)>& part) {
+  struct Shared {
+    const std::function<void(std::uint32_t)>& part;
+    detail::Barrier start;
+    std::atomic<SteadyClock::rep> first{std::numeric_limits<SteadyClock::rep>::max()};
+    std::atomic<SteadyClock::rep> last{std::numeric_limits<SteadyClock::rep>::min()};
+  } shared{part, detail::Barrier(threads_)};
+  const bool started = executor_.run(
+      threads_,
+      [](void* context, std::uint32_t index) {
+        auto& s = *static_cast<Shared*>(context);
+        s.start.wait();
+        const auto begin = SteadyClock::now().time_since_epoch().count();
+        s.part(index);
+        const auto end = SteadyClock::now().time_since_epoch().count();
+        for (auto seen = s.first.load(); begin < seen && !s.first.compare_exchange_weak(seen, begin);) {
+        }
+        for (auto seen = s.last.load(); end > seen && !s.last.compare_exchange_weak(seen, end);) {
+        }
+      },
+      &shared);
+  if (!started)
+    throw Failure(exit_code::unsupported,
+                  fmt::format("{} threads could not be started; raise the process limit or use fewer", threads_));
+  return std::max(1e-9, seconds(SteadyClock::duration(shared.last.load() - shared.first.load())));
+}
+
+double Clock::fma_speed(std::size_t iterations) {
+  double flops = 0;
+  const detail::Probes& probes = detail::kernel_table(isa_)->probes;
+  const double time = run([&](std::uint32_t thread) {
+    double mine = 0;
+    keep(probes.fma(iterations, &mine));
+    if (thread == 0) flops = mine;
+  });
+  return flops * threads_ / time;
+}
+
+// The microkernel itself on operands in L1: it needs the issue slots and load ports that a neighbour takes away.
+double Clock::load_speed() {
+  const detail::PanelKernels& panels = detail::kernel_table(isa_)->panels[0];
+  const std::size_t mr = panels.tile.max_mr;
+  const std::size_t nr = panels.tile.nr;
+  const double call_flops = 2.0 * static_cast<double>(mr * nr * probe_k * probe_tiles);
+  const auto calls = static_cast<std::size_t>(probe_flops / call_flops) + 1;
+  const double time = run([&](std::uint32_t thread) {
+    // All zeros: denormals cannot creep in, and a product of zeros takes as long as any other.
+    float* a = tiles_[thread]->data();
+    detail::PanelCall call{};
+    call.a = a;
+    call.b = a + probe_k * mr;
+    call.c = a + probe_k * (mr + nr);
+    call.c_in = call.c;
+    call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
+    call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
+    call.tiles = probe_tiles;
+    call.k = probe_k;
+    call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+    call.data_prefetch = call.weight_prefetch;
+    for (std::size_t i = 0; i < calls; ++i) panels.packed[mr - 1](call);
+  });
+  return call_flops * static_cast<double>(calls) * threads_ / time;
+}
+
+double Clock::read_speed(ReadVariant variant, std::size_t bytes_per_thread) {
+  const std::size_t asked = std::max(read_unit, bytes_per_thread / read_unit * read_unit);
+  // A small footprint is read several times over.
+  const std::size_t bytes = std::min(asked, footprint_ / threads_ / read_unit * read_unit);
+  const std::size_t passes = asked / bytes;
+  const std::size_t needed = bytes * threads_;
+  if (cursor_ + needed > footprint_) cursor_ = 0;
+  const float* data = read_memory_ + cursor_ / sizeof(float);
+  cursor_ += needed;
+  const detail::Probes& probes = detail::kernel_table(isa_)->probes;
+  const double time = run([&](std::uint32_t thread) {
+    for (std::size_t pass = 0; pass < passes; ++pass)
+      keep(probes.read(data + thread * (bytes / sizeof(float)), bytes, variant.ahead, variant.streams));
+  });
+  return static_cast<double>(needed * passes) / time;
+}
+
+double Clock::probe(Roof roof, double bytes) {
+  if (roof == Roof::fma) return fma_probes_.emplace_back(load_speed());
+  ReadLevel& reads = reads_[footprint_];
+  const std::size_t together = std::max(probe_read_bytes, static_cast<std::size_t>(probe_share * bytes));
+  return reads.probes.emplace_back(read_speed(reads.best, together / threads_));
+}
+
+Sample Clock::measure(Roof roof, double bytes, const std::function<void()>& work) {
+  return measure_reported(roof, bytes, [&] {
+    const auto begin = SteadyClock::now();
+    work();
+    return seconds(SteadyClock::now() - begin) * 1e9;
+  });
+}
+
+Sample Clock::measure_reported(Roof roof, double bytes, const std::function<double()>& work) {
+  Sample sample;
+  sample.roof = roof;
+  sample.footprint = footprint_;
+  // The probe after the last sample is the one before this, where nothing came between: half of all probes are saved,
+  // which for short reads take as long as the samples themselves.
+  const bool adjacent = last_probe_.roof == roof && last_probe_.footprint == footprint_ &&
+                        SteadyClock::now() - last_probe_.end < adjacent_probe;
+  sample.before = adjacent ? last_probe_.speed : probe(roof, bytes);
+  // The clock's own resolution is the least that a sample can have taken: never 0.
+  sample.ns = std::max(1.0, work());
+  sample.after = probe(roof, bytes);
+  last_probe_ = {roof, footprint_, sample.after, SteadyClock::now()};
+  return sample;
+}
+
+double Clock::fma_peak() const { return std::max(fastest_fma_, level(Roof::fma)); }
+
+double Clock::read_bandwidth(std::size_t footprint) const {
+  return quantile(reads_.at(footprint).probes, fast_quantile);
+}
+
+std::vector<std::size_t> Clock::footprints() const {
+  std::vector<std::size_t> all;
+  for (const auto& [footprint, reads] : reads_) all.push_back(footprint);
+  return all;
+}
+
+double Clock::level(Roof roof) const {
+  return roof == Roof::fma ? quantile(fma_probes_, fast_quantile) : read_bandwidth();
+}
+
+double Clock::level_of(const Sample& sample) const {
+  return sample.roof == Roof::fma ? level(Roof::fma) : read_bandwidth(sample.footprint);
+}
+
+bool Clock::contended(const Sample& sample) const {
+  return sample.slower_probe() < level_of(sample) * calm_bound(sample.roof);
+}
+
+double Clock::calm_bound(Roof roof) noexcept { return roof == Roof::fma ? calm_fma : calm_read; }
+
+}  // namespace sluice::tuner

@@ -1,0 +1,29 @@
+#include "tuner/measurement/clocks.hpp"
+
+#include <algorithm>
+
+namespace sluice::tuner {
+
+Clocks::Clocks(Isa isa, const Machine& machine, std::uint32_t max_threads)
+    : isa_(isa),
+      cold_bytes_(std::min<std::size_t>(3 * machine.cache_sizes().l3, std::size_t{1} << 30U)),
+      pool_(max_threads),
+      buffer_(std::max<std::size_t>(cold_bytes_, std::size_t{128} << 20U)) {}
+
+Clock& Clocks::operator[](std::uint32_t threads) {
+  std::unique_ptr<Clock>& clock = clocks_[threads];
+  if (clock == nullptr) clock = std::make_unique<Clock>(isa_, threads, pool_, buffer_);
+  return *clock;
+}
+
+Roofs Clocks::roofs() const {
+  Roofs roofs;
+  for (const auto& [threads, clock] : clocks_) {
+    roofs.fma.push_back({isa_, threads, clock->fma_peak()});
+    for (const std::size_t footprint : clock->footprints())
+      roofs.read.push_back({threads, clock->read_bandwidth(footprint), footprint});
+  }
+  return roofs;
+}
+
+}  // namespace sluice::tuner

@@ -1,0 +1,94 @@
+// Owns: what a tuning asks of the world: to time plans, to verify them, what time it is, whether to stop; and this
+// machine's answers. Does not own: which plans, how often, what follows from it (tune.hpp). The tests have rigs without
+// a clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tuner/measurement/clocks.hpp"
+#include "tuner/workload/cell.hpp"
+#include "tuner/workload/layer.hpp"
+
+namespace sluice::tuner {
+
+struct Timed {
+  double cost_ns = 0;
+  double roof_fraction = 0;
+  bool contended = false;
+};
+
+// Two plans, timed next to each other.
+struct TimedPair {
+  Timed a;
+  Timed b;
+};
+
+// Cells that share packed weights: one shape, gated or not.
+struct CellGroup {
+  Shape shape;
+  bool gated;
+  std::vector<Cell> cells;
+};
+std::vector<CellGroup> grouped(const std::vector<Cell>& cells);
+
+class Rig {
+ public:
+  Rig() = default;
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
+  virtual ~Rig() = default;
+
+  // All further calls are about cells of this group, until the next; it outlives them.
+  virtual void enter(const CellGroup& group) = 0;
+  // The cell's work, of which `shape` may be a slice.
+  virtual Timed time(const Cell& cell, Shape shape, const Plan& plan) = 0;
+  virtual TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) = 0;
+  // On the whole problem. Throws Failure 1 when the plan gives wrong results.
+  virtual void verify(const Cell& cell, const Plan& plan) = 0;
+  // Since the rig was made.
+  [[nodiscard]] virtual std::chrono::nanoseconds elapsed() = 0;
+  [[nodiscard]] virtual bool interrupted() = 0;
+};
+
+// This machine. Packs a layer when it is first timed, so that a resumed tuning packs nothing of what it has done.
+class MachineRig : public Rig {
+ public:
+  // `packing` is told before each packing, which takes seconds for large layers.
+  MachineRig(Isa isa, const Machine& machine, std::uint32_t max_threads, std::function<void(Shape)> packing);
+
+  void enter(const CellGroup& group) override;
+  Timed time(const Cell& cell, Shape shape, const Plan& plan) override;
+  TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) override;
+  void verify(const Cell& cell, const Plan& plan) override;
+  std::chrono::nanoseconds elapsed() override;
+  bool interrupted() override;
+
+  // Of the clocks that were needed so far.
+  [[nodiscard]] Roofs roofs() const;
+
+ private:
+  Clocks& clocks();
+  Layer& layer(Shape shape, std::uint32_t nr);
+  Sample sample(const Cell& cell, Shape shape, const Plan& plan);
+  Timed timed(const Cell& cell, Shape shape, const Sample& sample);
+
+  Isa isa_;
+  const Machine& machine_;
+  std::uint32_t max_threads_;
+  std::function<void(Shape)> packing_;
+  std::chrono::steady_clock::time_point begin_;
+  std::optional<Clocks> clocks_;
+  const CellGroup* group_ = nullptr;
+  std::vector<std::unique_ptr<Layer>> layers_;  // of the group
+  // The thread counts of a kind and M share their expected result.
+  std::map<std::pair<Activation, std::size_t>, PlanVerification> verifications_;
+};
+
+}  // namespace sluice::tuner

@@ -1,0 +1,55 @@
+// Owns: the JSON of profiles, machines, roofs and plans (schema_version 1), both ways, and every check of it.
+// Does not own: files. Unknown additional fields are ignored, so that later versions may add some.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tuner/base/json_field.hpp"
+#include "tuner/profile/profile.hpp"
+
+namespace sluice::tuner {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr std::string_view profile_schema = "sluice-profile";
+inline constexpr std::string_view plans_schema = "sluice-plans";
+inline constexpr std::uint32_t schema_version = 1;
+
+// JSON's null where there is no value.
+template <class T>
+Json nullable(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+// With its fingerprint.
+Json to_json(const Machine& machine);
+Json to_json(const Roofs& roofs);
+Json to_json(const Plan& plan);
+Json to_json(const PlanRow& row);
+Json to_json(const Measured& measured);
+Json to_json(const ProfilePlan& plan);
+
+// Indented text with a final newline. Bytes that are not UTF-8 (file names) are replaced. A number that is not finite
+// is a Failure 4: no measurement of ours may produce one, and JSON cannot hold it.
+std::string dump(const Json& json);
+
+std::string profile_text(const Profile& profile);
+
+// Failure 5 that begins with `file` and names the field. A Plan must be valid for its ISA, if this build holds it.
+Profile parse_profile(std::string_view text, const std::string& file);
+
+// The parts, for other files that hold them.
+Isa read_isa(const JsonField& field);
+Kind read_kind(const JsonField& field);
+Plan read_plan(const JsonField& field);  // valid for its ISA or not
+Measured read_measured(const JsonField& field);
+
+// The exported form: {schema: sluice-plans, schema_version, sluice_version, machine, plans}.
+std::string plans_text(const Profile& profile);
+std::vector<PlanRow> parse_plans(std::string_view text, const std::string& file);
+
+}  // namespace sluice::tuner

@@ -1,0 +1,58 @@
+// Owns: the rig as a tuning sees it: what the journal holds already is answered from it, everything else is timed and
+// goes into the journal at once. So a resumed tuning takes the same way as one that was never interrupted.
+// Does not own: the file (journal.hpp), the timing (rig.hpp).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tuner/measurement/rig.hpp"
+#include "tuner/tuning/journal.hpp"
+
+namespace sluice::tuner {
+
+class Recording {
+ public:
+  // journal: null: nothing is recorded. Both outlive it.
+  Recording(Isa isa, Rig& rig, Journal* journal);
+
+  Timed time(const Cell& cell, Shape shape, const Plan& plan);
+  TimedPair time_pair(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first);
+  // Whether time_pair() would answer from the journal.
+  [[nodiscard]] bool holds(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b) const;
+  // Whether the journal holds something of the cell that was not asked for.
+  [[nodiscard]] bool begun(const Cell& cell) const;
+  // What was finished before; null: it was not.
+  [[nodiscard]] const FinishedCell* finished(const Cell& cell) const;
+  // The time that a finished cell took counts as spent from now on, as far as it was not asked for again; the costs of
+  // those trials.
+  std::vector<double> take_over(const Cell& cell);
+  void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check);
+  void finish_all();
+
+  // Seconds that the tuning has taken up to its last record, the time between an end and a resumption left out. What
+  // is decided by it is decided alike when the records are read again.
+  [[nodiscard]] double spent() const { return std::chrono::duration<double>(spent_).count(); }
+
+ private:
+  [[nodiscard]] PlanRow row(const Cell& cell, Shape shape, const Plan& plan) const;
+  // Since the last record, by the rig's clock.
+  std::int64_t lap();
+
+  Isa isa_;
+  Rig& rig_;
+  Journal* journal_;
+  // By what was asked for, its round included; what has been answered is gone.
+  std::map<std::string, Trial> trials_;
+  std::map<std::string, Pair> pairs_;
+  std::vector<FinishedCell> finished_;
+  std::map<std::string, std::uint32_t> rounds_;  // how often each was asked for
+  std::chrono::nanoseconds spent_{0};
+  std::chrono::nanoseconds last_{0};
+};
+
+}  // namespace sluice::tuner

@@ -1,0 +1,327 @@
+#include "tuner/tuning/tune.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "tuner/measurement/duel.hpp"
+#include "tuner/search/search.hpp"
+#include "tuner/tuning/proof.hpp"
+#include "tuner/tuning/recording.hpp"
+
+namespace sluice::tuner {
+namespace {
+
+// Pairs, where the time suffices.
+constexpr std::size_t width_pairs = 60;
+constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
+constexpr std::size_t start_pairs = 30;            // of the plan found and the analytical one of its width
+// The first stretch of a proof.
+constexpr std::size_t first_pairs = 6;
+// A cell whose search found another plan is checked against itself only now and then.
+constexpr std::size_t self_check_interval = 4;
+// Of a cell's time: for its search; the rest is for proving the winner.
+constexpr double search_share = 0.55;
+
+// Trials need not run all of a long problem: what a plan gains shows on a slice of d_ff as well. Of few rows the slice
+// is as large as several last-level caches, since how weights stream from memory is what is tried: what M = 256 makes
+// 15 ms long is 19 MB at M = 1 (2048x5632), which an L3 of 32 MB holds. Of more rows it is about 15 ms at an assumed
+// 100 GFLOP/s per thread, never below what gives each thread a few panels.
+Shape trial_shape(const Cell& cell, const CacheSizes& caches) {
+  constexpr std::size_t few_rows = 16;  // up to here a modest core waits for memory at least as long as it computes
+  const Shape column{cell.shape.d_model, 1};
+  const double columns = cell.m <= few_rows ? 4 * static_cast<double>(caches.l3) / bytes(cell.kind, column, 0)
+                                            : 1.5e9 * cell.threads / flops(cell.kind, column, cell.m);
+  const std::size_t whole = static_cast<std::size_t>(std::min(columns, 1e9)) / 64 * 64;
+  return {cell.shape.d_model, std::min(cell.shape.d_ff, std::max<std::size_t>(whole, 768))};
+}
+
+class Tuner {
+ public:
+  Tuner(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal)
+      : options_(options), rig_(rig), recording_(options.isa, rig, journal), budget_(options.budget_seconds, cells) {}
+
+  void run(const CellGroup& group) {
+    rig_.enter(group);
+    found_.clear();
+    random_.seed(options_.seed);
+    const std::uint32_t nr = choose_width(group);
+    const bool known = taken_over(group);
+    for (const Cell& cell : group.cells) {
+      if (rig_.interrupted()) break;
+      const FinishedCell* finished = known ? recording_.finished(cell) : nullptr;
+      if (finished != nullptr) {
+        for (const double cost_ns : recording_.take_over(cell)) budget_.learn(cell, slice(cell), cost_ns * 1e-9);
+        settle(*finished);
+      } else if (budget_.affords(cell, recording_.spent() + kept_)) {
+        run_cell(cell, nr);
+      } else {
+        report_.untuned.push_back(cell);
+      }
+      budget_.settle(cell);
+      ++cells_begun_;
+    }
+    prove_in_turns();
+  }
+
+  TuneReport end() {
+    report_.interrupted = rig_.interrupted();
+    if (!report_.interrupted && report_.untuned.empty()) recording_.finish_all();
+    return std::move(report_);
+  }
+
+ private:
+  // Cells that were finished before are taken over if all that were begun with them were: the proofs of a group take
+  // turns, so what one of them is due follows from the others.
+  [[nodiscard]] bool taken_over(const CellGroup& group) const {
+    return std::ranges::none_of(
+        group.cells, [&](const Cell& cell) { return recording_.finished(cell) == nullptr && recording_.begun(cell); });
+  }
+
+  [[nodiscard]] Shape slice(const Cell& cell) const { return trial_shape(cell, options_.caches); }
+
+  [[nodiscard]] Setting setting(const Cell& cell, Shape shape, std::uint32_t nr) const {
+    return {options_.caches, options_.isa, cell.kind, shape, cell.m, cell.threads, nr};
+  }
+
+  void show(const Cell& cell) {
+    const double spent = recording_.spent();
+    options_.progress(budget_.share_done(spent),
+                      fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads),
+                      options_.budget_seconds ? budget_.left(spent) : -1);
+  }
+
+  // What won in the nearest cell that was settled before, where it is another plan than the analytical one: of another
+  // shape, gate or kind. Two of twelve cells missed at M = 1 what the searches of the other ten had found (Zen 3).
+  [[nodiscard]] std::optional<Plan> found_elsewhere(const Cell& cell, std::uint32_t nr) const {
+    const Setting here = setting(cell, cell.shape, nr);
+    const PlanChoice choice =
+        choose_plan({settled_}, options_.caches, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr);
+    const bool other = choice.row != nullptr && clipped(here, choice.plan) != clipped(here, first_candidate(here));
+    return other ? std::optional(choice.plan) : std::nullopt;
+  }
+
+  // What a search found for a cell at one panel width.
+  struct Found {
+    Plan plan;
+    std::size_t trials;
+    bool searched;  // else it was stopped before its first trial
+  };
+
+  // The panel width that serves all M best: the one choice that all plans of the group share. The cells with the
+  // most threads decide: by their analytical plans, or, where the rigor is for it, by what a search finds at each
+  // width.
+  std::uint32_t choose_width(const CellGroup& group) {
+    // Plans that are in the profile already keep their width, or the weights could not be packed for all of them.
+    for (const KeptWidth& kept : options_.kept_widths)
+      if (kept.shape == group.shape && kept.gated == group.gated) return kept.nr;
+    const auto tiles = register_tiles(options_.isa);
+    std::uint32_t best = tiles.front().nr;
+    if (options_.rigor == Rigor::estimate || tiles.size() == 1) return best;
+
+    std::uint32_t most_threads = 1;
+    for (const Cell& cell : group.cells) most_threads = std::max(most_threads, cell.threads);
+    std::vector<const Cell*> judges;
+    double share = 0;
+    for (const Cell& cell : group.cells) {
+      if (cell.threads == most_threads) judges.push_back(&cell);
+      share += budget_.share(cell, recording_.spent());
+    }
+    const bool thorough = options_.rigor >= Rigor::patient;
+    if (thorough) {
+      const double begin = recording_.spent();
+      for (const RegisterTile& tile : tiles) {
+        for (const Cell* cell : judges) {
+          const double seconds = search_share / static_cast<double>(tiles.size()) * budget_.share(*cell, begin);
+          found_.emplace(std::pair(cell, tile.nr), search(*cell, tile.nr, seconds));
+        }
+      }
+    }
+    // A seventh of the group's time for all of its duels, and of each no more than settles it among loud neighbours.
+    const double seconds =
+        std::min(thorough ? 10.0 : 2.0, share / 7 / static_cast<double>((tiles.size() - 1) * judges.size()));
+    for (const RegisterTile& tile : tiles.subspan(1)) {
+      std::vector<Ratio> ratios;
+      bool slower = false;
+      for (const Cell* cell : judges) {
+        show(*cell);
+        const Duel fought = fight(Duel(thorough ? thorough_width_pairs : width_pairs), PairPurpose::width, *cell,
+                                  slice(*cell), known_plan(*cell, tile.nr), known_plan(*cell, best), seconds);
+        ratios.push_back(fought.outcome().ratio);
+        slower = slower || judge(ratios.back()) == Verdict::slower;
+      }
+      // A width is left for one that is proven better over all M, and worse for none.
+      if (!slower && judge(mean_ratio(ratios)) == Verdict::faster) best = tile.nr;
+    }
+    // What was finished before decides for what was not.
+    for (const Cell& cell : group.cells)
+      if (const FinishedCell* finished = recording_.finished(cell)) return finished->plan.row.plan.tiling.nr;
+    return best;
+  }
+
+  [[nodiscard]] Plan known_plan(const Cell& cell, std::uint32_t nr) const {
+    const auto found = found_.find({&cell, nr});
+    return found != found_.end() ? found->second.plan : first_candidate(setting(cell, slice(cell), nr));
+  }
+
+  Found search(const Cell& cell, std::uint32_t nr, double seconds) {
+    const Shape shape = slice(cell);
+    const double end = recording_.spent() + seconds;
+    Search search(setting(cell, shape, nr),
+                  {.seed = options_.seed, .strategy = options_.strategy, .rigor = options_.rigor});
+    for (auto plan = search.next(); plan && recording_.spent() < end && !rig_.interrupted(); plan = search.next()) {
+      show(cell);
+      const Timed timed = recording_.time(cell, shape, *plan);
+      budget_.learn(cell, shape, timed.cost_ns * 1e-9);
+      search.report(timed.cost_ns);
+    }
+    return {search.best(), search.trials(), search.trials() != 0 || !search.next()};
+  }
+
+  // Pairs in random order until the duel is over or the time is up, three at least.
+  Duel fight(Duel duel, PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b,
+             double seconds) {
+    const double end = recording_.spent() + seconds;
+    while (!duel.over() && (!duel.conclusive() || recording_.spent() < end) && !rig_.interrupted()) {
+      const bool b_first = (random_() & 1U) != 0;
+      duel.add(recording_.time_pair(purpose, cell, shape, a, b, b_first));
+    }
+    return duel;
+  }
+
+  // Its search, and enough of its proof to have a result; the rest of its time is kept for going on with the proof.
+  void run_cell(const Cell& cell, std::uint32_t nr) {
+    // The same order of pairs whatever was measured before, so that taking over other cells changes nothing here.
+    random_.seed(options_.seed + cells_begun_);
+    const double begin = recording_.spent();
+    const double end = begin + budget_.share(cell, begin + kept_);
+    const Plan start = first_candidate(setting(cell, cell.shape, nr));
+    if (options_.rigor == Rigor::estimate) {
+      return finish(cell, {{options_.isa, cell.kind, cell.shape, m_bucket(cell.m), cell.threads, start}, std::nullopt},
+                    std::nullopt);
+    }
+    const auto known = found_.find({&cell, nr});
+    Found searched = known != found_.end() ? known->second : search(cell, nr, search_share * (end - begin));
+    if (rig_.interrupted()) return;
+    // The search may have had no time, or bad luck. Beside the analytical plan the proof will tell.
+    if (const std::optional<Plan> elsewhere = found_elsewhere(cell, nr); elsewhere && *elsewhere != searched.plan) {
+      const double quarter = std::max(0.0, end - recording_.spent()) / 4;
+      if (searched.plan == start ||
+          judge(fight(Duel(start_pairs), PairPurpose::proof, cell, cell.shape, *elsewhere, searched.plan, quarter)
+                    .outcome()
+                    .ratio) == Verdict::faster)
+        searched.plan = *elsewhere;
+      if (rig_.interrupted()) return;
+    }
+    const Plan usual = first_candidate(setting(cell, cell.shape, 0));
+    Contest contest{searched.plan, usual, start == usual, searched.trials, searched.searched};
+    contest.verified = verify(cell, contest, start);
+    if (contest.chosen != start && !contest.usual_is_had) {
+      const double half = std::max(0.0, end - recording_.spent()) / 2;
+      const Duel duel = fight(Duel(start_pairs), PairPurpose::proof, cell, cell.shape, contest.chosen, start, half);
+      if (judge(duel.outcome().ratio) != Verdict::faster) contest.chosen = start;
+    }
+    Proof proof(options_.isa, cell, contest, options_.seed + cells_begun_);
+    const double first_end = recording_.spent() + (end - recording_.spent()) / 4;
+    while (!proof.conclusive() || (proof.pairs() < first_pairs && recording_.spent() < first_end)) {
+      if (rig_.interrupted()) break;
+      proof.go_on(recording_);
+    }
+    if (!proof.conclusive()) return;
+    // The best so far is worth having, should this tuning end here.
+    if (proof.verified()) options_.done(proof.result(), false);
+    if (!proof.same() && cells_begun_ % self_check_interval == 0 && recording_.spent() < end)
+      proof.checked(self_check(cell, start));
+    kept_ += std::max(0.0, end - recording_.spent());
+    proofs_.push_back(std::move(proof));
+  }
+
+  // Plans of which the journal holds a pair were right then, and are verified again only before they are crowned: their
+  // proofs do not pay for it with their time.
+  bool verify(const Cell& cell, const Contest& contest, const Plan& start) {
+    const bool twice = contest.chosen != start && !contest.usual_is_had;
+    const PairPurpose purpose = contest.chosen == contest.usual ? PairPurpose::self_check : PairPurpose::proof;
+    if (recording_.holds(purpose, cell, cell.shape, contest.chosen, twice ? start : contest.usual)) return false;
+    rig_.verify(cell, contest.chosen);
+    if (contest.chosen != start) rig_.verify(cell, start);
+    return true;
+  }
+
+  // Whether the tuner takes a plan for another than itself.
+  std::optional<Verdict> self_check(const Cell& cell, const Plan& plan) {
+    const Duel check = fight(Duel(self_check_pairs), PairPurpose::self_check, cell, cell.shape, plan, plan, 0.3);
+    if (!check.conclusive()) return std::nullopt;
+    return judge(check.outcome().ratio);
+  }
+
+  // A pair of each cell at a time, so that every proof is spread over all the time there is for them: a machine's speed
+  // drifts by several percent between one window of five seconds and the next, which pairs in one stretch do not see.
+  void prove_in_turns() {
+    const double end = recording_.spent() + kept_;
+    const auto goes_on = [&] { return !rig_.interrupted() && recording_.spent() < end; };
+    while (goes_on() && !std::ranges::all_of(proofs_, &Proof::over)) {
+      for (Proof& proof : proofs_) {
+        if (proof.over() || !goes_on()) continue;
+        show(proof.cell());
+        proof.go_on(recording_);
+      }
+    }
+    for (const Proof& proof : proofs_) conclude(proof);
+    proofs_.clear();
+    kept_ = 0;
+  }
+
+  void conclude(const Proof& proof) {
+    if (!proof.verified() && rig_.interrupted()) return;
+    if (!proof.verified()) rig_.verify(proof.cell(), proof.result().row.plan);
+    // Interrupted: its duel goes on when the tuning is resumed. Recorded as finished it would never be searched; its
+    // pairs are, and serve when there is more time.
+    if (!rig_.interrupted() && proof.searched()) return finish(proof.cell(), proof.result(), proof.self_check());
+    if (!proof.searched()) report_.untuned.push_back(proof.cell());
+    options_.done(proof.result(), !rig_.interrupted());
+  }
+
+  void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
+    recording_.finish(cell, plan, self_check);
+    settle({cell, plan, self_check, 0});
+  }
+
+  void settle(const FinishedCell& finished) {
+    if (finished.self_check) {
+      ++report_.self_checks;
+      const bool differs = *finished.self_check == Verdict::faster || *finished.self_check == Verdict::slower;
+      report_.false_alarms += differs ? 1 : 0;
+    }
+    settled_.push_back(finished.plan.row);
+    options_.done(finished.plan, true);
+  }
+
+  const TuneOptions& options_;
+  Rig& rig_;
+  Recording recording_;
+  Budget budget_;
+  TuneReport report_;
+  std::mt19937_64 random_;
+  std::size_t cells_begun_ = 0;
+  std::vector<Proof> proofs_;                                     // of the group, not yet concluded
+  std::vector<PlanRow> settled_;                                  // of all groups so far
+  double kept_ = 0;                                               // seconds for them
+  std::map<std::pair<const Cell*, std::uint32_t>, Found> found_;  // of the group, by cell and panel width
+};
+
+}  // namespace
+
+TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal) {
+  Tuner tuner(cells, options, rig, journal);
+  const std::vector<CellGroup> groups = grouped(cells);
+  for (const CellGroup& group : groups) {
+    if (rig.interrupted()) break;
+    tuner.run(group);
+  }
+  return tuner.end();
+}
+
+}  // namespace sluice::tuner

@@ -1,0 +1,114 @@
+#include "tuner/workload/layer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/call/ffn_access.hpp"
+#include "tuner/base/failure.hpp"
+
+namespace sluice::tuner {
+namespace {
+
+void require(const Status& status) {
+  if (!status.ok()) throw Failure(exit_code::unsupported, status.message());
+}
+
+// Values in (−scale, scale) without denormals; cheap, for they are made by the hundred million.
+std::vector<float> made_up(std::size_t count, float scale, std::uint32_t seed) {
+  std::vector<float> values(count);
+  std::uint32_t state = seed;
+  for (float& value : values) {
+    state = state * 1664525U + 1013904223U;  // Numerical Recipes' generator; its high bits are random enough here
+    value = scale * (static_cast<float>(state >> 8U) * 0x1p-23f - 1.0f + 0x1p-24f);
+  }
+  return values;
+}
+
+}  // namespace
+
+Layer::Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
+             PlanTable plans)
+    : shape_(shape), gated_(gated) {
+  const std::size_t count = shape.d_model * shape.d_ff;
+  // Sums over k stay around one, where the activations are curved.
+  const float in_scale = std::sqrt(3.0f / static_cast<float>(shape.d_model));
+  const float down_scale = std::sqrt(3.0f / static_cast<float>(shape.d_ff));
+  if (gated) gate_ = made_up(count, in_scale, 1);
+  up_ = made_up(count, in_scale, 2);
+  down_ = made_up(count, down_scale, 3);
+  x_ = made_up(max_m * shape.d_model, 1.5f, 4);
+  y_.resize(max_m * shape.d_model);
+
+  const Kind kind{gated ? Activation::silu : Activation::relu, gated};
+  std::size_t packed = 0;
+  do {
+    Result<Ffn> ffn = Ffn::pack(shape, kind, weights(), {.plans = plans, .isa = isa, .nr = nr});
+    require(ffn.status());
+    packed += ffn->packed_size();
+    copies_.emplace_back().reserve(activation_count);  // references to variants stay valid
+    copies_.back().push_back(*std::move(ffn));
+  } while (packed < cold_bytes);
+}
+
+Ffn& Layer::copy(std::size_t index, Activation activation) {
+  std::vector<Ffn>& variants = copies_[index];
+  const auto found = std::find_if(variants.begin(), variants.end(),
+                                  [&](const Ffn& ffn) { return ffn.kind().activation == activation; });
+  if (found != variants.end()) return *found;
+  Result<Ffn> made = variants.front().with_activation(activation);
+  require(made.status());
+  return variants.emplace_back(*std::move(made));
+}
+
+void Layer::prepare(std::size_t m, const Plan& plan) {
+  const Result<std::size_t> size = copies_.front().front().workspace_size(m, plan);
+  require(size.status());
+  if (workspace_ != nullptr && workspace_->size() >= *size) return;
+  workspace_.reset();
+  workspace_ = std::make_unique<Workspace>(*size);
+  if (workspace_->size() < *size) throw Failure(exit_code::unsupported, "no memory for a workspace; use fewer rows");
+  // Touched now, so that no timed call meets a page for the first time.
+  std::fill_n(static_cast<unsigned char*>(workspace_->data()), *size, static_cast<unsigned char>(0));
+}
+
+void Layer::forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
+                    detail::Phases* phases) {
+  const Ffn& ffn = copy(turn_++ % copies_.size(), activation);
+  const ForwardOptions options{.executor = &executor, .plan = &plan};
+  require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options, {.phases = phases}));
+}
+
+double Layer::forward_portion(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
+                              std::uint32_t count) {
+  if (++portion_ >= count) {
+    portion_ = 0;
+    ++turn_;
+  }
+  const Ffn& ffn = copy(turn_ % copies_.size(), activation);
+  const ForwardOptions options{.executor = &executor, .plan = &plan};
+  double work = 0;
+  require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options,
+                             {.portion = {portion_, count}, .work = &work}));
+  return work;
+}
+
+std::span<const float> Layer::packed_memory() const { return FfnAccess::packed_memory(copies_.front().front()); }
+
+void Layer::release_unpacked() {
+  for (std::vector<float>* matrix : {&gate_, &up_, &down_}) std::vector<float>().swap(*matrix);
+}
+
+Weights Layer::weights() const {
+  Weights weights;
+  if (gated_) weights.gate.data = gate_.data();
+  weights.up.data = up_.data();
+  weights.down.data = down_.data();
+  return weights;
+}
+
+PlanVerification Layer::verification(Activation activation, std::size_t m) {
+  const auto rows = static_cast<std::ptrdiff_t>(m * shape_.d_model);
+  return {copy(0, activation), weights(), {x_.begin(), x_.begin() + rows}, m};
+}
+
+}  // namespace sluice::tuner

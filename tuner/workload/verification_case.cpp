@@ -1,0 +1,215 @@
+#include "tuner/workload/verification_case.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <iterator>
+#include <limits>
+
+#include "sluice/reference.hpp"
+
+namespace sluice::tuner {
+namespace {
+
+constexpr std::uint32_t one_nan = 0x7fc00000U;
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+std::uint32_t canonical_bits(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return (bits & 0x7fffffffU) > 0x7f800000U ? one_nan : bits;
+}
+
+// Remainders: 1, 2, each register tile's height and its multiples ± 1 (5…17, 23…27, 39), primes.
+constexpr std::size_t row_remainders[] = {1,  1,  1,  1,  2,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12,
+                                          13, 14, 15, 16, 17, 23, 24, 25, 26, 27, 29, 31, 37, 39, 53};
+// Each panel width, its half (gate and up share a panel), both ± 1; the k unroll of 4 ± 1; primes; a k slice + 1.
+constexpr std::size_t width_remainders[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12, 13, 15, 16,  17,
+                                            23, 24, 25, 31, 32, 33, 47, 48, 49, 63, 64, 65, 67, 127, 131};
+static_assert(std::size(row_remainders) == std::size(width_remainders));
+constexpr std::size_t remainder_count = std::size(row_remainders);
+// Strides through width_remainders; prime to its length, so that each dimension visits every remainder.
+constexpr std::size_t model_stride = 7;
+constexpr std::size_t feed_forward_stride = 11;
+constexpr std::size_t brief_step = 5;
+// Several blocks of everything, at extents that no tile divides.
+constexpr Shape deep_shape{259, 521};
+constexpr std::size_t deep_rows = 33;
+
+std::size_t kind_index(Kind kind) noexcept {
+  const std::span<const NamedKind> all = kinds();
+  const auto found = std::find_if(all.begin(), all.end(), [kind](const NamedKind& row) { return row.kind == kind; });
+  return static_cast<std::size_t>(found - all.begin());
+}
+
+// The largest power of two ≤ 1/√terms: a sum of so many products of values around 1 stays around 1, where activations
+// are curved.
+float unit_scale(std::size_t terms) noexcept {
+  float scale = 1.0F;
+  while (static_cast<double>(scale) * static_cast<double>(scale) * static_cast<double>(terms) > 1.0) {
+    scale *= 0.5F;
+  }
+  return scale;
+}
+
+std::vector<float> random_rows(Random& random, std::size_t rows, std::size_t columns, std::size_t ld, float scale) {
+  std::vector<float> values(rows * ld, not_a_number);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      values[i * ld + j] = random.value(scale);
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+Random::Random(std::uint64_t seed) noexcept {
+  for (std::uint64_t& word : state_) {
+    seed += 0x9e3779b97f4a7c15U;
+    std::uint64_t mixed = seed;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;
+    word = mixed ^ (mixed >> 31);
+  }
+}
+
+std::uint64_t Random::next() noexcept {
+  const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+  const std::uint64_t shifted = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = std::rotl(state_[3], 45);
+  return result;
+}
+
+std::uint64_t Random::between(std::uint64_t low, std::uint64_t high) noexcept {
+  // The upper 32 bits scaled to the range; its bias, at most range/2³², does not matter to a test.
+  return low + (((next() >> 32) * (high - low + 1)) >> 32);
+}
+
+float Random::value(float scale) noexcept {
+  const auto integer = static_cast<std::int32_t>(next() >> 40) - (1 << 23);
+  return static_cast<float>(integer) * 0x1p-23F * scale;
+}
+
+std::string describe(const Case& one) {
+  return std::string(name(one.kind)) + " " + std::to_string(one.shape.d_model) + "x" + std::to_string(one.shape.d_ff) +
+         " M=" + std::to_string(one.m) + (one.order == Order::in_out ? " in_out" : " out_in") +
+         (one.biases ? " biases" : "") + (one.padded ? " padded" : "") + (one.accumulate ? " accumulate" : "") +
+         " seed=" + std::to_string(one.seed);
+}
+std::vector<Case> standard_cases(Kind kind, Coverage coverage) {
+  std::vector<Case> cases;
+  const std::size_t kind_number = kind_index(kind);
+  std::uint64_t seed = 1000 * (kind_number + 1);
+  for (const bool biases : {false, true}) {
+    for (const Order order : {Order::in_out, Order::out_in}) {
+      // Another pairing of remainders for each combination.
+      const std::size_t rotation = 4 * kind_number + (biases ? 2 : 0) + (order == Order::out_in ? 1 : 0);
+      const std::size_t first = coverage == Coverage::brief ? rotation % brief_step : 0;
+      for (std::size_t i = first; i < remainder_count; i += coverage == Coverage::brief ? brief_step : 1) {
+        const Shape shape{width_remainders[(model_stride * i + rotation) % remainder_count],
+                          width_remainders[(feed_forward_stride * i + 3 * rotation + 5) % remainder_count]};
+        const bool padded = (i + rotation) % 2 == 1;
+        const bool accumulate = (i + rotation) % 3 == 1;
+        cases.push_back({kind, shape, row_remainders[i], biases, order, padded, accumulate, ++seed});
+      }
+    }
+  }
+  cases.push_back({kind, deep_shape, deep_rows, true, Order::in_out, true, false, ++seed});
+  return cases;
+}
+
+Problem::Problem(const Case& one) : case_(one) {
+  Random random(one.seed);
+  const auto [d_model, d_ff] = one.shape;
+  const std::size_t padding = one.padded ? 3 : 0;
+  const bool in_out = one.order == Order::in_out;
+  const std::size_t up_rows = in_out ? d_model : d_ff;
+  const std::size_t up_columns = in_out ? d_ff : d_model;
+  up_ld = up_columns + padding;
+  down_ld = up_rows + padding;
+  ldx = d_model + padding;
+  ldy = d_model + 2 * padding;
+  const float up_scale = unit_scale(d_model);
+  const float down_scale = unit_scale(d_ff);
+  if (one.kind.gated) {
+    gate = random_rows(random, up_rows, up_columns, up_ld, 2 * up_scale);
+  }
+  up = random_rows(random, up_rows, up_columns, up_ld, 2 * up_scale);
+  down = random_rows(random, up_columns, up_rows, down_ld, down_scale);
+  if (one.biases) {
+    gate_bias = random_rows(random, 1, one.kind.gated ? d_ff : 0, one.kind.gated ? d_ff : 0, 1.0F);
+    up_bias = random_rows(random, 1, d_ff, d_ff, 1.0F);
+    down_bias = random_rows(random, 1, d_model, d_model, 1.0F);
+  }
+  x = random_rows(random, one.m, d_model, ldx, 2.0F);
+  y = random_rows(random, one.m, d_model, ldy, 1.0F);
+}
+
+Weights Problem::weights() const noexcept {
+  const auto bias = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+  Weights result;
+  if (case_.kind.gated) {
+    result.gate = {gate.data(), case_.order, up_ld};
+  }
+  result.up = {up.data(), case_.order, up_ld};
+  result.down = {down.data(), case_.order, down_ld};
+  result.gate_bias = bias(gate_bias);
+  result.up_bias = bias(up_bias);
+  result.down_bias = bias(down_bias);
+  return result;
+}
+
+Answer::Answer(const Problem& problem, std::size_t first_row, std::size_t rows) {
+  const Case& one = problem.definition();
+  const std::size_t width = one.shape.d_model;
+  y.resize(rows * width);
+  bound.resize(rows * width);
+  std::vector<float> start;
+  if (one.accumulate) {
+    for (std::size_t i = first_row; i < first_row + rows; ++i) {
+      const float* row = problem.y.data() + i * problem.ldy;
+      start.insert(start.end(), row, row + width);
+    }
+  }
+  reference_forward(one.shape, one.kind, problem.weights(), problem.x.data() + first_row * problem.ldx, rows,
+                    problem.ldx, y, bound, one.accumulate ? start.data() : nullptr);
+}
+
+double worst_error_over_bound(const Answer& answer, std::span<const float> y, Shape shape, std::size_t m,
+                              std::size_t ldy) {
+  double worst = 0;
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t j = 0; j < shape.d_model; ++j) {
+      const std::size_t at = i * shape.d_model + j;
+      const double error = std::abs(static_cast<double>(y[i * ldy + j]) - answer.y[at]);
+      if (error == 0) {
+        continue;
+      }
+      const double ratio = error / answer.bound[at];
+      worst = std::isnan(ratio) ? infinity : std::max(worst, ratio);
+    }
+  }
+  return worst;
+}
+
+bool equal_bits(std::span<const float> a, std::span<const float> b) noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](float left, float right) { return canonical_bits(left) == canonical_bits(right); });
+}
+
+void Digest::add(std::span<const float> values) noexcept {
+  for (const float value : values) {
+    const std::uint32_t bits = canonical_bits(value);
+    for (int shift = 0; shift < 32; shift += 8) {
+      hash_.add(static_cast<unsigned char>(bits >> shift));
+    }
+  }
+}
+
+}  // namespace sluice::tuner

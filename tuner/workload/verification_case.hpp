@@ -1,0 +1,98 @@
+// Owns: seeded problems for the kernels: the generator, the standard cases, their data, the oracle's answer, the
+// comparisons. Does not own: solving them, and what becomes of a kernel (verification.hpp).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sluice/sluice.hpp"
+#include "tuner/base/fnv1a.hpp"
+
+namespace sluice::tuner {
+
+// xoshiro256** (Blackman, Vigna: Scrambled linear pseudorandom number generators, 2021), its state filled by
+// splitmix64. The standard library's distributions differ between implementations; these numbers do not.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) noexcept;
+
+  std::uint64_t next() noexcept;
+  // Uniform in [low, high].
+  std::uint64_t between(std::uint64_t low, std::uint64_t high) noexcept;
+  // An integer of 24 bits times a power of two, in [−scale, scale): exact on every platform. scale: a power of two.
+  float value(float scale) noexcept;
+
+ private:
+  std::array<std::uint64_t, 4> state_{};
+};
+
+// One problem to solve; everything in it follows from these fields.
+struct Case {
+  Kind kind;
+  Shape shape;
+  std::size_t m;
+  bool biases;
+  Order order;      // of all three matrices
+  bool padded;      // leading dimensions wider than the rows
+  bool accumulate;  // y += …
+  std::uint64_t seed;
+};
+// "swiglu 33x65 M=7 in_out biases padded seed=12": enough to repeat the case.
+std::string describe(const Case& one);
+
+// full: every remainder (1, 2, tile − 1, tile, tile + 1, primes) of M, d_model and d_ff for each combination of biases
+// and order. brief: a fifth of them, for emulators; over all kinds together still every remainder.
+enum class Coverage : std::uint8_t { brief, full };
+std::vector<Case> standard_cases(Kind kind, Coverage coverage);
+
+// The data of a case. Padding holds NaN, so that reading it shows.
+class Problem {
+ public:
+  explicit Problem(const Case& one);
+
+  // Views of this object's memory.
+  [[nodiscard]] Weights weights() const noexcept;
+  [[nodiscard]] const Case& definition() const noexcept { return case_; }
+
+  std::vector<float> gate, up, down;                 // gate is empty for a plain kind
+  std::vector<float> gate_bias, up_bias, down_bias;  // empty without biases
+  std::vector<float> x;                              // [m, d_model], ldx
+  std::vector<float> y;                              // [m, d_model], ldy: what an accumulating call starts from
+  std::size_t up_ld = 0, down_ld = 0, ldx = 0, ldy = 0;
+
+ private:
+  Case case_;
+};
+
+// The oracle's answer to some rows of a problem: dense [rows, d_model].
+struct Answer {
+  Answer() = default;
+  explicit Answer(const Problem& problem) : Answer(problem, 0, problem.definition().m) {}
+  Answer(const Problem& problem, std::size_t first_row, std::size_t rows);
+
+  std::vector<double> y, bound;
+};
+
+// The largest |y − answer| / bound over the elements of y (row stride ldy); infinite where y is not finite but the
+// answer is. At most 1 when the kernel is right.
+double worst_error_over_bound(const Answer& answer, std::span<const float> y, Shape shape, std::size_t m,
+                              std::size_t ldy);
+
+// Two results are equal when their bits are, all NaNs taken as one.
+bool equal_bits(std::span<const float> a, std::span<const float> b) noexcept;
+
+// FNV-1a over the little-endian bytes of the floats, all NaNs taken as one.
+class Digest {
+ public:
+  void add(std::span<const float> values) noexcept;
+  [[nodiscard]] std::uint64_t value() const noexcept { return hash_.value(); }
+
+ private:
+  Fnv1a hash_;
+};
+
+}  // namespace sluice::tuner
