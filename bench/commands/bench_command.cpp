@@ -13,7 +13,7 @@
 #include "bench/results/micro_reporter.hpp"
 #include "bench/results/peer_comparison.hpp"
 #include "bench/results/reporter.hpp"
-#include "bench/session/rival.hpp"
+#include "bench/session/baseline_plans.hpp"
 #include "bench/session/session.hpp"
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
@@ -208,7 +208,7 @@ int bench_command(int argc, char** argv) {
           ->type_name("LIST");
   std::optional<std::string> against;
   app.add_option("--against", against,
-                 "Measure each cell with the plan of a rival as well, in turns, where it has another plan: 'default' "
+                 "Measure each cell with a baseline plan as well, in turns, where it has another plan: 'default' "
                  "(the analytical plans) or the file of a profile")
       ->type_name("default|FILE");
   bool hot = false;
@@ -240,7 +240,7 @@ int bench_command(int argc, char** argv) {
                                                 "one out",
                                                 *against));
   if (with_peers->count() > 0) options.peers = choose_peers(peers);
-  options.rival = choose_rival(against, machine);
+  options.baseline = choose_baseline(against, machine);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
@@ -284,7 +284,8 @@ int bench_command(int argc, char** argv) {
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks(&reporter);
   if (lists_tests(flags)) return exit_code::ok;
   if (table) tuner::write_stdout(comparison_table(session.measurements()));
-  if (table && options.rival) tuner::write_stdout(rival_table(reporter.rival_comparisons(), options.rival->name));
+  if (table && options.baseline)
+    tuner::write_stdout(plan_comparison_table(reporter.plan_comparisons(), options.baseline->name));
   deliver(selection, reporter.text(), reporter.reported(), ran, reporter.errors());
   expect_calm(session, require_calm);
   return exit_code::ok;

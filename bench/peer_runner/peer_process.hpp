@@ -1,5 +1,5 @@
 // Owns: a peer's process: starting it, asking it, stopping it between its turns, ending it on every path.
-// Does not own: what it is asked (contender.hpp), its side of the conversation (peers/worker.cpp).
+// Does not own: what it is asked (prepared_peer.hpp), its side of the conversation (peers/worker.cpp).
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 // Owns: a C++ peer's process: its conversation with `sluice bench`, the choice of its best variant, its clock.
-// Does not own: the library (peer.hpp), when it is its turn (bench/peer_runner/contender.hpp).
+// Does not own: the library (peer.hpp), when it is its turn (bench/peer_runner/prepared_peer.hpp).
 //
 // One JSON object per line, a question on standard input and its answer on standard output:
 //   {"command": "describe"}                       → {"name", "version", "note"}

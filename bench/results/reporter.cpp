@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What names a cell, its own, its rival's or a peer's entry.
+// What names a cell, its own, its baseline's or a peer's entry.
 Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;
   return {{"name", name_of_entry}, {"run_name", name_of_entry},     {"run_type", "iteration"}, {"repetitions", 1},
@@ -36,7 +36,7 @@ void add_error(Json& json, const std::string& error) {
   json["error"] = error;
 }
 
-// The figures of a cell's samples, or of its rival's or a peer's in it.
+// The figures of a cell's samples, or of its baseline's or a peer's in it.
 template <class Samples>
 void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, const tuner::Clock& clock) {
   const double work = flops(cell.kind, cell.shape, cell.m);
@@ -98,8 +98,8 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
   return json;
 }
 
-Json describe(const RivalComparison& comparison, const std::string& rival) {
-  Json json{{"rival", rival}, {"same_plan", comparison.same}};
+Json describe(const PlanComparison& comparison, const std::string& baseline) {
+  Json json{{"rival", baseline}, {"same_plan", comparison.same}};
   const bool known = comparison.has_ratio();
   json["ratio"] = known ? Json(comparison.ratio.value) : Json(nullptr);
   json["low"] = known ? Json(comparison.ratio.low) : Json(nullptr);
@@ -184,7 +184,7 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
     if (found == all.end() || (found->error.empty() && found->samples.empty())) continue;
     const tuner::Clock* clock = found->error.empty() ? &clocks_[found->cell.threads] : nullptr;
     Json json = describe(*found, clock, session_.options().isa);
-    if (found->error.empty() && found->rival) compare(*found, json);
+    if (found->error.empty() && found->baseline) compare(*found, json);
     if (!found->error.empty()) {
       ++errors_;
       if (table_) tuner::write_stdout(fmt::format("{:<44} {}\n", found->name, found->error));
@@ -194,29 +194,30 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
     }
     ++cells_;
     benchmarks_.push_back(json);
-    report_rival(*found);
+    report_baseline(*found);
     report_peers(*found);
   }
 }
 
 void Reporter::compare(const Measurement& measurement, Json& own) {
   const double fraction = own["roof_fraction"].get<double>();
-  const std::string& rival = session_.options().rival->name;
-  rival_comparisons_.push_back(compare_with_rival(measurement, rival, session_.options().isa, fraction, run_.promises));
-  own["against"] = describe(rival_comparisons_.back(), rival);
+  const std::string& baseline = session_.options().baseline->name;
+  plan_comparisons_.push_back(
+      compare_with_baseline(measurement, baseline, session_.options().isa, fraction, run_.promises));
+  own["against"] = describe(plan_comparisons_.back(), baseline);
 }
 
-void Reporter::report_rival(const Measurement& measurement) {
+void Reporter::report_baseline(const Measurement& measurement) {
   // The same plan has no samples of its own, nor has one that was interrupted before its first turn.
-  if (!measurement.rival || measurement.rival->samples.empty()) return;
-  const RivalMeasurement& rival = *measurement.rival;
+  if (!measurement.baseline || measurement.baseline->samples.empty()) return;
+  const BaselineMeasurement& baseline = *measurement.baseline;
   Json json = identity(measurement, measurement.name + "/rival", session_.options().isa);
-  json["rival"] = session_.options().rival->name;
-  add_figures(json, measurement.cell, rival, clocks_[measurement.cell.threads]);
+  json["rival"] = session_.options().baseline->name;
+  add_figures(json, measurement.cell, baseline, clocks_[measurement.cell.threads]);
   json["portions"] = measurement.portions;
-  json["plan"] = tuner::to_json(rival.plan);
-  json["plan_origin"] = name(rival.origin);
-  if (table_) write_line("  rival", json, name(rival.origin), rival);
+  json["plan"] = tuner::to_json(baseline.plan);
+  json["plan_origin"] = name(baseline.origin);
+  if (table_) write_line("  baseline", json, name(baseline.origin), baseline);
   benchmarks_.push_back(json);
 }
 
@@ -252,7 +253,7 @@ std::string Reporter::text() const {
   Json peers = Json::array();
   for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);
   context["peers"] = peers;
-  context["rival"] = session_.options().rival ? Json(session_.options().rival->name) : Json(nullptr);
+  context["rival"] = session_.options().baseline ? Json(session_.options().baseline->name) : Json(nullptr);
   return tuner::dump({{"context", context}, {"benchmarks", benchmarks_}});
 }
 

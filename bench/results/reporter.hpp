@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/results/rival_comparison.hpp"
+#include "bench/results/plan_comparison.hpp"
 #include "bench/session/session.hpp"
 
 namespace sluice::bench {
@@ -41,13 +41,13 @@ class Reporter final : public benchmark::BenchmarkReporter {
   // Cells, whatever met them.
   [[nodiscard]] std::size_t reported() const { return cells_; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
-  // Of the cells so far that met a rival.
-  [[nodiscard]] const std::vector<RivalComparison>& rival_comparisons() const { return rival_comparisons_; }
+  // Of the cells so far that met a baseline.
+  [[nodiscard]] const std::vector<PlanComparison>& plan_comparisons() const { return plan_comparisons_; }
 
  private:
-  // The cell's own entry says how it does against its rival.
+  // The cell's own entry says how it does against its baseline.
   void compare(const Measurement& measurement, nlohmann::ordered_json& own);
-  void report_rival(const Measurement& measurement);
+  void report_baseline(const Measurement& measurement);
   void report_peers(const Measurement& measurement);
 
   const Session& session_;
@@ -55,9 +55,9 @@ class Reporter final : public benchmark::BenchmarkReporter {
   RunContext run_;
   bool table_;
   nlohmann::ordered_json context_;
-  std::vector<nlohmann::ordered_json> benchmarks_;  // cells, rivals and peers
+  std::vector<nlohmann::ordered_json> benchmarks_;  // cells, baselines and peers
   std::size_t cells_ = 0;
-  std::vector<RivalComparison> rival_comparisons_;
+  std::vector<PlanComparison> plan_comparisons_;
   std::size_t errors_ = 0;
 };
 

@@ -87,7 +87,7 @@ std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> group
   const auto layer_bytes = [&](const tuner::Cell& cell) {
     const double weights = bytes(cell.kind, cell.shape, 0);
     const auto cold = options_.cold ? static_cast<double>(clocks_.cold_bytes()) : 0;
-    return weights * (std::max(1.0, std::ceil(cold / weights)) + 1) * (options_.rival ? 2 : 1);
+    return weights * (std::max(1.0, std::ceil(cold / weights)) + 1) * (options_.baseline ? 2 : 1);
   };
   double needed = 0;
   std::vector<const tuner::Cell*> seen;
@@ -155,8 +155,8 @@ void Session::prepare(Group& group) {
       member->error = failure.message;
     }
   }
-  // Against a rival and among peers each cell is its own question.
-  const bool one_question = options_.peers.empty() && !options_.rival;
+  // Against a baseline and among peers each cell is its own question.
+  const bool one_question = options_.peers.empty() && !options_.baseline;
   const auto in_headline = [](const Turn& turn) {
     const Kind kind = turn.measurement->cell.kind;
     return kind == swiglu || kind == relu;
@@ -196,7 +196,7 @@ void Session::divide(Group& group) {
 
 void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end, const Progress& progress) {
   // Layers of other shapes make room first.
-  std::erase_if(places_, [&](const Place& p) {
+  std::erase_if(weights_, [&](const ShapeWeights& p) {
     return std::ranges::none_of(part, [&](const Group& group) {
       return std::ranges::any_of(group.members, [&](const Measurement* member) {
         return p.layer->shape() == member->cell.shape && p.layer->gated() == member->cell.kind.gated;
@@ -244,7 +244,7 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
     for (Measurement* member : group.members) {
       member->mark(clock);
       member->wholes.mark(clock);
-      if (member->rival) member->rival->mark(clock);
+      if (member->baseline) member->baseline->mark(clock);
       for (PeerMeasurement& peer : member->peers) peer.mark(clock);
     }
   }
@@ -258,7 +258,7 @@ void Session::measure_phases(const std::vector<Group>& part, SteadyClock::time_p
         if (!member->error.empty() || member->samples.empty()) continue;
         if (tuner::interrupted() || (pass >= fewest_phase_calls && SteadyClock::now() >= end)) break;
         const tuner::Cell& cell = member->cell;
-        tuner::Layer& weights = *place(cell, rows_.table()).layer;
+        tuner::Layer& weights = *weights_for(cell, rows_.table()).layer;
         make_ready(clocks_[cell.threads], cell, weights, member->plan);
         calls[static_cast<std::size_t>(member - measurements_.data())].push_back(
             shares_of_call(cell.threads, [&](detail::Phases& phases) {

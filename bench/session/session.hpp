@@ -1,6 +1,6 @@
 // Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
 // Does not own: the clock (tuner/measurement/clock.hpp), whose turn it is when (schedule.hpp), how a peer is asked
-// (contender.hpp), what the samples say of a rival's plan (rival_comparison.hpp), the form of the results
+// (prepared_peer.hpp), what the samples say of a baseline's plan (plan_comparison.hpp), the form of the results
 // (reporter.hpp).
 #pragma once
 
@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "bench/peer_runner/contender.hpp"
+#include "bench/peer_runner/prepared_peer.hpp"
 #include "bench/samples/phases.hpp"
 #include "bench/samples/sample_set.hpp"
-#include "bench/session/rival.hpp"
+#include "bench/session/baseline_plans.hpp"
 #include "tuner/measurement/clocks.hpp"
 #include "tuner/profile/profile.hpp"
 #include "tuner/workload/cell.hpp"
@@ -38,10 +38,10 @@ struct SessionOptions {
   std::optional<std::size_t> samples = {};
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
-  bool cold = true;                     // weights take turns through copies larger than the last-level cache
-  bool phases = false;                  // measure where the time goes, after the samples
-  std::vector<PeerProgram> peers = {};  // they take part in every cell
-  std::optional<Rival> rival = {};      // not together with peers
+  bool cold = true;                            // weights take turns through copies larger than the last-level cache
+  bool phases = false;                         // measure where the time goes, after the samples
+  std::vector<PeerProgram> peers = {};         // they take part in every cell
+  std::optional<BaselinePlans> baseline = {};  // not together with peers
 };
 
 // What became of one peer in one cell.
@@ -50,8 +50,8 @@ struct PeerMeasurement : SampleSet {
   std::string error;  // not empty: it could not take part, or gave a wrong answer
 };
 
-// What became of the rival's plan in one cell.
-struct RivalMeasurement : SampleSet {
+// What became of the baseline's plan in one cell.
+struct BaselineMeasurement : SampleSet {
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
   bool same = false;  // it does what the cell's own plan does, so it takes no turns
@@ -69,7 +69,7 @@ struct Measurement : SampleSet {
   std::optional<tuner::Roof> roof;  // that binds, as the clock knew it at the first sample: all are probed for it
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
-  std::optional<RivalMeasurement> rival;
+  std::optional<BaselineMeasurement> baseline;
   std::string error;  // not empty: it could not be measured
 };
 
@@ -102,22 +102,22 @@ class Session {
 
  private:
   // A layer packed in one panel width, and its copy that the peers see.
-  struct Place {
+  struct ShapeWeights {
     std::unique_ptr<tuner::Layer> layer;
     std::unique_ptr<SharedLayer> shared;  // null without peers
   };
-  // Who takes turns: a cell itself, the rival's plan for it, or a peer in it.
+  // Who takes turns: a cell itself, the baseline's plan for it, or a peer in it.
   struct Turn {
     Measurement* measurement = nullptr;
     tuner::Layer* layer = nullptr;  // beside a peer's turn, the cell's own
     const Plan* plan = nullptr;
-    SampleSet* samples = nullptr;  // the cell's, the rival's or the peer's
+    SampleSet* samples = nullptr;  // the cell's, the baseline's or the peer's
     PeerMeasurement* peer = nullptr;
     std::shared_ptr<const ExpectedAnswer> expected;
-    std::unique_ptr<Contender> contender;  // null: not a peer, or one that failed
-    bool whole = false;                    // a check on portions: now and then
-    bool headline = false;                 // of the comparison that a run is made for; the others rest in between
-    bool resting = false;                  // a peer clearly behind another, or enough samples: it takes no more turns
+    std::unique_ptr<PreparedPeer> prepared;  // null: not a peer, or one that failed
+    bool whole = false;                      // a check on portions: now and then
+    bool headline = false;                   // of the comparison that a run is made for; the others rest in between
+    bool resting = false;                    // a peer clearly behind another, or enough samples: it takes no more turns
   };
   // Cells that take turns with each other.
   struct Group {
@@ -134,13 +134,13 @@ class Session {
   // A pass after the rounds: where the time of each cell goes.
   void measure_phases(const std::vector<Group>& part, std::chrono::steady_clock::time_point end);
   // The cell's weights, as wide as the table's plans for the shape have them.
-  [[nodiscard]] Place& place(const tuner::Cell& cell, PlanTable plans);
+  [[nodiscard]] ShapeWeights& weights_for(const tuner::Cell& cell, PlanTable plans);
   void prepare(Group& group);
   // Divides the forwards of the group, all alike, and adds the turns that check on it.
   void divide(Group& group);
-  // Plans the cell, its rival's way too, and prepares those who take turns in it.
+  // Plans the cell, its baseline's way too, and prepares those who take turns in it.
   void add_turns(Measurement& measurement, std::vector<Turn>& turns);
-  [[nodiscard]] RivalMeasurement plan_rival(const Measurement& measurement);
+  [[nodiscard]] BaselineMeasurement plan_baseline(const Measurement& measurement);
   // The roof that the samples of a cell are to be taken under; when they are to be hot, its weights are now.
   tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
   // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
@@ -149,7 +149,7 @@ class Session {
   // long.
   double take_round(Group& group);
   // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
-  // and its rival, the cells of the headline.
+  // and its baseline, the cells of the headline.
   void shuffle(std::vector<Turn>& turns);
   // Whether it takes a turn in this round.
   [[nodiscard]] static bool takes_part(const Turn& turn, const Group& group);
@@ -170,7 +170,7 @@ class Session {
   std::mt19937_64 random_;
   std::vector<Measurement> measurements_;
   std::vector<bool> wanted_;
-  std::vector<Place> places_;  // of the shapes in use
+  std::vector<ShapeWeights> weights_;  // of the shapes in use
   std::size_t max_m_ = 1;
   std::size_t samples_;  // at most, of each cell
   std::chrono::steady_clock::time_point begin_;

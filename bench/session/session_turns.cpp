@@ -32,13 +32,13 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-Session::Place& Session::place(const tuner::Cell& cell, PlanTable plans) {
+Session::ShapeWeights& Session::weights_for(const tuner::Cell& cell, PlanTable plans) {
   const std::uint32_t nr = width(plans, options_.isa, cell);
-  const auto same = std::find_if(places_.begin(), places_.end(), [&](const Place& p) {
+  const auto same = std::find_if(weights_.begin(), weights_.end(), [&](const ShapeWeights& p) {
     return p.layer->shape() == cell.shape && p.layer->gated() == cell.kind.gated && p.layer->nr() == nr;
   });
-  if (same != places_.end()) return *same;
-  Place& made = places_.emplace_back();
+  if (same != weights_.end()) return *same;
+  ShapeWeights& made = weights_.emplace_back();
   made.layer = std::make_unique<tuner::Layer>(cell.shape, cell.kind.gated, options_.isa, nr, max_m_,
                                               options_.cold ? clocks_.cold_bytes() : 0);
   if (!options_.peers.empty()) made.shared = std::make_unique<SharedLayer>(*made.layer);
@@ -48,7 +48,7 @@ Session::Place& Session::place(const tuner::Cell& cell, PlanTable plans) {
 
 void Session::add_turns(Measurement& measurement, std::vector<Turn>& turns) {
   const tuner::Cell& cell = measurement.cell;
-  tuner::Layer& weights = *place(cell, rows_.table()).layer;
+  tuner::Layer& weights = *weights_for(cell, rows_.table()).layer;
   const PlanChoice choice =
       choose_plan(rows_.table(), caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, weights.nr());
   measurement.plan = choice.plan;
@@ -58,12 +58,12 @@ void Session::add_turns(Measurement& measurement, std::vector<Turn>& turns) {
     layer.forward(cell.kind.activation, cell.m, plan, clocks_.executor());
   };
   touch(weights, measurement.plan);
-  tuner::Layer* rivals_weights = nullptr;
-  if (options_.rival) {
-    measurement.rival = plan_rival(measurement);
-    if (!measurement.rival->same) {
-      rivals_weights = place(cell, options_.rival->rows.table()).layer.get();
-      touch(*rivals_weights, measurement.rival->plan);
+  tuner::Layer* baselines_weights = nullptr;
+  if (options_.baseline) {
+    measurement.baseline = plan_baseline(measurement);
+    if (!measurement.baseline->same) {
+      baselines_weights = weights_for(cell, options_.baseline->rows.table()).layer.get();
+      touch(*baselines_weights, measurement.baseline->plan);
     }
   }
   Turn& own = turns.emplace_back();
@@ -71,28 +71,28 @@ void Session::add_turns(Measurement& measurement, std::vector<Turn>& turns) {
   own.layer = &weights;
   own.plan = &measurement.plan;
   own.samples = &measurement;
-  if (rivals_weights != nullptr) {
+  if (baselines_weights != nullptr) {
     Turn& other = turns.emplace_back();
     other.measurement = &measurement;
-    other.layer = rivals_weights;
-    other.plan = &measurement.rival->plan;
-    other.samples = &*measurement.rival;
+    other.layer = baselines_weights;
+    other.plan = &measurement.baseline->plan;
+    other.samples = &*measurement.baseline;
   }
   if (!options_.peers.empty()) add_peers(measurement, turns);
 }
 
-RivalMeasurement Session::plan_rival(const Measurement& measurement) {
+BaselineMeasurement Session::plan_baseline(const Measurement& measurement) {
   const tuner::Cell& cell = measurement.cell;
-  const tuner::UsableRows& rows = options_.rival->rows;
+  const tuner::UsableRows& rows = options_.baseline->rows;
   const std::uint32_t nr = width(rows.table(), options_.isa, cell);
   const PlanChoice choice =
       choose_plan(rows.table(), caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr);
   const tuner::Setting setting{caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr};
-  RivalMeasurement rival;
-  rival.plan = choice.plan;
-  rival.origin = rows.origin(choice);
-  rival.same = clipped(setting, choice.plan) == clipped(setting, measurement.plan);
-  return rival;
+  BaselineMeasurement baseline;
+  baseline.plan = choice.plan;
+  baseline.origin = rows.origin(choice);
+  baseline.same = clipped(setting, choice.plan) == clipped(setting, measurement.plan);
+  return baseline;
 }
 
 bool Session::takes_part(const Turn& turn, const Group& group) {
@@ -111,7 +111,7 @@ double Session::take_round(Group& group) {
     ns += take(turn, group.rounds, clock);
     turn.resting = !turn.whole && turn.samples->samples.size() >= samples_;
   }
-  std::erase_if(group.turns, [](const Turn& turn) { return turn.contender == nullptr && turn.peer != nullptr; });
+  std::erase_if(group.turns, [](const Turn& turn) { return turn.prepared == nullptr && turn.peer != nullptr; });
   ++group.rounds;
   constexpr std::uint32_t qualifying_rounds = 6;
   for (std::uint32_t rounds = qualifying_rounds; rounds <= group.rounds; rounds *= 2)
@@ -122,7 +122,7 @@ double Session::take_round(Group& group) {
 void Session::shuffle(std::vector<Turn>& turns) {
   std::shuffle(turns.begin(), turns.end(), random_);
   // Blocks stand where their first member came to stand.
-  const bool by_cell = options_.rival.has_value();
+  const bool by_cell = options_.baseline.has_value();
   for (auto first = turns.begin(); first != turns.end();) {
     const Measurement* const cell = first->measurement;
     const bool headline = first->headline;
@@ -141,7 +141,7 @@ double Session::half_width(const Group& group) const {
   for (const Turn& turn : group.turns) {
     if (!turn.headline || !own(turn)) continue;
     const Measurement& cell = *turn.measurement;
-    if (cell.rival && !cell.rival->same) widest = std::max(widest, half_width_of(cell, *cell.rival));
+    if (cell.baseline && !cell.baseline->same) widest = std::max(widest, half_width_of(cell, *cell.baseline));
     if (!cell.cell.kind.gated) continue;
     for (const Turn& other : group.turns)
       if (other.headline && own(other) && !other.measurement->cell.kind.gated)
@@ -152,7 +152,7 @@ double Session::half_width(const Group& group) const {
 
 void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
   const tuner::Cell& cell = measurement.cell;
-  const Place& ours = place(cell, rows_.table());
+  const ShapeWeights& ours = weights_for(cell, rows_.table());
   const auto expected =
       std::make_shared<ExpectedAnswer>(cell.shape, cell.kind, ours.shared->weights(), ours.shared->x(), cell.m,
                                        std::span(ours.layer->y()).first(cell.m * cell.shape.d_model));
@@ -169,10 +169,10 @@ void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
       turn.samples = &peer;
       turn.peer = &peer;
       turn.expected = expected;
-      turn.contender = std::make_unique<Contender>(program, cell, *ours.shared, ours.layer->copies(), *expected);
-      peer.version = turn.contender->version();
-      peer.note = turn.contender->note();
-      peer.variant = turn.contender->variant();
+      turn.prepared = std::make_unique<PreparedPeer>(program, cell, *ours.shared, ours.layer->copies(), *expected);
+      peer.version = turn.prepared->version();
+      peer.note = turn.prepared->note();
+      peer.variant = turn.prepared->variant();
       turns.push_back(std::move(turn));
     } catch (const PeerError& error) {
       fail(measurement, peer, error);
@@ -219,9 +219,9 @@ double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
   };
   tuner::Sample sample;
   try {
-    if (turn.contender != nullptr) {
-      sample = clock.measure_reported(roof, traffic, [&] { return turn.contender->run(); });
-      turn.contender->check();
+    if (turn.prepared != nullptr) {
+      sample = clock.measure_reported(roof, traffic, [&] { return turn.prepared->run(); });
+      turn.prepared->check();
     } else if (options_.peers.empty()) {
       sample = clock.measure(roof, traffic / portions, forward);
     } else {
@@ -234,7 +234,7 @@ double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
       });
     }
   } catch (const PeerError& error) {
-    turn.contender.reset();
+    turn.prepared.reset();
     fail(*turn.measurement, *turn.peer, error);
     return 0;
   }

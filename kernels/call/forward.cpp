@@ -41,7 +41,7 @@ class Member {
     for (turn_ = 0; turn_ < turns; ++turn_) run_turn(turn_at(team_, turn_));
     if (call_.boards == nullptr) return;
     call_.boards[team_].close();
-    settle();
+    finish_open_stage();
     help();
   }
 
@@ -116,7 +116,7 @@ class Member {
     const std::size_t threads = blocking_.team_threads;
     const Range all = call_.portion.of({0, count});
     if (call_.boards != nullptr) {
-      settle();
+      finish_open_stage();
       call_.boards[team_].open(2 * turn_ + (stage == Stage::up ? 0 : 1), all.end - all.begin);
       while (take_from(team_)) {
       }
@@ -131,7 +131,7 @@ class Member {
   }
 
   // Waits until all that others have taken from this team's open stage is done.
-  void settle() noexcept {
+  void finish_open_stage() noexcept {
     call_.boards[team_].wait();
     clock_.end(Phase::wait);
   }

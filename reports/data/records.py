@@ -42,8 +42,10 @@ class Cell:
     peer: str | None = None         # the library that was measured; None: Sluice
     peer_version: str | None = None
     peer_variant: str | None = None
-    rival: str | None = None        # whose plan it is, "default" or the file of a profile; None: the own one
-    against: dict | None = field(default=None, hash=False)  # of an own cell: what the benchmark says of its rival
+    # The file's word for a baseline plan: whose it is, "default" or the file of a profile; None: the own one.
+    rival: str | None = None
+    # Of an own cell: what the benchmark says of its baseline plan.
+    against: dict | None = field(default=None, hash=False)
     error: str | None = None
     place: str = field(default="", compare=False)   # in the file, "benchmarks[3]"
 
@@ -94,7 +96,7 @@ class Results:
     peers: list         # cells of other libraries
     failed_peers: list  # those with an error
     micros: list
-    rivals: list = field(default_factory=list)  # cells with the plan of a rival
+    baseline_plan_cells: list = field(default_factory=list)  # cells with a baseline plan
     asked: int | None = None     # how many cells the run was to measure
     reported: int | None = None  # how many of them it came to
 

@@ -172,7 +172,7 @@ class Reader:
         cell = self.read_cell(entry, name, place)
         good, bad = (found.peers, found.failed_peers) if cell.peer else (found.cells, found.failed)
         if cell.rival:
-            good = found.rivals
+            good = found.baseline_plan_cells
         if cell.error:
             bad.append(cell)
             return
@@ -242,7 +242,7 @@ class Reader:
             phases=self.phases(entry, place), against=self.against(entry, place))
 
     def against(self, entry, place):
-        """What the entry says of its rival, checked; None where it met none."""
+        """What the entry says of its baseline plan, checked; None where it met none."""
         if entry.get("against") is None:
             return None
         value = self.mapping(entry, "against", place + ".")

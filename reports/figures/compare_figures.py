@@ -5,7 +5,8 @@ are drawing.py's.
 """
 
 from reports.data.records import GATED_KINDS, PLAIN_KINDS
-from reports.figures.drawing import (DASHES, INK, MARKERS, MUTED, SERIES, canvas, dodge, file_name, finish, legend_above, set_m_axis)
+from reports.figures.drawing import (DASHES, INK, MARKERS, MUTED, SERIES, canvas, dodge, file_name, finish,
+                                     legend_above, set_m_axis)
 from reports.findings.answer import isa_name, kind_name
 from reports.findings.run_words import interval_text, plain
 from reports.findings.traces import threads_name

@@ -5,8 +5,8 @@ draw. Style and output are drawing.py's.
 """
 
 from reports.data.records import GATED_KINDS
-from reports.figures.drawing import (DASHES, INK, MARKERS, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name, finish,
-                     legend_above, set_log_axis, set_m_axis)
+from reports.figures.drawing import (DASHES, INK, MARKERS, MUTED, PAPER, SERIES, canvas, compact, dodge, file_name,
+                                     finish, legend_above, set_log_axis, set_m_axis)
 from reports.findings import command_lines, traces
 from reports.findings.answer import ROOF_NAMES, headline_kind, isa_name, isa_rank, kind_name
 from reports.findings.prose import joined, prose

@@ -104,4 +104,5 @@ def peer_figure(workload, isa, threads, kind, pairs, context):
         ["library", "M", "ratio", "95 % interval", "pairs", "Sluice is"],
         [[pair.peer.peer, traces.plain(pair.own, "m"), *(
             write(pair.estimate, pair.peer, pair.own) for write in (traces.ratio, traces.interval, traces.pairs)),
-          pair.verdict] for pair in pairs], command_lines.bench_command([pair.own for pair in pairs], context, "--peers"))
+          pair.verdict] for pair in pairs],
+        command_lines.bench_command([pair.own for pair in pairs], context, "--peers"))

@@ -1,7 +1,8 @@
 """Says the answer in sentences.
 
 Owns: names, the small table and the one or two sentences per model that open the report, and the JSON summary. Pure
-functions over comparisons and cells; page.py and report_command.py place the words. Does not own: what is missing (gaps.py).
+functions over comparisons and cells; page.py and report_command.py place the words. Does not own: what is missing
+(gaps.py).
 """
 
 from dataclasses import dataclass

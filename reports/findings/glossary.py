@@ -91,8 +91,8 @@ GLOSSARY = {
     "behind": "cells in which Sluice is proven slower",
     "tied": "cells with an interval that contains 1 and is at most 1 % to each side",
     "inconclusive": "cells with an interval that contains 1 and is wider",
-    "time ÷ rival's": "time with the own plan ÷ time with the rival's, taken round by round: the Hodges-Lehmann "
-                      "estimate",
+    "time ÷ baseline plan's": "time with the own plan ÷ time with the baseline plan, taken round by round: the "
+                              "Hodges-Lehmann estimate",
     "promised": "the ratio to the analytical default that the tuner measured",
     "in place ÷ promised": "the ratio to the analytical default in this run ÷ the promised one",
     "its 95 % interval": "of in place ÷ promised, from the intervals of both",
@@ -100,7 +100,7 @@ GLOSSARY = {
     "roof ÷ promised roof": "share of the roof in this run ÷ the share that the tuner measured; it moves with the "
                             "neighbours on a shared machine",
     "own plan": "the plan that Sluice chose: mr×nr, the register tile; kc, mc, nc, fc, cache blocks; prefetch in bytes",
-    "rival's plan": "the other plan of the cell",
+    "baseline plan": "the other plan of the cell",
     "A": "how the microkernel reads its rows: packed, or in place",
     "tile": "mr×nr: rows and columns held in registers",
     "L1, % of FMA peak": PEAK,

@@ -16,7 +16,7 @@ from reports.figures import figures, landscape_figures, part_figures, quality_fi
 from reports.findings import answer, peers, traces
 from reports.findings.glossary import GLOSSARY
 from reports.findings.prose import prose, sources
-from reports.pages import rival_tables, tables, tiles
+from reports.pages import plan_comparison_tables, tables, tiles
 from reports.statistics.comparison import IDEAL, TIED_HALF_WIDTH
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -108,7 +108,7 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "peers": tables.peer_table(best_peers, cells), "peer_means": tables.mean_table(peers.means(best_peers)),
         "peer_sentence": peers.sentence(pairs) if pairs else "",
         "failed_peers": [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed_peers],
-        "rivals": rival_tables.sections(cells, results.rivals),
+        "plan_comparisons": plan_comparison_tables.sections(cells, results.baseline_plan_cells),
         "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),
         "roofs": tables.roof_table(fma_roofs, read_roofs), "cells": tables.cell_table(cells, context),
         "machine": tables.facts(machine, described),

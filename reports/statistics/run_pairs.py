@@ -182,9 +182,9 @@ def notes(before, after, pairs, normalise):
         others = len(run.results.peers)
         if others:
             found.append(f"{name} holds {others} cells of other libraries, which are not compared.")
-        if run.results.rivals:
-            found.append(f"{name} holds {len(run.results.rivals)} cells with the plan of a rival, which are not "
-                         "compared.")
+        if run.results.baseline_plan_cells:
+            found.append(f"{name} holds {len(run.results.baseline_plan_cells)} cells with a baseline plan, which are "
+                         "not compared.")
         if run.results.micros:
             found.append(f"{name} holds {len(run.results.micros)} micro benchmarks, which have no samples to compare.")
         found += [f"{name}: {sentence}" for sentence in run.results.skipped]

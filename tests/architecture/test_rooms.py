@@ -1,4 +1,4 @@
-"""The rooms of the house: an include goes only where the build links to, folders and units are small enough to be read."""
+"""The rooms of the house: an include goes only where the build links to; folders and units stay small."""
 
 import os
 import re
@@ -71,7 +71,8 @@ class Rooms(unittest.TestCase):
             root = Path(keeper)
             for name, text in (
                     ("tuner/CMakeLists.txt", "sluice_room(tuner base NEEDS fmt::fmt SOURCES d.cpp)\n"
-                                             "sluice_room(tuner side NEEDS sluice_tuner_base\n            SOURCES s.cpp)\n"
+                                             "sluice_room(tuner side NEEDS sluice_tuner_base\n"
+                                             "            SOURCES s.cpp)\n"
                                              "sluice_room(tuner search NEEDS sluice_tuner_base sluice_kernels\n"
                                              "            SOURCES g.cpp)\n"),
                     ("bench/CMakeLists.txt", "sluice_room(bench session NEEDS sluice_tuner_search SOURCES i.cpp)\n"),

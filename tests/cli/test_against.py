@@ -1,4 +1,4 @@
-"""`sluice bench --against`: a cell measured with two plans in turns, and the rivals that are refused."""
+"""`sluice bench --against`: a cell measured with two plans in turns, and the baselines that are refused."""
 
 import json
 import unittest
@@ -53,7 +53,7 @@ class AgainstTest(command.CommandTest):
             self.assertAlmostEqual(promise["in_place"]["ratio"], against["ratio"] / 0.5, places=9)
             self.assertIn(promise["in_place"]["verdict"], ("broken", "inconclusive"))
 
-    def test_interrupted_it_counts_cells_not_their_rivals(self):
+    def test_interrupted_it_counts_cells_not_their_baselines(self):
         code, _, errors = self.interrupt("bench", *SHAPE, "--isa", "scalar", "--m", "16,100000", "--samples", "3",
                                          "--profile", "tuned.json", "--against", "default", "--out", "r.json")
         self.assertEqual(code, 130, errors)
@@ -92,13 +92,13 @@ class AgainstTest(command.CommandTest):
         for nr in widths:
             plan = {**self.tuned["plan"], "nr": nr, "nc": 2 * nr, "fc": 2 * nr}
             self.write(f"{nr}.json", command.profile(self.machine, [{**self.tuned, "isa": isa, "plan": plan}]))
-        own_file, rivals_file = (f"{nr}.json" for nr in widths)
+        own_file, baseline_file = (f"{nr}.json" for nr in widths)
         for state in ([], ["--hot"]):
             with self.subTest(state=state):
                 context, (own, rival) = self.entries("--isa", isa, "--m", "16", "--profile", own_file, "--against",
-                                                     rivals_file, *state)
-                self.assertEqual(context["rival"], rivals_file)
-                self.assertEqual((rival["rival"], rival["plan_origin"]), (rivals_file, "exact"))
+                                                     baseline_file, *state)
+                self.assertEqual(context["rival"], baseline_file)
+                self.assertEqual((rival["rival"], rival["plan_origin"]), (baseline_file, "exact"))
                 self.assertEqual((own["plan"]["nr"], rival["plan"]["nr"]), widths)
                 # What the tuner promised is for cold weights.
                 self.assertEqual(own["against"]["promise"] is None, bool(state))
@@ -110,8 +110,8 @@ class AgainstTest(command.CommandTest):
         cells = [line for line in lines[head:] if line.startswith("ffn/")]
         self.assertEqual(len(cells), 2)
         self.assertIn("0.500", cells[1])  # as promised
-        self.assertIn("  own    exact       nr 8 mr 4 kc 40", text)
-        self.assertIn("  rival  analytical ", text)
+        self.assertIn("  own      exact       nr 8 mr 4 kc 40", text)
+        self.assertIn("  baseline analytical ", text)
         self.assertRegex(cells[1], r" [0-9]+\.[0-9]{3}$")  # the roof's share here / the promised one
 
     def test_refusals(self):

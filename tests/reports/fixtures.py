@@ -109,7 +109,7 @@ def promise(ratio=0.871, in_place=0.993, verdict="kept"):
 
 
 def against(name, own, factor=None, promise=None):
-    """[own] that met a rival of this name with the same plan, or [own, rival's entry] `factor` times as slow."""
+    """[own] that met a baseline of this name with the same plan, or [own, the entry of a plan `factor` times as slow]."""
     tiling = plan()["plan"]
     own = own | {"plan": tiling, "against": {
         "rival": name, "same_plan": factor is None, "ratio": 1.0 if factor is None else 1 / factor, "low": 0.5,
@@ -117,11 +117,11 @@ def against(name, own, factor=None, promise=None):
     if factor is None:
         return [own]
     chance = random.Random(own["name"])
-    rival = {key: value for key, value in own.items() if key != "against"} | {
+    baseline = {key: value for key, value in own.items() if key != "against"} | {
         "name": own["name"] + "/rival", "rival": name, "plan": tiling | {"kc": 96}, "plan_origin": "analytical",
         "samples_ns": [time * factor * chance.lognormvariate(0, 0.002) for time in own["samples_ns"]],
         "real_time": own["real_time"] * factor, "flops": own["flops"] / factor}
-    return [own, rival]
+    return [own, baseline]
 
 
 def micro(group, place, **values):

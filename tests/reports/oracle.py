@@ -1,7 +1,7 @@
 """What each number of the page must be, computed from the JSON by code that shares nothing with the reports.
 
-Owns: a function for each source that the page names. Does not own: those of a journal (journal.py) and of a rival's
-plans (rival_oracle.py), finding the numbers on the page (printed.py).
+Owns: a function for each source that the page names. Does not own: those of a journal (journal.py) and of a baseline
+plan (plan_comparison_oracle.py), finding the numbers on the page (printed.py).
 """
 
 import math
@@ -13,13 +13,13 @@ from collections import Counter
 from journal import JournalOracle
 from paired import IDENTITY, Compared, Paired, estimate, identity, signed_rank, together
 from printed import fact_numbers, numbers
-from rival_oracle import RivalOracle
+from plan_comparison_oracle import PlanComparisonOracle
 
 GATED = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
 IDEAL = {1.5: "budget", 1.0: "width"}   # d_ff of ReLU over that of the gated kind
 
 
-class Oracle(JournalOracle, RivalOracle):
+class Oracle(JournalOracle, PlanComparisonOracle):
     """Says what a source should print, from the JSON alone."""
 
     def __init__(self, results, profile, journal=()):

@@ -16,7 +16,7 @@ IDENTITY = ("d_model", "d_ff", "isa", "m", "threads")
 
 
 def identity(entry):
-    """What a cell has in common with its peers and rivals."""
+    """What a cell has in common with its peers and baseline plans."""
     return tuple(entry[name] for name in (*IDENTITY, "kind"))
 
 

@@ -53,10 +53,10 @@ class EveryNumber(unittest.TestCase):
 
     def test_a_planted_number_is_a_fault(self):
         for what, pattern, planted in (
-                ("mean over a rival", r'(data-source="rival_mean default">)\d', r"\g<1>3"),
-                ("verdicts on a rival", r'(data-source="number rival_verdict default slower">)\d+', r"\g<1>99"),
-                ("promise", r'(data-source="rival_kept default">)\d', r"\g<1>3"),
-                ("promises kept", r'(data-source="number rival_promise default kept">)\d+', r"\g<1>99"),
+                ("mean over a baseline plan", r'(data-source="baseline_plan_mean default">)\d', r"\g<1>3"),
+                ("verdicts on a baseline plan", r'(data-source="number baseline_plan_verdict default slower">)\d+', r"\g<1>99"),
+                ("promise", r'(data-source="baseline_plan_kept default">)\d', r"\g<1>3"),
+                ("promises kept", r'(data-source="number baseline_plan_promise default kept">)\d+', r"\g<1>99"),
                 ("overview", r"Cell by cell,", "Cell by cell, 7 times,"),
                 ("verdict count", r'(data-source="number budget tied swiglu">)\d+', r"\g<1>99"),
                 ("toll in words", r'(data-source="spread_ratios [^"]*">)[^<]*', r"\g<1>+9.9"),

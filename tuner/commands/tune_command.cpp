@@ -176,7 +176,7 @@ void announce(const std::vector<Cell>& cells, const TuneOptions& options) {
 void tell(const TuneReport& report) {
   if (report.self_checks != 0) {
     fmt::print(stderr,
-               "tune: self-check: a plan against itself came out different in {} of {} duels (by chance: 5 %)\n",
+               "tune: self-check: a plan against itself came out different in {} of {} comparisons (by chance: 5 %)\n",
                report.false_alarms, report.self_checks);
   }
   if (!report.untuned.empty()) {
@@ -243,17 +243,18 @@ int tune_command(int argc, char** argv) {
       share_done = share;
       progress.show(share, what, seconds_left);
     };
-    MachineRig rig(isa, machine, max_threads,
-                   [&](Shape shape) { progress.show(share_done, fmt::format("packing {}", shape_name(shape))); });
+    MachineBackend backend(isa, machine, max_threads, [&](Shape shape) {
+      progress.show(share_done, fmt::format("packing {}", shape_name(shape)));
+    });
     // Each plan is in the file at once, for an interrupted run to keep; only a proven one takes another's place.
     options.done = [&](const ProfilePlan& plan, bool proven) {
       const auto same = [&](const PlanRow& row) { return same_cell(row, plan.row); };
       if (!proven && std::ranges::any_of(rows_before, same)) return;
       put(profile.plans, plan);
-      profile.roofs = rig.roofs();
+      profile.roofs = backend.roofs();
       merge_into_file(path, profile);
     };
-    report = tune(all, options, rig, journal ? &*journal : nullptr);
+    report = tune(all, options, backend, journal ? &*journal : nullptr);
   }
   if (report.interrupted) {
     const std::string kept = profile.plans.empty() ? "nothing was tuned yet"

@@ -42,7 +42,7 @@ class Races : public Searcher {
   }
   void report(double cost) final {
     race_.report(cost, random_);
-    if (race_.over()) go_on();
+    if (race_.over()) advance();
   }
   [[nodiscard]] std::size_t best() const override { return race_.over() ? best_ : race_.winner(effort_.margin); }
 
@@ -50,7 +50,7 @@ class Races : public Searcher {
   // Calls race(); false: the search is over.
   virtual bool begin_race() = 0;
 
-  void go_on() {
+  void advance() {
     if (begun_) best_ = race_.winner(effort_.margin);
     while (race_.over() && begin_race()) begun_ = true;
   }
@@ -76,7 +76,7 @@ class Races : public Searcher {
 
 class Axes final : public Races {
  public:
-  Axes(const JointSpace& space, const Effort& effort, std::uint64_t seed) : Races(space, effort, seed) { go_on(); }
+  Axes(const JointSpace& space, const Effort& effort, std::uint64_t seed) : Races(space, effort, seed) { advance(); }
 
  private:
   bool begin_race() override {
@@ -96,7 +96,7 @@ class Descent : public Races {
  protected:
   Descent(const JointSpace& space, const Effort& effort, std::uint64_t seed, std::size_t sample)
       : Races(space, effort, seed), sample_(sample) {
-    go_on();
+    advance();
   }
 
  private:

@@ -87,6 +87,6 @@ void Budget::learn(const Cell& cell, Shape shape, double seconds) {
   assumed_ += assumed_seconds(cell, shape);
 }
 
-void Budget::settle(const Cell& cell) { weights_left_ = std::max(0.0, weights_left_ - weight(cell)); }
+void Budget::finish(const Cell& cell) { weights_left_ = std::max(0.0, weights_left_ - weight(cell)); }
 
 }  // namespace sluice::tuner

@@ -32,12 +32,13 @@ class Budget {
   [[nodiscard]] bool affords(const Cell& cell, double spent) const;
   // What all cells need at least, as far as is known.
   [[nodiscard]] double least(const std::vector<Cell>& cells) const;
-  // This much of the time is gone, or of the work settled where there is no limit: 0 … 1.
+  // This much of the time is gone, or of the work done where there is no limit: 0 … 1.
   [[nodiscard]] double share_done(double spent) const;
 
   // A sample of `seconds`: how fast this machine really is.
   void learn(const Cell& cell, Shape shape, double seconds);
-  void settle(const Cell& cell);
+  // The cell is done: what it did not take is for those after it.
+  void finish(const Cell& cell);
 
  private:
   [[nodiscard]] double least(const Cell& cell) const;

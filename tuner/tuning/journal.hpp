@@ -63,7 +63,7 @@ struct Trial {
 // Two plans timed next to each other.
 enum class PairPurpose : std::uint8_t {
   width,       // which panel width serves a shape better
-  proof,       // whether the plan found is faster than the analytical one, on the whole problem
+  validation,  // whether the plan found is faster than the analytical one, on the whole problem
   self_check,  // the analytical plan against itself: no difference is the right answer
 };
 struct PairSample {

@@ -15,7 +15,7 @@ constexpr std::size_t checksum_digits = 16;
 
 constexpr std::array<std::pair<PairPurpose, std::string_view>, 3> purposes{{
     {PairPurpose::width, "width"},
-    {PairPurpose::proof, "proof"},
+    {PairPurpose::validation, "proof"},
     {PairPurpose::self_check, "self_check"},
 }};
 
@@ -53,7 +53,7 @@ void add_cell(Json& json, Isa isa, Kind kind, Shape shape, std::size_t m, std::u
   json["max_threads"] = max_threads;
 }
 
-Json to_json(const Cell& cell) {
+Json cell_json(const Cell& cell) {
   return {{"kind", name(cell.kind)},
           {"d_model", cell.shape.d_model},
           {"d_ff", cell.shape.d_ff},
@@ -88,7 +88,7 @@ PairSample read_sample(const JsonField& field) {
   return {field["cost_ns"].positive(), field["roof_fraction"].number(0)};
 }
 
-Json to_json(const PairSample& sample) {
+Json sample_json(const PairSample& sample) {
   return {{"cost_ns", sample.cost_ns}, {"roof_fraction", sample.roof_fraction}};
 }
 
@@ -115,7 +115,7 @@ std::string record_line(const JournalHeader& header, std::uint64_t number) {
         Json{{"d_model", kept.shape.d_model}, {"d_ff", kept.shape.d_ff}, {"gated", kept.gated}, {"nr", kept.nr}});
   }
   json["cells"] = Json::array();
-  for (const Cell& cell : header.cells) json["cells"].push_back(to_json(cell));
+  for (const Cell& cell : header.cells) json["cells"].push_back(cell_json(cell));
   return line(json);
 }
 
@@ -124,7 +124,7 @@ std::string record_line(const Trial& trial, std::uint64_t number) {
   const PlanRow& row = trial.row;
   add_cell(json, row.isa, row.kind, {row.shape.d_model, trial.d_ff}, row.m, row.max_threads);
   json["slice"] = row.shape.d_ff;
-  json["plan"] = tuner::to_json(row.plan);
+  json["plan"] = to_json(row.plan);
   json["cost_ns"] = trial.cost_ns;
   json["roof_fraction"] = trial.roof_fraction;
   json["contended"] = trial.contended;
@@ -139,10 +139,10 @@ std::string record_line(const Pair& pair, std::uint64_t number) {
   json["purpose"] = name(pair.purpose);
   add_cell(json, row.isa, row.kind, {row.shape.d_model, pair.d_ff}, row.m, row.max_threads);
   json["slice"] = row.shape.d_ff;
-  json["plan_a"] = tuner::to_json(row.plan);
-  json["plan_b"] = tuner::to_json(pair.b);
-  json["a"] = to_json(pair.sample_a);
-  json["b"] = to_json(pair.sample_b);
+  json["plan_a"] = to_json(row.plan);
+  json["plan_b"] = to_json(pair.b);
+  json["a"] = sample_json(pair.sample_a);
+  json["b"] = sample_json(pair.sample_b);
   json["contended"] = pair.contended;
   json["round"] = pair.round;
   json["took_ns"] = pair.took_ns;
@@ -153,8 +153,8 @@ std::string record_line(const FinishedCell& finished, std::uint64_t number) {
   Json json = begin("cell", number);
   const Cell& cell = finished.cell;
   add_cell(json, finished.plan.row.isa, cell.kind, cell.shape, cell.m, cell.threads);
-  json["plan"] = tuner::to_json(finished.plan.row.plan);
-  json["measured"] = finished.plan.measured ? tuner::to_json(*finished.plan.measured) : Json(nullptr);
+  json["plan"] = to_json(finished.plan.row.plan);
+  json["measured"] = finished.plan.measured ? to_json(*finished.plan.measured) : Json(nullptr);
   json["self_check"] = finished.self_check ? Json(name(*finished.self_check)) : Json(nullptr);
   json["took_ns"] = finished.took_ns;
   return line(json);

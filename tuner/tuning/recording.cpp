@@ -30,7 +30,8 @@ std::string with_round(const std::string& key, std::uint32_t round) { return fmt
 
 }  // namespace
 
-Recording::Recording(Isa isa, Rig& rig, Journal* journal) : isa_(isa), rig_(rig), journal_(journal) {
+Recording::Recording(Isa isa, MeasurementBackend& backend, Journal* journal)
+    : isa_(isa), backend_(backend), journal_(journal) {
   if (journal == nullptr) return;
   const JournalContents& contents = journal->contents();
   for (const Trial& trial : contents.trials)
@@ -54,7 +55,7 @@ Timed Recording::time(const Cell& cell, Shape shape, const Plan& plan) {
     spent_ += std::chrono::nanoseconds(trial.took_ns);
     return {trial.cost_ns, trial.roof_fraction, trial.contended};
   }
-  const Timed timed = rig_.time(cell, shape, plan);
+  const Timed timed = backend_.time(cell, shape, plan);
   const std::int64_t took = lap();
   if (journal_ != nullptr) {
     journal_->append(Trial{row, cell.shape.d_ff, timed.cost_ns, timed.roof_fraction, timed.contended, round, took});
@@ -74,7 +75,7 @@ TimedPair Recording::time_pair(PairPurpose purpose, const Cell& cell, Shape shap
     return {{pair.sample_a.cost_ns, pair.sample_a.roof_fraction, pair.contended},
             {pair.sample_b.cost_ns, pair.sample_b.roof_fraction, pair.contended}};
   }
-  const TimedPair timed = rig_.time_pair(cell, shape, a, b, b_first);
+  const TimedPair timed = backend_.time_pair(cell, shape, a, b, b_first);
   const bool contended = timed.a.contended || timed.b.contended;
   const std::int64_t took = lap();
   if (journal_ != nullptr) {
@@ -113,7 +114,7 @@ const FinishedCell* Recording::finished(const Cell& cell) const {
   return found == finished_.rend() ? nullptr : &*found;
 }
 
-std::vector<double> Recording::take_over(const Cell& cell) {
+std::vector<double> Recording::count_as_spent(const Cell& cell) {
   const std::string mine = cell_key(cell);
   std::vector<double> costs;
   // Their keys begin with the cell's.
@@ -143,7 +144,7 @@ void Recording::finish_all() {
 }
 
 std::int64_t Recording::lap() {
-  const std::chrono::nanoseconds now = rig_.elapsed();
+  const std::chrono::nanoseconds now = backend_.elapsed();
   const std::chrono::nanoseconds took = now - last_;
   last_ = now;
   spent_ += took;

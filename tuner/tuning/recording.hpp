@@ -1,6 +1,6 @@
-// Owns: the rig as a tuning sees it: what the journal holds already is answered from it, everything else is timed and
-// goes into the journal at once. So a resumed tuning takes the same way as one that was never interrupted.
-// Does not own: the file (journal.hpp), the timing (rig.hpp).
+// Owns: the backend as a tuning sees it: what the journal holds already is answered from it, everything else is timed
+// and goes into the journal at once. So a resumed tuning takes the same way as one that was never interrupted. Does not
+// own: the file (journal.hpp), the timing (measurement_backend.hpp).
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tuner/measurement/rig.hpp"
+#include "tuner/measurement/measurement_backend.hpp"
 #include "tuner/tuning/journal.hpp"
 
 namespace sluice::tuner {
@@ -18,7 +18,7 @@ namespace sluice::tuner {
 class Recording {
  public:
   // journal: null: nothing is recorded. Both outlive it.
-  Recording(Isa isa, Rig& rig, Journal* journal);
+  Recording(Isa isa, MeasurementBackend& backend, Journal* journal);
 
   Timed time(const Cell& cell, Shape shape, const Plan& plan);
   TimedPair time_pair(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first);
@@ -30,7 +30,7 @@ class Recording {
   [[nodiscard]] const FinishedCell* finished(const Cell& cell) const;
   // The time that a finished cell took counts as spent from now on, as far as it was not asked for again; the costs of
   // those trials.
-  std::vector<double> take_over(const Cell& cell);
+  std::vector<double> count_as_spent(const Cell& cell);
   void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check);
   void finish_all();
 
@@ -40,11 +40,11 @@ class Recording {
 
  private:
   [[nodiscard]] PlanRow row(const Cell& cell, Shape shape, const Plan& plan) const;
-  // Since the last record, by the rig's clock.
+  // Since the last record, by the backend's clock.
   std::int64_t lap();
 
   Isa isa_;
-  Rig& rig_;
+  MeasurementBackend& backend_;
   Journal* journal_;
   // By what was asked for, its round included; what has been answered is gone.
   std::map<std::string, Trial> trials_;

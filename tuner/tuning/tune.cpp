@@ -7,9 +7,9 @@
 #include <random>
 #include <utility>
 
-#include "tuner/measurement/duel.hpp"
+#include "tuner/measurement/paired_comparison.hpp"
 #include "tuner/search/search.hpp"
-#include "tuner/tuning/proof.hpp"
+#include "tuner/tuning/plan_validation.hpp"
 #include "tuner/tuning/recording.hpp"
 
 namespace sluice::tuner {
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
 constexpr std::size_t start_pairs = 30;            // of the plan found and the analytical one of its width
-// The first stretch of a proof.
+// The first stretch of a validation.
 constexpr std::size_t first_pairs = 6;
 // A cell whose search found another plan is checked against itself only now and then.
 constexpr std::size_t self_check_interval = 4;
@@ -41,42 +41,45 @@ Shape trial_shape(const Cell& cell, const CacheSizes& caches) {
 
 class Tuner {
  public:
-  Tuner(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal)
-      : options_(options), rig_(rig), recording_(options.isa, rig, journal), budget_(options.budget_seconds, cells) {}
+  Tuner(const std::vector<Cell>& cells, const TuneOptions& options, MeasurementBackend& backend, Journal* journal)
+      : options_(options),
+        backend_(backend),
+        recording_(options.isa, backend, journal),
+        budget_(options.budget_seconds, cells) {}
 
   void run(const CellGroup& group) {
-    rig_.enter(group);
+    backend_.enter(group);
     found_.clear();
     random_.seed(options_.seed);
     const std::uint32_t nr = choose_width(group);
-    const bool known = taken_over(group);
+    const bool known = all_finished_before(group);
     for (const Cell& cell : group.cells) {
-      if (rig_.interrupted()) break;
+      if (backend_.interrupted()) break;
       const FinishedCell* finished = known ? recording_.finished(cell) : nullptr;
       if (finished != nullptr) {
-        for (const double cost_ns : recording_.take_over(cell)) budget_.learn(cell, slice(cell), cost_ns * 1e-9);
-        settle(*finished);
+        for (const double cost_ns : recording_.count_as_spent(cell)) budget_.learn(cell, slice(cell), cost_ns * 1e-9);
+        report_finished(*finished);
       } else if (budget_.affords(cell, recording_.spent() + kept_)) {
         run_cell(cell, nr);
       } else {
         report_.untuned.push_back(cell);
       }
-      budget_.settle(cell);
+      budget_.finish(cell);
       ++cells_begun_;
     }
-    prove_in_turns();
+    validate_in_turns();
   }
 
   TuneReport end() {
-    report_.interrupted = rig_.interrupted();
+    report_.interrupted = backend_.interrupted();
     if (!report_.interrupted && report_.untuned.empty()) recording_.finish_all();
     return std::move(report_);
   }
 
  private:
-  // Cells that were finished before are taken over if all that were begun with them were: the proofs of a group take
-  // turns, so what one of them is due follows from the others.
-  [[nodiscard]] bool taken_over(const CellGroup& group) const {
+  // Cells that were finished before are not measured again if all that were begun with them were: the validations of a
+  // group take turns, so what one of them is due follows from the others.
+  [[nodiscard]] bool all_finished_before(const CellGroup& group) const {
     return std::ranges::none_of(
         group.cells, [&](const Cell& cell) { return recording_.finished(cell) == nullptr && recording_.begun(cell); });
   }
@@ -94,12 +97,12 @@ class Tuner {
                       options_.budget_seconds ? budget_.left(spent) : -1);
   }
 
-  // What won in the nearest cell that was settled before, where it is another plan than the analytical one: of another
+  // What won in the nearest cell that was finished before, where it is another plan than the analytical one: of another
   // shape, gate or kind. Two of twelve cells missed at M = 1 what the searches of the other ten had found (Zen 3).
   [[nodiscard]] std::optional<Plan> found_elsewhere(const Cell& cell, std::uint32_t nr) const {
     const Setting here = setting(cell, cell.shape, nr);
     const PlanChoice choice =
-        choose_plan({settled_}, options_.caches, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr);
+        choose_plan({finished_rows_}, options_.caches, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, nr);
     const bool other = choice.row != nullptr && clipped(here, choice.plan) != clipped(here, first_candidate(here));
     return other ? std::optional(choice.plan) : std::nullopt;
   }
@@ -124,33 +127,35 @@ class Tuner {
 
     std::uint32_t most_threads = 1;
     for (const Cell& cell : group.cells) most_threads = std::max(most_threads, cell.threads);
-    std::vector<const Cell*> judges;
+    std::vector<const Cell*> deciding;
     double share = 0;
     for (const Cell& cell : group.cells) {
-      if (cell.threads == most_threads) judges.push_back(&cell);
+      if (cell.threads == most_threads) deciding.push_back(&cell);
       share += budget_.share(cell, recording_.spent());
     }
     const bool thorough = options_.rigor >= Rigor::patient;
     if (thorough) {
       const double begin = recording_.spent();
       for (const RegisterTile& tile : tiles) {
-        for (const Cell* cell : judges) {
+        for (const Cell* cell : deciding) {
           const double seconds = search_share / static_cast<double>(tiles.size()) * budget_.share(*cell, begin);
           found_.emplace(std::pair(cell, tile.nr), search(*cell, tile.nr, seconds));
         }
       }
     }
-    // A seventh of the group's time for all of its duels, and of each no more than settles it among loud neighbours.
+    // A seventh of the group's time for all of its comparisons, and of each no more than settles it among loud
+    // neighbours.
     const double seconds =
-        std::min(thorough ? 10.0 : 2.0, share / 7 / static_cast<double>((tiles.size() - 1) * judges.size()));
+        std::min(thorough ? 10.0 : 2.0, share / 7 / static_cast<double>((tiles.size() - 1) * deciding.size()));
     for (const RegisterTile& tile : tiles.subspan(1)) {
       std::vector<Ratio> ratios;
       bool slower = false;
-      for (const Cell* cell : judges) {
+      for (const Cell* cell : deciding) {
         show(*cell);
-        const Duel fought = fight(Duel(thorough ? thorough_width_pairs : width_pairs), PairPurpose::width, *cell,
-                                  slice(*cell), known_plan(*cell, tile.nr), known_plan(*cell, best), seconds);
-        ratios.push_back(fought.outcome().ratio);
+        const PairedComparison compared =
+            compare(PairedComparison(thorough ? thorough_width_pairs : width_pairs), PairPurpose::width, *cell,
+                    slice(*cell), known_plan(*cell, tile.nr), known_plan(*cell, best), seconds);
+        ratios.push_back(compared.outcome().ratio);
         slower = slower || judge(ratios.back()) == Verdict::slower;
       }
       // A width is left for one that is proven better over all M, and worse for none.
@@ -172,7 +177,7 @@ class Tuner {
     const double end = recording_.spent() + seconds;
     Search search(setting(cell, shape, nr),
                   {.seed = options_.seed, .strategy = options_.strategy, .rigor = options_.rigor});
-    for (auto plan = search.next(); plan && recording_.spent() < end && !rig_.interrupted(); plan = search.next()) {
+    for (auto plan = search.next(); plan && recording_.spent() < end && !backend_.interrupted(); plan = search.next()) {
       show(cell);
       const Timed timed = recording_.time(cell, shape, *plan);
       budget_.learn(cell, shape, timed.cost_ns * 1e-9);
@@ -181,18 +186,19 @@ class Tuner {
     return {search.best(), search.trials(), search.trials() != 0 || !search.next()};
   }
 
-  // Pairs in random order until the duel is over or the time is up, three at least.
-  Duel fight(Duel duel, PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b,
-             double seconds) {
+  // Pairs in random order until the comparison is over or the time is up, three at least.
+  PairedComparison compare(PairedComparison comparison, PairPurpose purpose, const Cell& cell, Shape shape,
+                           const Plan& a, const Plan& b, double seconds) {
     const double end = recording_.spent() + seconds;
-    while (!duel.over() && (!duel.conclusive() || recording_.spent() < end) && !rig_.interrupted()) {
+    while (!comparison.over() && (!comparison.conclusive() || recording_.spent() < end) && !backend_.interrupted()) {
       const bool b_first = (random_() & 1U) != 0;
-      duel.add(recording_.time_pair(purpose, cell, shape, a, b, b_first));
+      comparison.add(recording_.time_pair(purpose, cell, shape, a, b, b_first));
     }
-    return duel;
+    return comparison;
   }
 
-  // Its search, and enough of its proof to have a result; the rest of its time is kept for going on with the proof.
+  // Its search, and enough of its validation to have a result; the rest of its time is kept for going on with the
+  // validation.
   void run_cell(const Cell& cell, std::uint32_t nr) {
     // The same order of pairs whatever was measured before, so that taking over other cells changes nothing here.
     random_.seed(options_.seed + cells_begun_);
@@ -205,120 +211,125 @@ class Tuner {
     }
     const auto known = found_.find({&cell, nr});
     Found searched = known != found_.end() ? known->second : search(cell, nr, search_share * (end - begin));
-    if (rig_.interrupted()) return;
-    // The search may have had no time, or bad luck. Beside the analytical plan the proof will tell.
+    if (backend_.interrupted()) return;
+    // The search may have had no time, or bad luck. Beside the analytical plan the validation will tell.
     if (const std::optional<Plan> elsewhere = found_elsewhere(cell, nr); elsewhere && *elsewhere != searched.plan) {
       const double quarter = std::max(0.0, end - recording_.spent()) / 4;
-      if (searched.plan == start ||
-          judge(fight(Duel(start_pairs), PairPurpose::proof, cell, cell.shape, *elsewhere, searched.plan, quarter)
-                    .outcome()
-                    .ratio) == Verdict::faster)
+      if (searched.plan == start || judge(compare(PairedComparison(start_pairs), PairPurpose::validation, cell,
+                                                  cell.shape, *elsewhere, searched.plan, quarter)
+                                              .outcome()
+                                              .ratio) == Verdict::faster)
         searched.plan = *elsewhere;
-      if (rig_.interrupted()) return;
+      if (backend_.interrupted()) return;
     }
-    const Plan usual = first_candidate(setting(cell, cell.shape, 0));
-    Contest contest{searched.plan, usual, start == usual, searched.trials, searched.searched};
-    contest.verified = verify(cell, contest, start);
-    if (contest.chosen != start && !contest.usual_is_had) {
+    const Plan baseline = first_candidate(setting(cell, cell.shape, 0));
+    ValidationTask task{searched.plan, baseline, start == baseline, searched.trials, searched.searched};
+    task.verified = verify(cell, task, start);
+    if (task.chosen != start && !task.baseline_usable) {
       const double half = std::max(0.0, end - recording_.spent()) / 2;
-      const Duel duel = fight(Duel(start_pairs), PairPurpose::proof, cell, cell.shape, contest.chosen, start, half);
-      if (judge(duel.outcome().ratio) != Verdict::faster) contest.chosen = start;
+      const PairedComparison comparison =
+          compare(PairedComparison(start_pairs), PairPurpose::validation, cell, cell.shape, task.chosen, start, half);
+      if (judge(comparison.outcome().ratio) != Verdict::faster) task.chosen = start;
     }
-    Proof proof(options_.isa, cell, contest, options_.seed + cells_begun_);
+    PlanValidation validation(options_.isa, cell, task, options_.seed + cells_begun_);
     const double first_end = recording_.spent() + (end - recording_.spent()) / 4;
-    while (!proof.conclusive() || (proof.pairs() < first_pairs && recording_.spent() < first_end)) {
-      if (rig_.interrupted()) break;
-      proof.go_on(recording_);
+    while (!validation.conclusive() || (validation.pairs() < first_pairs && recording_.spent() < first_end)) {
+      if (backend_.interrupted()) break;
+      validation.add_pair(recording_);
     }
-    if (!proof.conclusive()) return;
+    if (!validation.conclusive()) return;
     // The best so far is worth having, should this tuning end here.
-    if (proof.verified()) options_.done(proof.result(), false);
-    if (!proof.same() && cells_begun_ % self_check_interval == 0 && recording_.spent() < end)
-      proof.checked(self_check(cell, start));
+    if (validation.verified()) options_.done(validation.result(), false);
+    if (!validation.same() && cells_begun_ % self_check_interval == 0 && recording_.spent() < end)
+      validation.checked(self_check(cell, start));
     kept_ += std::max(0.0, end - recording_.spent());
-    proofs_.push_back(std::move(proof));
+    validations_.push_back(std::move(validation));
   }
 
   // Plans of which the journal holds a pair were right then, and are verified again only before they are crowned: their
-  // proofs do not pay for it with their time.
-  bool verify(const Cell& cell, const Contest& contest, const Plan& start) {
-    const bool twice = contest.chosen != start && !contest.usual_is_had;
-    const PairPurpose purpose = contest.chosen == contest.usual ? PairPurpose::self_check : PairPurpose::proof;
-    if (recording_.holds(purpose, cell, cell.shape, contest.chosen, twice ? start : contest.usual)) return false;
-    rig_.verify(cell, contest.chosen);
-    if (contest.chosen != start) rig_.verify(cell, start);
+  // validations do not pay for it with their time.
+  bool verify(const Cell& cell, const ValidationTask& task, const Plan& start) {
+    const bool twice = task.chosen != start && !task.baseline_usable;
+    const PairPurpose purpose = task.chosen == task.baseline ? PairPurpose::self_check : PairPurpose::validation;
+    if (recording_.holds(purpose, cell, cell.shape, task.chosen, twice ? start : task.baseline)) return false;
+    backend_.verify(cell, task.chosen);
+    if (task.chosen != start) backend_.verify(cell, start);
     return true;
   }
 
   // Whether the tuner takes a plan for another than itself.
   std::optional<Verdict> self_check(const Cell& cell, const Plan& plan) {
-    const Duel check = fight(Duel(self_check_pairs), PairPurpose::self_check, cell, cell.shape, plan, plan, 0.3);
+    const PairedComparison check =
+        compare(PairedComparison(self_check_pairs), PairPurpose::self_check, cell, cell.shape, plan, plan, 0.3);
     if (!check.conclusive()) return std::nullopt;
     return judge(check.outcome().ratio);
   }
 
-  // A pair of each cell at a time, so that every proof is spread over all the time there is for them: a machine's speed
-  // drifts by several percent between one window of five seconds and the next, which pairs in one stretch do not see.
-  void prove_in_turns() {
+  // A pair of each cell at a time, so that every validation is spread over all the time there is for them: a machine's
+  // speed drifts by several percent between one window of five seconds and the next, which pairs in one stretch do not
+  // see.
+  void validate_in_turns() {
     const double end = recording_.spent() + kept_;
-    const auto goes_on = [&] { return !rig_.interrupted() && recording_.spent() < end; };
-    while (goes_on() && !std::ranges::all_of(proofs_, &Proof::over)) {
-      for (Proof& proof : proofs_) {
-        if (proof.over() || !goes_on()) continue;
-        show(proof.cell());
-        proof.go_on(recording_);
+    const auto goes_on = [&] { return !backend_.interrupted() && recording_.spent() < end; };
+    while (goes_on() && !std::ranges::all_of(validations_, &PlanValidation::over)) {
+      for (PlanValidation& validation : validations_) {
+        if (validation.over() || !goes_on()) continue;
+        show(validation.cell());
+        validation.add_pair(recording_);
       }
     }
-    for (const Proof& proof : proofs_) conclude(proof);
-    proofs_.clear();
+    for (const PlanValidation& validation : validations_) conclude(validation);
+    validations_.clear();
     kept_ = 0;
   }
 
-  void conclude(const Proof& proof) {
-    if (!proof.verified() && rig_.interrupted()) return;
-    if (!proof.verified()) rig_.verify(proof.cell(), proof.result().row.plan);
-    // Interrupted: its duel goes on when the tuning is resumed. Recorded as finished it would never be searched; its
-    // pairs are, and serve when there is more time.
-    if (!rig_.interrupted() && proof.searched()) return finish(proof.cell(), proof.result(), proof.self_check());
-    if (!proof.searched()) report_.untuned.push_back(proof.cell());
-    options_.done(proof.result(), !rig_.interrupted());
+  void conclude(const PlanValidation& validation) {
+    if (!validation.verified() && backend_.interrupted()) return;
+    if (!validation.verified()) backend_.verify(validation.cell(), validation.result().row.plan);
+    // Interrupted: its comparison goes on when the tuning is resumed. Recorded as finished it would never be searched;
+    // its pairs are, and serve when there is more time.
+    if (!backend_.interrupted() && validation.searched())
+      return finish(validation.cell(), validation.result(), validation.self_check());
+    if (!validation.searched()) report_.untuned.push_back(validation.cell());
+    options_.done(validation.result(), !backend_.interrupted());
   }
 
   void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check) {
     recording_.finish(cell, plan, self_check);
-    settle({cell, plan, self_check, 0});
+    report_finished({cell, plan, self_check, 0});
   }
 
-  void settle(const FinishedCell& finished) {
+  void report_finished(const FinishedCell& finished) {
     if (finished.self_check) {
       ++report_.self_checks;
       const bool differs = *finished.self_check == Verdict::faster || *finished.self_check == Verdict::slower;
       report_.false_alarms += differs ? 1 : 0;
     }
-    settled_.push_back(finished.plan.row);
+    finished_rows_.push_back(finished.plan.row);
     options_.done(finished.plan, true);
   }
 
   const TuneOptions& options_;
-  Rig& rig_;
+  MeasurementBackend& backend_;
   Recording recording_;
   Budget budget_;
   TuneReport report_;
   std::mt19937_64 random_;
   std::size_t cells_begun_ = 0;
-  std::vector<Proof> proofs_;                                     // of the group, not yet concluded
-  std::vector<PlanRow> settled_;                                  // of all groups so far
+  std::vector<PlanValidation> validations_;                       // of the group, not yet concluded
+  std::vector<PlanRow> finished_rows_;                            // of all groups so far
   double kept_ = 0;                                               // seconds for them
   std::map<std::pair<const Cell*, std::uint32_t>, Found> found_;  // of the group, by cell and panel width
 };
 
 }  // namespace
 
-TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal) {
-  Tuner tuner(cells, options, rig, journal);
+TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, MeasurementBackend& backend,
+                Journal* journal) {
+  Tuner tuner(cells, options, backend, journal);
   const std::vector<CellGroup> groups = grouped(cells);
   for (const CellGroup& group : groups) {
-    if (rig.interrupted()) break;
+    if (backend.interrupted()) break;
     tuner.run(group);
   }
   return tuner.end();

@@ -1,6 +1,6 @@
-// Owns: tuning: for each cell a search on a slice of the problem, the verification of its winner, and the duel in place
-// against the analytical default. No clock of its own. Does not own: the command line (tune_command.hpp), timing
-// (rig.hpp), the files (journal.hpp, profile.hpp).
+// Owns: tuning: for each cell a search on a slice of the problem, the verification of its winner, and the comparison in
+// place against the analytical default. No clock of its own. Does not own: the command line (tune_command.hpp), timing
+// (measurement_backend.hpp), the files (journal.hpp, profile.hpp).
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tuner/measurement/rig.hpp"
+#include "tuner/measurement/measurement_backend.hpp"
 #include "tuner/profile/profile.hpp"
 #include "tuner/search/strategy.hpp"
 #include "tuner/tuning/budget.hpp"
@@ -26,7 +26,7 @@ struct TuneOptions {
   std::optional<double> budget_seconds = 120;  // for all cells, packing included; nothing: no limit
   std::uint64_t seed = 1;
   std::vector<KeptWidth> kept_widths = {};  // new plans of a shape keep the nr of those that there are
-  // To be told each cell's plan: the best so far when its search is over, and again when its proof is.
+  // To be told each cell's plan: the best so far when its search is over, and again when its validation is.
   std::function<void(const ProfilePlan&, bool proven)> done = [](const ProfilePlan&, bool) {};
   std::function<void(double share_done, const std::string& what, double seconds_left)> progress =
       [](double, const std::string&, double) {};
@@ -34,13 +34,14 @@ struct TuneOptions {
 
 struct TuneReport {
   std::vector<Cell> untuned;     // there was no time for a search
-  std::size_t self_checks = 0;   // duels of a plan with itself
+  std::size_t self_checks = 0;   // comparisons of a plan with itself
   std::size_t false_alarms = 0;  // of these, those that found a difference
   bool interrupted = false;
 };
 
 // Each cell is recorded in the journal (null: nowhere) and given to done() when it is finished; what the journal holds
 // already is not measured again. Rigor::estimate measures nothing. Throws Failure 1 when a kernel gives wrong results.
-TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, Rig& rig, Journal* journal);
+TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, MeasurementBackend& backend,
+                Journal* journal);
 
 }  // namespace sluice::tuner

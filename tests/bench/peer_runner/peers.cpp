@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-#include "bench/peer_runner/contender.hpp"
+#include "bench/peer_runner/prepared_peer.hpp"
 #include "bench/results/peer_comparison.hpp"
 
 namespace sluice::bench {
@@ -49,14 +49,14 @@ class Peers : public testing::Test {
     return {mode, path};
   }
 
-  std::unique_ptr<Contender> contender(const std::string& mode, const PeerLimits& limits = {}) {
-    return std::make_unique<Contender>(program(mode), cell_, shared_, 2, expected(), limits);
+  std::unique_ptr<PreparedPeer> prepared(const std::string& mode, const PeerLimits& limits = {}) {
+    return std::make_unique<PreparedPeer>(program(mode), cell_, shared_, 2, expected(), limits);
   }
 
   // What it fails with; empty when it does not.
   std::string failure(const std::string& mode, const PeerLimits& limits = {}) {
     try {
-      contender(mode, limits);
+      prepared(mode, limits);
     } catch (const PeerError& error) {
       return error.message;
     }
@@ -80,7 +80,7 @@ class Peers : public testing::Test {
 };
 
 TEST_F(Peers, ARightOneTakesItsTurns) {
-  const auto peer = contender("right");
+  const auto peer = prepared("right");
   EXPECT_EQ(peer->version(), "1.0");
   EXPECT_EQ(peer->variant(), "the only one");
   for (int i = 0; i < 3; ++i) {
@@ -90,7 +90,7 @@ TEST_F(Peers, ARightOneTakesItsTurns) {
 }
 
 TEST_F(Peers, StandsStillBetweenItsTurnsAndIsGoneAtTheEnd) {
-  auto peer = contender("right");
+  auto peer = prepared("right");
   const pid_t pid = peer->pid();
   EXPECT_EQ(state_of(pid), 'T');
   peer->run();
@@ -102,7 +102,7 @@ TEST_F(Peers, StandsStillBetweenItsTurnsAndIsGoneAtTheEnd) {
 TEST_F(Peers, WrongAnswersAreFound) {
   EXPECT_NE(failure("wrong").find("its result is wrong"), std::string::npos) << failure("wrong");
   EXPECT_NE(failure("half"), "");
-  const auto late = contender("late");
+  const auto late = prepared("late");
   late->run();
   EXPECT_NO_THROW(late->check());
   late->run();
@@ -126,7 +126,7 @@ TEST(ExpectedAnswer, HalfPrecisionIsNotFloat32) {
 }
 
 TEST_F(Peers, AnAnswerThatWasNotWrittenIsWrong) {
-  const auto peer = contender("right");
+  const auto peer = prepared("right");
   peer->run();
   shared_.y(cell_.m)[5] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(peer->check(), PeerError);
@@ -139,7 +139,7 @@ TEST_F(Peers, FailuresSayWhatHappened) {
   EXPECT_NE(failure("leaving").find("exit code 3"), std::string::npos);
   EXPECT_EQ(failure("refusing"), "no such kind here");
   EXPECT_NE(failure("hanging", {.start = 60, .prepare = 0.3, .run = 1}).find("no answer after"), std::string::npos);
-  const auto babbling = contender("babbling");
+  const auto babbling = prepared("babbling");
   EXPECT_THROW(babbling->run(), PeerError);
 }
 

@@ -8,13 +8,10 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/tuner/search/example_setting.hpp"
+
 namespace sluice::tuner {
 namespace {
-
-Setting example(std::size_t m, std::uint32_t threads = 2) {
-  const Isa isa = runnable_isas().back();
-  return {CacheSizes{}, isa, swiglu, {2048, 5632}, m, threads, register_tiles(isa).front().nr};
-}
 
 TEST(JointSpace, HoldsValidDistinctPlansTheAnalyticalFirst) {
   for (const std::size_t m : {1U, 2U, 8U, 17U, 64U, 200U, 256U, 1024U}) {

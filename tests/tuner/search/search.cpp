@@ -10,15 +10,11 @@
 #include <random>
 #include <set>
 
+#include "tests/tuner/search/example_setting.hpp"
 #include "tuner/measurement/statistics.hpp"
 
 namespace sluice::tuner {
 namespace {
-
-Setting example(std::size_t m, std::uint32_t threads = 2) {
-  const Isa isa = runnable_isas().back();
-  return {CacheSizes{}, isa, swiglu, {2048, 5632}, m, threads, register_tiles(isa).front().nr};
-}
 
 // The same plans on every machine.
 Setting scalar_example() {

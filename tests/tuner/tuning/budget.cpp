@@ -30,12 +30,12 @@ TEST(Budget, GivesLargeCellsMoreAndLeftOversToThoseAfter) {
   EXPECT_GT(budget.share(large, 0), 3 * budget.share(small, 0));
   EXPECT_NEAR(budget.share(large, 0) + 2 * budget.share(small, 0), 100, 1e-9);
   const double planned = budget.share(large, 0);
-  budget.settle(small);
+  budget.finish(small);
   EXPECT_GT(budget.share(large, 0), planned);  // the small one took nothing
-  budget.settle(large);
+  budget.finish(large);
   EXPECT_NEAR(budget.share(small, 60), 40, 1e-9);
   EXPECT_EQ(budget.share(small, 101), 0);
-  budget.settle(small);
+  budget.finish(small);
   EXPECT_NEAR(budget.share_done(40), 0.4, 1e-12);
   EXPECT_EQ(budget.share_done(101), 1);
 }
@@ -51,7 +51,7 @@ TEST(Budget, AffordsWhatFitsAsFarAsItHasLearned) {
   EXPECT_TRUE(Budget(std::nullopt, {large}).affords(large, 1e9));
   Budget endless(std::nullopt, {large, large});
   EXPECT_TRUE(std::isinf(endless.share(large, 1e9)));
-  endless.settle(large);
+  endless.finish(large);
   EXPECT_NEAR(endless.share_done(1e9), 0.5, 1e-12);
 }
 

@@ -35,7 +35,7 @@ Trial example_trial(std::uint32_t round) {
 }
 
 Pair example_pair() {
-  return {PairPurpose::proof,
+  return {PairPurpose::validation,
           example_row(swiglu, 9),
           example_row(swiglu, 16).plan,
           5632,
@@ -98,7 +98,7 @@ TEST(Journal, GivesBackWhatWasWritten) {
     EXPECT_EQ(trial.took_ns, expected.took_ns);
   }
   ASSERT_EQ(contents.pairs.size(), 1U);
-  EXPECT_EQ(contents.pairs[0].purpose, PairPurpose::proof);
+  EXPECT_EQ(contents.pairs[0].purpose, PairPurpose::validation);
   EXPECT_EQ(contents.pairs[0].b, example_pair().b);
   EXPECT_EQ(contents.pairs[0].sample_b.cost_ns, 101.5);
   ASSERT_EQ(contents.finished.size(), 1U);

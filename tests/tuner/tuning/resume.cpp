@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "tests/tuner/fake_rig.hpp"
+#include "tests/tuner/fake_backend.hpp"
 #include "tuner/tuning/landscape.hpp"
 
 namespace sluice::tuner {
@@ -67,8 +67,8 @@ TEST(Resume, CutAnywhereInItsJournalItEndsTheSame) {
   }
 }
 
-// Some cells of a group are recorded as finished, the others only measured: their proofs took turns, so the first are
-// needed to tell how long those of the others were.
+// Some cells of a group are recorded as finished, the others only measured: their validations took turns, so the first
+// are needed to tell how long those of the others were.
 TEST(Resume, CutWhileItFinishesAGroupItEndsTheSame) {
   const TemporaryDirectory directory;
   const Attempt whole = attempt(directory.path() / "whole");
@@ -97,11 +97,11 @@ TEST(Resume, APlanThatIsWrongNowIsNotCrownedForItsOldPairs) {
   std::vector<ProfilePlan> plans;
   const TuneOptions options = example_options(plans);
   Journal resumed(path, header_of(options), Journal::Start::resume);
-  FakeRig rig(measured(resumed.contents()));
-  rig.wrong = whole.plans.front().row.plan;
-  expect_message(failure_of([&] { (void)tune(example_cells(), options, rig, &resumed); }),
+  FakeBackend backend(measured(resumed.contents()));
+  backend.wrong = whole.plans.front().row.plan;
+  expect_message(failure_of([&] { (void)tune(example_cells(), options, backend, &resumed); }),
                  exit_code::verification_failed, {"wrong"});
-  for (const ProfilePlan& plan : plans) EXPECT_FALSE(plan.row.plan == rig.wrong);
+  for (const ProfilePlan& plan : plans) EXPECT_FALSE(plan.row.plan == backend.wrong);
 }
 
 TEST(Resume, DamageInTheMiddleCostsTheDamagedRecordsAlone) {
@@ -141,10 +141,10 @@ TEST(Resume, InterruptedATuningKeepsWhatItHasAndGoesOn) {
     const TuneOptions options = example_options(plans);
     {
       Journal journal(path, header_of(options), Journal::Start::resume);
-      FakeRig rig;
-      rig.interrupt_at = static_cast<std::uint64_t>(share * static_cast<double>(whole.measurements));
-      EXPECT_TRUE(tune(example_cells(), options, rig, &journal).interrupted);
-      EXPECT_EQ(rig.measurements, rig.interrupt_at);  // the trial it was at, and no other
+      FakeBackend backend;
+      backend.interrupt_at = static_cast<std::uint64_t>(share * static_cast<double>(whole.measurements));
+      EXPECT_TRUE(tune(example_cells(), options, backend, &journal).interrupted);
+      EXPECT_EQ(backend.measurements, backend.interrupt_at);  // the trial it was at, and no other
       EXPECT_FALSE(journal.contents().ended);
     }
     EXPECT_LE(plans.size(), 4U);
@@ -165,9 +165,9 @@ TEST(Resume, AnExhaustiveTuningGoesOnInItsFinal) {
     JournalHeader header = header_of(options);
     header.cells = cells;
     Journal journal(path, header, Journal::Start::resume);
-    FakeRig rig(measured(journal.contents()));
-    rig.interrupt_at = interrupt_at;
-    (void)tune(cells, options, rig, &journal);
+    FakeBackend backend(measured(journal.contents()));
+    backend.interrupt_at = interrupt_at;
+    (void)tune(cells, options, backend, &journal);
     return text_of(plans);
   };
   const std::string whole = run(directory.path() / "whole", ~std::uint64_t{0});
@@ -195,17 +195,17 @@ TEST(Resume, NoTimeLeftIsToldAndTheRestCanFollow) {
   options.budget_seconds = 3;
   {
     Journal journal(path, header_of(options), Journal::Start::resume);
-    FakeRig rig;
-    rig.each = std::chrono::seconds(1);
-    const TuneReport report = tune(example_cells(), options, rig, &journal);
+    FakeBackend backend;
+    backend.each = std::chrono::seconds(1);
+    const TuneReport report = tune(example_cells(), options, backend, &journal);
     EXPECT_FALSE(report.untuned.empty());
     EXPECT_FALSE(journal.contents().ended);
   }
   options.budget_seconds = 1e6;
   plans.clear();
   Journal journal(path, header_of(options), Journal::Start::resume);
-  FakeRig rig;
-  EXPECT_TRUE(tune(example_cells(), options, rig, &journal).untuned.empty());
+  FakeBackend backend;
+  EXPECT_TRUE(tune(example_cells(), options, backend, &journal).untuned.empty());
   EXPECT_TRUE(journal.contents().ended);
   EXPECT_EQ(plans.size(), 4U);
 }

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "tests/tuner/fake_rig.hpp"
+#include "tests/tuner/fake_backend.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -42,13 +42,13 @@ TEST(Tune, TheProofsOfAGroupTakeTurns) {
   JournalHeader header = header_of(options);
   header.cells = cells;
   Journal journal(directory.path() / "j", header, Journal::Start::afresh);
-  FakeRig rig;
-  (void)tune(cells, options, rig, &journal);
+  FakeBackend backend;
+  (void)tune(cells, options, backend, &journal);
 
   std::vector<std::uint32_t> turns;  // the M of each pair on the whole problem
   for (const Pair& pair : read_journal(directory.path() / "j").pairs)
     if (pair.purpose != PairPurpose::width) turns.push_back(pair.row.m);
-  // Once all have begun, none has two pairs in a row while another's proof goes on.
+  // Once all have begun, none has two pairs in a row while another's validation goes on.
   const auto all_begun = std::ranges::find(turns, 32U);
   std::size_t taken = 0;
   for (auto turn = std::ranges::find_if(all_begun, turns.end(), [](std::uint32_t m) { return m != 32; });
@@ -66,9 +66,9 @@ TEST(Tune, EstimateMeasuresAndVerifiesNothing) {
   std::vector<ProfilePlan> plans;
   TuneOptions options = example_options(plans);
   options.rigor = Rigor::estimate;
-  FakeRig rig;
-  const TuneReport report = tune(example_cells(), options, rig, nullptr);
-  EXPECT_EQ(rig.measurements, 0U);
+  FakeBackend backend;
+  const TuneReport report = tune(example_cells(), options, backend, nullptr);
+  EXPECT_EQ(backend.measurements, 0U);
   EXPECT_TRUE(report.untuned.empty());
   ASSERT_EQ(plans.size(), 4U);
   for (const ProfilePlan& plan : plans) {
@@ -84,23 +84,23 @@ TEST(Tune, KeepsTheWidthOfPlansThatAreThere) {
     std::vector<ProfilePlan> plans;
     TuneOptions options = example_options(plans);
     options.kept_widths = {{{256, 512}, true, tile.nr}};
-    FakeRig rig;
-    (void)tune(example_cells(), options, rig, nullptr);
+    FakeBackend backend;
+    (void)tune(example_cells(), options, backend, nullptr);
     for (const ProfilePlan& plan : plans)
       EXPECT_TRUE(!(plan.row.shape == Shape{256, 512} && plan.row.kind.gated) || plan.row.plan.tiling.nr == tile.nr);
   }
 }
 
-// Of gated plans of 256x512, tuned on a rig with this factor.
+// Of gated plans of 256x512, tuned on a backend with this factor.
 std::vector<ProfilePlan> tuned_with(Rigor rigor, const std::function<double(const Plan&)>& more) {
   std::vector<ProfilePlan> plans;
   TuneOptions options = example_options(plans);
   options.rigor = rigor;
   options.budget_seconds = 100;
-  FakeRig rig;
-  rig.noise = 0.03;
-  rig.more = more;
-  (void)tune({{swiglu, {256, 512}, 1, 1, {}}, {swiglu, {256, 512}, 32, 1, {}}}, options, rig, nullptr);
+  FakeBackend backend;
+  backend.noise = 0.03;
+  backend.more = more;
+  (void)tune({{swiglu, {256, 512}, 1, 1, {}}, {swiglu, {256, 512}, 32, 1, {}}}, options, backend, nullptr);
   return plans;
 }
 
@@ -142,9 +142,9 @@ TEST(Tune, FewerThreadsWinWhereTheyAreFaster) {
     std::vector<ProfilePlan> plans;
     TuneOptions options = example_options(plans);
     options.budget_seconds = 1000;
-    FakeRig rig;
-    rig.fewer_threads = fewer ? 0.7 : 1.4;
-    (void)tune(example_cells(), options, rig, nullptr);
+    FakeBackend backend;
+    backend.fewer_threads = fewer ? 0.7 : 1.4;
+    (void)tune(example_cells(), options, backend, nullptr);
     ASSERT_EQ(plans.size(), 4U);
     for (const ProfilePlan& plan : plans) {
       if (plan.row.max_threads == 1) continue;
@@ -154,7 +154,7 @@ TEST(Tune, FewerThreadsWinWhereTheyAreFaster) {
   }
 }
 
-// The searches of the small shape's cells see other costs than its proofs: none of them finds anything. What the large
+// The searches of the small shape's cells see other costs than its validations: none finds anything. What the large
 // shape's cells found is tried for them, and crowned where it is faster.
 TEST(Tune, WhatWonInOneCellIsTriedWhereTheSearchFoundNothing) {
   const Isa isa = runnable_isas().back();
@@ -165,25 +165,25 @@ TEST(Tune, WhatWonInOneCellIsTriedWhereTheSearchFoundNothing) {
     std::vector<ProfilePlan> plans;
     TuneOptions options = example_options(plans);
     options.budget_seconds = 200;
-    class BlindRig : public FakeRig {
+    class BlindBackend : public FakeBackend {
      public:
       bool carries_over = true;
       std::uint32_t usual = 0;
       Timed time(const Cell& cell, Shape shape, const Plan& plan) override {
-        Timed timed = FakeRig::time(cell, shape, plan);
+        Timed timed = FakeBackend::time(cell, shape, plan);
         if (cell.shape.d_model == 512 && plan.tiling.kc != usual) timed.cost_ns *= 3;
         return timed;
       }
       TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) override {
-        TimedPair pair = FakeRig::time_pair(cell, shape, a, b, b_first);
+        TimedPair pair = FakeBackend::time_pair(cell, shape, a, b, b_first);
         if (cell.shape.d_model == 512 && !carries_over && a.tiling.kc != usual) pair.a.cost_ns *= 3;
         return pair;
       }
-    } rig;
-    rig.carries_over = better;
-    rig.usual = usual;
-    rig.more = [&](const Plan& plan) { return plan.tiling.kc == usual ? 1.5 : 1.0; };
-    (void)tune({large, small}, options, rig, nullptr);
+    } backend;
+    backend.carries_over = better;
+    backend.usual = usual;
+    backend.more = [&](const Plan& plan) { return plan.tiling.kc == usual ? 1.5 : 1.0; };
+    (void)tune({large, small}, options, backend, nullptr);
     ASSERT_EQ(plans.size(), 2U);
     EXPECT_NE(plans[0].row.plan.tiling.kc, usual);
     EXPECT_EQ(plans[1].row.plan.tiling.kc, better ? plans[0].row.plan.tiling.kc : usual);
@@ -194,14 +194,14 @@ TEST(Tune, WhatWonInOneCellIsTriedWhereTheSearchFoundNothing) {
 TEST(Tune, APlanThatGivesWrongResultsIsNeverCrowned) {
   std::vector<ProfilePlan> plans;
   const TuneOptions options = example_options(plans);
-  FakeRig sound;
+  FakeBackend sound;
   (void)tune(example_cells(), options, sound, nullptr);
   EXPECT_GE(sound.verified, plans.size());
   const Plan winner = plans.front().row.plan;
   plans.clear();
-  FakeRig rig;
-  rig.wrong = winner;
-  expect_message(failure_of([&] { (void)tune(example_cells(), options, rig, nullptr); }),
+  FakeBackend backend;
+  backend.wrong = winner;
+  expect_message(failure_of([&] { (void)tune(example_cells(), options, backend, nullptr); }),
                  exit_code::verification_failed, {"wrong"});
   for (const ProfilePlan& plan : plans) EXPECT_FALSE(plan.row.plan == winner);
 }

@@ -1,4 +1,4 @@
-"""Cells measured with a rival's plan: read apart from ours, paired by round, shown beside the tuner's promise."""
+"""Cells measured with a baseline plan: read apart from ours, paired by round, shown beside the tuner's promise."""
 
 import math
 import re
@@ -7,12 +7,12 @@ import unittest
 import fixtures
 from fixtures import Desk, against
 from reports.data.results import InputError, load_results
-from reports.pages import rival_tables
-from reports.statistics import rivals
+from reports.pages import plan_comparison_tables
+from reports.statistics import plan_comparisons
 from reports.statistics.comparison import compare
 from reports.statistics.run_pairs import Run, compare_runs
 
-class Rivals(unittest.TestCase):
+class PlanComparisons(unittest.TestCase):
     def desk(self, *entries):
         desk = Desk(results_document=fixtures.results(list(entries)))
         self.addCleanup(desk.close)
@@ -22,29 +22,30 @@ class Rivals(unittest.TestCase):
         desk = self.desk(*entries)
         return load_results(str(desk.root / "out" / "results.json"))
 
-    def test_a_rivals_cell_is_not_ours(self):
+    def test_a_baseline_plans_cell_is_not_ours(self):
         swiglu = against("default", fixtures.cell(), 1.1)
         relu = against("default", fixtures.cell("relu", d_ff=8448), 1.2)
         results = self.read(*swiglu, *relu)
         self.assertEqual([cell.rival for cell in results.cells], [None, None])
-        self.assertEqual([cell.name for cell in results.rivals], [swiglu[1]["name"], relu[1]["name"]])
+        self.assertEqual([cell.name for cell in results.baseline_plan_cells], [swiglu[1]["name"], relu[1]["name"]])
         self.assertEqual((results.peers, results.skipped), ([], []))
         (toll,) = compare(results.cells)
         self.assertIsNone(toll.gated.rival or toll.baseline.rival)
 
-    def test_rivals_are_paired_by_round(self):
+    def test_plans_are_paired_by_round(self):
         entries = [*against("default", fixtures.cell(m=1), 1.25), *against("default", fixtures.cell(m=64), 0.8),
                    *against("default", fixtures.cell(m=16))]
-        (rivalry,) = rivals.beside(*(getattr(self.read(*entries), name) for name in ("cells", "rivals")))
-        self.assertEqual([pair.own.m for pair in rivalry.cells], [1, 16, 64])
-        self.assertEqual([pair.verdict for pair in rivalry.cells], ["faster", "same plan", "slower"])
-        self.assertAlmostEqual(rivalry.cells[0].estimate.ratio, 0.8, delta=0.003)
-        self.assertEqual(rivalry.cells[0].estimate.pairs, len(entries[0]["samples_ns"]))
-        self.assertEqual(rivalry.cells[1].estimate.ratio, 1)
-        self.assertAlmostEqual(rivalry.mean, 1, delta=0.003)
-        self.assertIsNone(rivalry.kept)
+        results = self.read(*entries)
+        (comparison,) = plan_comparisons.beside(results.cells, results.baseline_plan_cells)
+        self.assertEqual([pair.own.m for pair in comparison.cells], [1, 16, 64])
+        self.assertEqual([pair.verdict for pair in comparison.cells], ["faster", "same plan", "slower"])
+        self.assertAlmostEqual(comparison.cells[0].estimate.ratio, 0.8, delta=0.003)
+        self.assertEqual(comparison.cells[0].estimate.pairs, len(entries[0]["samples_ns"]))
+        self.assertEqual(comparison.cells[1].estimate.ratio, 1)
+        self.assertAlmostEqual(comparison.mean, 1, delta=0.003)
+        self.assertIsNone(comparison.kept)
 
-    def test_each_rival_has_a_table_with_the_promise_beside_it(self):
+    def test_each_baseline_has_a_table_with_the_promise_beside_it(self):
         desk = self.desk(*against("default", fixtures.cell(m=1), 1.25, fixtures.promise()),
                          *against("default", fixtures.cell(m=16), None, fixtures.promise(0.9, 1.111, "broken")),
                          *against("best.json", fixtures.cell(m=64), 0.97, fixtures.promise(in_place=None)))
@@ -60,23 +61,23 @@ class Rivals(unittest.TestCase):
         self.assertEqual(printed["in_place_interval benchmarks[0].against.promise.in_place"], "[0.983, 1.003]")
         self.assertEqual(printed["benchmarks[3].against.promise.roof_in_place"], "0.981")
         self.assertEqual(printed["benchmarks[2].against.ratio"], "1.000")
-        # Against another rival, a ratio to the default is no promise.
+        # Against another baseline, a ratio to the default is no promise.
         self.assertNotIn("benchmarks[3].against.promise.ratio_to_default", printed)
         self.assertIn("faster in 1, same plan in 1 of 2 cells. The ratio is 1.050 times the promised one (geometric "
                       "mean); the promise is kept in 1, broken in 1.", re.sub("<[^>]*>", "", page))
 
-    def test_without_rivals_nothing_speaks_of_them(self):
+    def test_without_baseline_plans_nothing_speaks_of_them(self):
         page = self.desk(fixtures.cell()).undrawn()
-        self.assertNotIn("table-rival", page)
+        self.assertNotIn("table-baseline-plan", page)
         self.assertNotIn("What the tuner promised", page)
 
     def test_pairs_that_do_not_share_a_round_have_no_ratio(self):
-        own, rival = against("default", fixtures.cell(), 1.1)
-        rival["sample_rounds"] = [number + 1000 for number in rival["sample_rounds"]]
-        results = self.read(own, rival)
-        (rivalry,) = rivals.beside(results.cells, results.rivals)
-        self.assertEqual((rivalry.mean, rivalry.cells[0].verdict), (None, "inconclusive"))
-        self.assertEqual(rival_tables.sentence(rivalry), "inconclusive in 1 of 1 cells.")
+        own, baseline = against("default", fixtures.cell(), 1.1)
+        baseline["sample_rounds"] = [number + 1000 for number in baseline["sample_rounds"]]
+        results = self.read(own, baseline)
+        (comparison,) = plan_comparisons.beside(results.cells, results.baseline_plan_cells)
+        self.assertEqual((comparison.mean, comparison.cells[0].verdict), (None, "inconclusive"))
+        self.assertEqual(plan_comparison_tables.sentence(comparison), "inconclusive in 1 of 1 cells.")
 
     def test_a_damaged_comparison_is_named(self):
         own, _ = against("default", fixtures.cell(), 1.1)
@@ -96,7 +97,7 @@ class Rivals(unittest.TestCase):
         comparison = compare_runs(Run("a", before), Run("b", after))
         self.assertEqual(len(comparison.pairs), 1)
         self.assertEqual((comparison.only_before, comparison.only_after), ([], []))
-        self.assertTrue(any("1 cells with the plan of a rival" in note for note in comparison.notes))
+        self.assertTrue(any("1 cells with a baseline plan" in note for note in comparison.notes))
 
 
 if __name__ == "__main__":

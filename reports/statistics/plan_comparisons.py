@@ -1,10 +1,10 @@
-"""Puts a plan beside the plan of a rival: the analytical default, or another profile.
+"""Puts a plan beside a baseline plan: the analytical default, or another profile.
 
-Owns: which rival's cell stands beside which of ours, the verdict, the geometric means. Pure functions over Cell values;
-the statistics are comparison.py's, the words of the table rival_tables.py's.
+Owns: which baseline's cell stands beside which of ours, the verdict, the geometric means. Pure functions over Cell
+values; the statistics are comparison.py's, the words of the table plan_comparison_tables.py's.
 
-A ratio is Sluice's time with its own plan over that with the rival's, paired by round: below 1 the own plan is faster,
-and against the best plan there is, the ratio less 1 is the regret.
+A ratio is Sluice's time with its own plan over that with the baseline plan, paired by round: below 1 the own plan is
+faster, and against the best plan there is, the ratio less 1 is the regret.
 """
 
 import math
@@ -21,11 +21,11 @@ KEPT = ("kept", "inconclusive", "broken")
 
 @dataclass(frozen=True)
 class Beside:
-    """One cell, with its own plan and with the rival's."""
+    """One cell, with its own plan and with the baseline plan."""
 
     own: Cell
-    rival: Cell | None      # None: the same plan, which was not measured twice
-    estimate: Estimate      # own time / the rival's
+    baseline: Cell | None   # None: the same plan, which was not measured twice
+    estimate: Estimate      # own time / the baseline plan's
     verdict: str            # one of VERDICTS
 
     @property
@@ -40,8 +40,8 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Rivalry:
-    """Every cell that met one rival, in the order of the page."""
+class PlanComparison:
+    """Every cell that met one baseline, in the order of the page."""
 
     name: str
     cells: list
@@ -66,25 +66,25 @@ class Rivalry:
         return {verdict: sum(pair.verdict == verdict for pair in self.cells) for verdict in VERDICTS}
 
 
-def beside(cells, rivals):
-    """The rivalries of the results, each rival once."""
-    theirs = {(cell.rival, cell.key): cell for cell in rivals}
+def beside(cells, baseline_plan_cells):
+    """The comparisons of the results, each baseline once."""
+    theirs = {(cell.rival, cell.key): cell for cell in baseline_plan_cells}
     found = {}
     for own in sorted(cells, key=order):
         if own.against is None:
             continue
         name = own.against["rival"]
-        rival = theirs.get((name, own.key))
+        baseline = theirs.get((name, own.key))
         if own.against["same_plan"]:
             pair = Beside(own, None, Estimate(0, 1.0, 1.0, 1.0), SAME)
-        elif rival is not None:
-            estimate = paired_ratio(own.samples, rival.samples)
-            pair = Beside(own, rival, estimate, judge(estimate))
+        elif baseline is not None:
+            estimate = paired_ratio(own.samples, baseline.samples)
+            pair = Beside(own, baseline, estimate, judge(estimate))
         else:
             continue
         found.setdefault(name, []).append(pair)
-    return [Rivalry(name, pairs) for name, pairs in found.items()]
+    return [PlanComparison(name, pairs) for name, pairs in found.items()]
 
 
-def title(rivalry):
-    return "Against the analytical default" if rivalry.name == DEFAULT else f"Against {rivalry.name}"
+def title(comparison):
+    return "Against the analytical default" if comparison.name == DEFAULT else f"Against {comparison.name}"

@@ -1,4 +1,4 @@
-#include "tuner/measurement/rig.hpp"
+#include "tuner/measurement/measurement_backend.hpp"
 
 #include <fmt/format.h>
 
@@ -21,25 +21,26 @@ std::vector<CellGroup> grouped(const std::vector<Cell>& cells) {
   return groups;
 }
 
-MachineRig::MachineRig(Isa isa, const Machine& machine, std::uint32_t max_threads, std::function<void(Shape)> packing)
+MachineBackend::MachineBackend(Isa isa, const Machine& machine, std::uint32_t max_threads,
+                               std::function<void(Shape)> packing)
     : isa_(isa),
       machine_(machine),
       max_threads_(max_threads),
       packing_(std::move(packing)),
       begin_(std::chrono::steady_clock::now()) {}
 
-void MachineRig::enter(const CellGroup& group) {
+void MachineBackend::enter(const CellGroup& group) {
   group_ = &group;
   verifications_.clear();
   layers_.clear();
 }
 
-Clocks& MachineRig::clocks() {
+Clocks& MachineBackend::clocks() {
   if (!clocks_) clocks_.emplace(isa_, machine_, max_threads_);
   return *clocks_;
 }
 
-Layer& MachineRig::layer(Shape shape, std::uint32_t nr) {
+Layer& MachineBackend::layer(Shape shape, std::uint32_t nr) {
   const auto found = std::find_if(layers_.begin(), layers_.end(),
                                   [&](const auto& layer) { return layer->shape() == shape && layer->nr() == nr; });
   if (found != layers_.end()) return **found;
@@ -49,7 +50,7 @@ Layer& MachineRig::layer(Shape shape, std::uint32_t nr) {
   return *layers_.emplace_back(std::make_unique<Layer>(shape, group_->gated, isa_, nr, max_m, clocks().cold_bytes()));
 }
 
-Sample MachineRig::sample(const Cell& cell, Shape shape, const Plan& plan) {
+Sample MachineBackend::sample(const Cell& cell, Shape shape, const Plan& plan) {
   Layer& timed = layer(shape, plan.tiling.nr);
   timed.prepare(cell.m, plan);
   Clock& clock = clocks()[cell.threads];
@@ -58,7 +59,7 @@ Sample MachineRig::sample(const Cell& cell, Shape shape, const Plan& plan) {
   return clock.measure(roof, traffic, [&] { timed.forward(cell.kind.activation, cell.m, plan, clocks().executor()); });
 }
 
-Timed MachineRig::timed(const Cell& cell, Shape shape, const Sample& sample) {
+Timed MachineBackend::timed(const Cell& cell, Shape shape, const Sample& sample) {
   const Clock& clock = clocks()[cell.threads];
   const double fraction = sample.roof == Roof::fma
                               ? clock.fma_fraction(sample.ns, flops(cell.kind, shape, cell.m))
@@ -66,13 +67,13 @@ Timed MachineRig::timed(const Cell& cell, Shape shape, const Sample& sample) {
   return {sample.ns, fraction, clock.contended(sample)};
 }
 
-Timed MachineRig::time(const Cell& cell, Shape shape, const Plan& plan) {
+Timed MachineBackend::time(const Cell& cell, Shape shape, const Plan& plan) {
   // The width of the group is settled now: what was packed in another only takes memory.
   std::erase_if(layers_, [&](const auto& layer) { return layer->nr() != plan.tiling.nr; });
   return timed(cell, shape, sample(cell, shape, plan));
 }
 
-TimedPair MachineRig::time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) {
+TimedPair MachineBackend::time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) {
   // Both layers before the first sample, or packing would come between the two.
   layer(shape, a.tiling.nr).prepare(cell.m, a);
   layer(shape, b.tiling.nr).prepare(cell.m, b);
@@ -82,7 +83,7 @@ TimedPair MachineRig::time_pair(const Cell& cell, Shape shape, const Plan& a, co
   return {timed(cell, shape, first), timed(cell, shape, second)};
 }
 
-void MachineRig::verify(const Cell& cell, const Plan& plan) {
+void MachineBackend::verify(const Cell& cell, const Plan& plan) {
   const auto key = std::pair(cell.kind.activation, cell.m);
   auto known = verifications_.find(key);
   if (known == verifications_.end()) {
@@ -99,10 +100,10 @@ void MachineRig::verify(const Cell& cell, const Plan& plan) {
   }
 }
 
-std::chrono::nanoseconds MachineRig::elapsed() { return std::chrono::steady_clock::now() - begin_; }
+std::chrono::nanoseconds MachineBackend::elapsed() { return std::chrono::steady_clock::now() - begin_; }
 
-bool MachineRig::interrupted() { return tuner::interrupted(); }
+bool MachineBackend::interrupted() { return tuner::interrupted(); }
 
-Roofs MachineRig::roofs() const { return clocks_ ? clocks_->roofs() : Roofs{}; }
+Roofs MachineBackend::roofs() const { return clocks_ ? clocks_->roofs() : Roofs{}; }
 
 }  // namespace sluice::tuner

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "tuner/measurement/rig.hpp"
+#include "tuner/measurement/measurement_backend.hpp"
 #include "tuner/measurement/statistics.hpp"
 
 namespace sluice::tuner {
@@ -13,10 +13,11 @@ namespace sluice::tuner {
 // Pairs that tell a plan from itself, or do not.
 inline constexpr std::size_t self_check_pairs = 30;
 
-class Duel {
+class PairedComparison {
  public:
   // Over after `pairs`, where the ratio is known to 1 % by then; else it goes on to `most_pairs`.
-  explicit Duel(std::size_t pairs, std::size_t most_pairs = 0) : wanted_(pairs), most_(std::max(pairs, most_pairs)) {}
+  explicit PairedComparison(std::size_t pairs, std::size_t most_pairs = 0)
+      : wanted_(pairs), most_(std::max(pairs, most_pairs)) {}
 
   void add(const TimedPair& pair) { pairs_.push_back(pair); }
   [[nodiscard]] std::size_t size() const noexcept { return pairs_.size(); }

@@ -1,11 +1,11 @@
-#include "tuner/measurement/duel.hpp"
+#include "tuner/measurement/paired_comparison.hpp"
 
 namespace sluice::tuner {
-bool Duel::over() const {
+bool PairedComparison::over() const {
   return pairs_.size() >= most_ || (pairs_.size() >= wanted_ && outcome().ratio.half_width() <= 0.01);
 }
 
-Duel::Outcome Duel::outcome() const {
+PairedComparison::Outcome PairedComparison::outcome() const {
   std::vector<double> times_a, times_b, fractions_a, fractions_b;
   std::size_t contended = 0;
   for (const TimedPair& pair : pairs_) {

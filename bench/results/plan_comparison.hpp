@@ -1,4 +1,4 @@
-// Owns: what samples say of a cell's plan and the rival's: the paired ratio, the verdict, how much of the profile's
+// Owns: what samples say of a cell's plan and the baseline's: the paired ratio, the verdict, how much of the profile's
 // promise is kept in place; the table of all cells.
 // Does not own: the samples (session.hpp), the statistics (tuner/measurement/statistics.hpp).
 #pragma once
@@ -28,15 +28,15 @@ struct Promise {
   double roof_fraction;
   double roof_in_place;             // the roof fraction measured here / the promised one
   tuner::Ratio ratio_to_default;    // 1 exactly, where the default won
-  std::optional<InPlace> in_place;  // where the rival is the default and was met
+  std::optional<InPlace> in_place;  // where the baseline is the default and was met
 };
 
-struct RivalComparison {
-  std::string name;               // of the cell
-  std::string plan, rivals_plan;  // in words
-  PlanOrigin origin = PlanOrigin::analytical, rivals_origin = PlanOrigin::analytical;
+struct PlanComparison {
+  std::string name;                  // of the cell
+  std::string plan, baselines_plan;  // in words
+  PlanOrigin origin = PlanOrigin::analytical, baselines_origin = PlanOrigin::analytical;
   bool same = false;         // the same work in the same order: the ratio is 1, and nothing was measured for it
-  tuner::Ratio ratio;        // own time / the rival's, over the rounds that both have
+  tuner::Ratio ratio;        // own time / the baseline's, over the rounds that both have
   std::string_view verdict;  // "same plan", or of the own plan: "faster", "slower", "tied" or "inconclusive"
   std::optional<Promise> promise;
 
@@ -44,12 +44,12 @@ struct RivalComparison {
   [[nodiscard]] bool has_ratio() const { return same || ratio.pairs >= 2; }
 };
 
-// For a cell that met a rival of that name. roof_fraction: of its samples. plans: of the profile that its plan is from;
-// nothing is promised for another machine, by other cells, or for a plan that was not measured.
-RivalComparison compare_with_rival(const Measurement& measurement, std::string_view rivals_name, Isa isa,
-                                   double roof_fraction, const std::vector<tuner::ProfilePlan>& plans);
+// For a cell that met a baseline of that name. roof_fraction: of its samples. plans: of the profile that its plan is
+// from; nothing is promised for another machine, by other cells, or for a plan that was not measured.
+PlanComparison compare_with_baseline(const Measurement& measurement, std::string_view baseline_name, Isa isa,
+                                     double roof_fraction, const std::vector<tuner::ProfilePlan>& plans);
 
 // Two lines or three for each cell, and the geometric means; empty without cells.
-std::string rival_table(const std::vector<RivalComparison>& comparisons, const std::string& rival);
+std::string plan_comparison_table(const std::vector<PlanComparison>& comparisons, const std::string& baseline);
 
 }  // namespace sluice::bench

@@ -1,5 +1,5 @@
-// Owns: whose plans a run's own are measured against, and which rival is refused. Does not own: its turns
-// (session.hpp), what comes out (rival_comparison.hpp).
+// Owns: whose plans a run's own are measured against, and which baseline is refused. Does not own: its turns
+// (session.hpp), what comes out (plan_comparison.hpp).
 #pragma once
 
 #include <optional>
@@ -12,15 +12,15 @@
 namespace sluice::bench {
 
 // What there is without a profile.
-inline constexpr std::string_view default_rival = "default";
+inline constexpr std::string_view default_baseline = "default";
 
-struct Rival {
-  std::string name;  // default_rival, or the file of a profile
+struct BaselinePlans {
+  std::string name;  // default_baseline, or the file of a profile
   tuner::UsableRows rows;
 };
 
 // What --against names; nothing when it was not given. Failure 2, or 5 for a file that is no profile of this machine:
 // the comparison is what was asked for. Warns of rows that cannot be used.
-std::optional<Rival> choose_rival(const std::optional<std::string>& word, const tuner::Machine& machine);
+std::optional<BaselinePlans> choose_baseline(const std::optional<std::string>& word, const tuner::Machine& machine);
 
 }  // namespace sluice::bench

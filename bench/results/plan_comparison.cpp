@@ -1,4 +1,4 @@
-#include "bench/results/rival_comparison.hpp"
+#include "bench/results/plan_comparison.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@ namespace sluice::bench {
 namespace {
 
 std::string plan_line(std::string_view whose, PlanOrigin origin, const std::string& plan) {
-  return fmt::format("  {:<6} {:<11} {}\n", whose, name(origin), plan);
+  return fmt::format("  {:<8} {:<11} {}\n", whose, name(origin), plan);
 }
 
 std::string interval_words(const tuner::Ratio& ratio) {
@@ -44,39 +44,39 @@ std::optional<Promise> promise_for(const Measurement& measurement, Isa isa, doub
 
 }  // namespace
 
-RivalComparison compare_with_rival(const Measurement& measurement, std::string_view rivals_name, Isa isa,
-                                   double roof_fraction, const std::vector<tuner::ProfilePlan>& plans) {
-  const RivalMeasurement& rival = *measurement.rival;
+PlanComparison compare_with_baseline(const Measurement& measurement, std::string_view baseline_name, Isa isa,
+                                     double roof_fraction, const std::vector<tuner::ProfilePlan>& plans) {
+  const BaselineMeasurement& baseline = *measurement.baseline;
   const tuner::Cell& cell = measurement.cell;
   const tuner::Call call{isa, cell.kind, cell.shape, cell.m, cell.threads};
-  RivalComparison comparison;
+  PlanComparison comparison;
   comparison.name = measurement.name;
   comparison.plan = tuner::plan_words(measurement.plan, call);
   comparison.origin = measurement.origin;
-  comparison.rivals_plan = tuner::plan_words(rival.plan, call);
-  comparison.rivals_origin = rival.origin;
-  comparison.same = rival.same;
+  comparison.baselines_plan = tuner::plan_words(baseline.plan, call);
+  comparison.baselines_origin = baseline.origin;
+  comparison.same = baseline.same;
   comparison.promise = promise_for(measurement, isa, roof_fraction, plans);
-  if (rival.same) {
+  if (baseline.same) {
     comparison.ratio = {1, 1, 1, 0};
     comparison.verdict = "same plan";
   } else {
-    comparison.ratio = ratio_by_round(measurement.samples, rival.samples);
+    comparison.ratio = ratio_by_round(measurement.samples, baseline.samples);
     comparison.verdict = name(tuner::judge(comparison.ratio));
   }
-  if (comparison.promise && comparison.has_ratio() && rivals_name == default_rival)
+  if (comparison.promise && comparison.has_ratio() && baseline_name == default_baseline)
     comparison.promise->in_place = in_place(comparison.ratio, comparison.promise->ratio_to_default);
   return comparison;
 }
 
-std::string rival_table(const std::vector<RivalComparison>& comparisons, const std::string& rival) {
+std::string plan_comparison_table(const std::vector<PlanComparison>& comparisons, const std::string& baseline) {
   if (comparisons.empty()) return "";
   std::string table =
       fmt::format("\n{:<44} {:>6}  {:<15} {:>5}  {:<12} {:>8}  {:<36} {}\n", "cell", "ratio", "95 % interval", "pairs",
                   "verdict", "promised", "in place / promised", "roof / promised");
   std::vector<double> ratios;
   std::vector<double> in_place;
-  for (const RivalComparison& one : comparisons) {
+  for (const PlanComparison& one : comparisons) {
     std::string ratio = "-";
     std::string interval = "-";
     if (one.has_ratio()) {
@@ -89,8 +89,8 @@ std::string rival_table(const std::vector<RivalComparison>& comparisons, const s
     std::string roof = "-";
     if (one.promise) {
       roof = fmt::format("{:.3f}", one.promise->roof_in_place);
-      // A ratio to the default says nothing of another rival.
-      if (rival == default_rival) promised = fmt::format("{:.3f}", one.promise->ratio_to_default.value);
+      // A ratio to the default says nothing of another baseline.
+      if (baseline == default_baseline) promised = fmt::format("{:.3f}", one.promise->ratio_to_default.value);
     }
     if (one.promise && one.promise->in_place) {
       const InPlace& here = *one.promise->in_place;
@@ -100,7 +100,7 @@ std::string rival_table(const std::vector<RivalComparison>& comparisons, const s
     table += fmt::format("{:<44} {:>6}  {:<15} {:>5}  {:<12} {:>8}  {:<36} {}\n", one.name, ratio, interval,
                          one.ratio.pairs, one.verdict, promised, kept, roof);
     table += plan_line("own", one.origin, one.plan);
-    if (!one.same) table += plan_line("rival", one.rivals_origin, one.rivals_plan);
+    if (!one.same) table += plan_line("baseline", one.baselines_origin, one.baselines_plan);
   }
   if (!ratios.empty())
     table += fmt::format("geometric mean of {} cells: {:.3f}\n", ratios.size(), tuner::geometric_mean(ratios));
@@ -110,7 +110,7 @@ std::string rival_table(const std::vector<RivalComparison>& comparisons, const s
   return table + fmt::format(
                      "ratio: own time / the time with the plan of {}, of samples taken in turns; of the same "
                      "plan exactly 1, not measured\n",
-                     rival == default_rival ? "the analytical default" : rival);
+                     baseline == default_baseline ? "the analytical default" : baseline);
 }
 
 }  // namespace sluice::bench

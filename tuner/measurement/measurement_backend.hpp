@@ -1,6 +1,6 @@
 // Owns: what a tuning asks of the world: to time plans, to verify them, what time it is, whether to stop; and this
-// machine's answers. Does not own: which plans, how often, what follows from it (tune.hpp). The tests have rigs without
-// a clock.
+// machine's answers. Does not own: which plans, how often, what follows from it (tune.hpp). The tests have backends
+// without a clock.
 #pragma once
 
 #include <chrono>
@@ -38,12 +38,12 @@ struct CellGroup {
 };
 std::vector<CellGroup> grouped(const std::vector<Cell>& cells);
 
-class Rig {
+class MeasurementBackend {
  public:
-  Rig() = default;
-  Rig(const Rig&) = delete;
-  Rig& operator=(const Rig&) = delete;
-  virtual ~Rig() = default;
+  MeasurementBackend() = default;
+  MeasurementBackend(const MeasurementBackend&) = delete;
+  MeasurementBackend& operator=(const MeasurementBackend&) = delete;
+  virtual ~MeasurementBackend() = default;
 
   // All further calls are about cells of this group, until the next; it outlives them.
   virtual void enter(const CellGroup& group) = 0;
@@ -52,16 +52,16 @@ class Rig {
   virtual TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) = 0;
   // On the whole problem. Throws Failure 1 when the plan gives wrong results.
   virtual void verify(const Cell& cell, const Plan& plan) = 0;
-  // Since the rig was made.
+  // Since the backend was made.
   [[nodiscard]] virtual std::chrono::nanoseconds elapsed() = 0;
   [[nodiscard]] virtual bool interrupted() = 0;
 };
 
 // This machine. Packs a layer when it is first timed, so that a resumed tuning packs nothing of what it has done.
-class MachineRig : public Rig {
+class MachineBackend : public MeasurementBackend {
  public:
   // `packing` is told before each packing, which takes seconds for large layers.
-  MachineRig(Isa isa, const Machine& machine, std::uint32_t max_threads, std::function<void(Shape)> packing);
+  MachineBackend(Isa isa, const Machine& machine, std::uint32_t max_threads, std::function<void(Shape)> packing);
 
   void enter(const CellGroup& group) override;
   Timed time(const Cell& cell, Shape shape, const Plan& plan) override;

@@ -19,12 +19,12 @@ struct PeerLimits {
   double run = 120;
 };
 
-class Contender {
+class PreparedPeer {
  public:
   // Starts the peer, which packs `copies` copies of the weights and chooses its best variant, and checks its answer.
   // layer and expected must outlive it. Throws PeerError.
-  Contender(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
-            const ExpectedAnswer& expected, const PeerLimits& limits = {});
+  PreparedPeer(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
+               const ExpectedAnswer& expected, const PeerLimits& limits = {});
 
   // Its turn: two forwards, of which it times the second; ns. Throws PeerError.
   double run();

@@ -1,4 +1,4 @@
-#include "bench/peer_runner/contender.hpp"
+#include "bench/peer_runner/prepared_peer.hpp"
 
 #include <fmt/format.h>
 
@@ -35,8 +35,8 @@ const PeerProgram& affordable(const PeerProgram& program, const tuner::Cell& cel
 
 }  // namespace
 
-Contender::Contender(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
-                     const ExpectedAnswer& expected, const PeerLimits& limits)
+PreparedPeer::PreparedPeer(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer,
+                           std::size_t copies, const ExpectedAnswer& expected, const PeerLimits& limits)
     : limits_(limits),
       layer_(layer),
       expected_(expected),
@@ -59,7 +59,7 @@ Contender::Contender(const PeerProgram& program, const tuner::Cell& cell, const 
   check();
 }
 
-double Contender::run() {
+double PreparedPeer::run() {
   std::ranges::fill(layer_.y(m_), not_a_number);
   // Our own threads spin for some 50 µs after their last call; the peer's must not meet them.
   std::this_thread::sleep_for(std::chrono::microseconds(200));
@@ -70,7 +70,7 @@ double Contender::run() {
   return ns->get<double>();
 }
 
-void Contender::check() const {
+void PreparedPeer::check() const {
   if (const std::string complaint = expected_.complaint(layer_.y(m_)); !complaint.empty()) throw PeerError(complaint);
 }
 

@@ -1,4 +1,4 @@
-// Owns: a rig without a clock, whose costs are made up, and a tuning with it that can be killed and resumed.
+// Owns: a backend without a clock, whose costs are made up, and a tuning with it that can be killed and resumed.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +20,9 @@ struct Killed {};
 
 // Costs are a function of the plan and of how many measurements there were before, in this run or those it resumes; so
 // is the time.
-class FakeRig : public Rig {
+class FakeBackend : public MeasurementBackend {
  public:
-  explicit FakeRig(std::uint64_t measured_before = 0) : number_(measured_before) {}
+  explicit FakeBackend(std::uint64_t measured_before = 0) : number_(measured_before) {}
 
   void enter(const CellGroup&) override { ++groups; }
   Timed time(const Cell& cell, Shape shape, const Plan& plan) override {
@@ -122,15 +122,15 @@ inline Attempt attempt(const std::filesystem::path& path, std::uint64_t kill_at 
   TuneOptions options = example_options(result.plans);
   options.rigor = rigor;
   Journal journal(path, header_of(options), Journal::Start::resume);
-  FakeRig rig(measured(journal.contents()));
-  rig.kill_at = kill_at;
+  FakeBackend backend(measured(journal.contents()));
+  backend.kill_at = kill_at;
   try {
-    result.report = tune(example_cells(), options, rig, &journal);
+    result.report = tune(example_cells(), options, backend, &journal);
   } catch (const Killed&) {
     result.report.interrupted = true;
   }
-  result.measurements = rig.measurements;
-  result.verified = rig.verified;
+  result.measurements = backend.measurements;
+  result.verified = backend.verified;
   return result;
 }
 
