@@ -84,8 +84,8 @@ def run(program, work):
         complain(program, str(error))
         return FILE_PROBLEM
     except ImportError as error:
-        complain(program, f"the Python module {error.name or error} cannot be loaded, expected matplotlib and jinja2; "
-                 "run apt-get install python3-matplotlib python3-jinja2")
+        complain(program, f"the Python module {error.name or error} cannot be loaded, expected matplotlib, jinja2 and "
+                 "scipy; run apt-get install python3-matplotlib python3-jinja2 python3-scipy")
         return CANNOT
     except BrokenPipeError:
         # The reader of the summary left early; the files are written.

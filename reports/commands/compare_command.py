@@ -1,7 +1,7 @@
 """sluice compare: two results, cell by cell.
 
 Owns: the options of `sluice compare`, its text and JSON, and when it fails. The page is compare_page.py's, imported
-late: the text alone needs neither matplotlib nor jinja2.
+late: the text alone needs neither matplotlib nor jinja2, only SciPy.
 """
 
 import argparse

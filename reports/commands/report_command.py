@@ -1,7 +1,7 @@
 """sluice report: turns a profile and benchmark results into a page, plots and a Markdown summary.
 
 Owns: the options of `sluice report`, and which verb is meant. Reads the two files through results.py, and imports the
-drawing modules late, so that --help and input errors need neither matplotlib nor jinja2.
+drawing modules late, so that --help and input errors need no library beside Python's own.
 """
 
 import argparse

@@ -109,7 +109,7 @@ class Command(unittest.TestCase):
             hidden.mkdir()
             (hidden / f"{module}.py").write_text(f"raise ModuleNotFoundError('no', name='{module}')\n")
             outcome = self.desk.run(environment={"PYTHONPATH": str(hidden)})
-            self.assert_refused(outcome, 4, module, "apt-get install python3-matplotlib python3-jinja2")
+            self.assert_refused(outcome, 4, module, "apt-get install python3-matplotlib python3-jinja2 python3-scipy")
 
     def test_output_that_is_not_utf8(self):
         outcome = self.desk.run(environment={"PYTHONIOENCODING": "ascii"})

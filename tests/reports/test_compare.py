@@ -257,7 +257,7 @@ class Compare(unittest.TestCase):
         self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
         outcome = self.desk.run(*words, "--out", "page", verb="compare", environment={"PYTHONPATH": str(hidden)})
         self.assertEqual((outcome.returncode, outcome.stderr.count("\n")), (4, 1), outcome.stderr)
-        self.assertIn("apt-get install python3-matplotlib python3-jinja2", outcome.stderr)
+        self.assertIn("apt-get install python3-matplotlib python3-jinja2 python3-scipy", outcome.stderr)
 
 
 def run_beside(neighbour, seed, names=(), factor=1.0):

@@ -45,7 +45,4 @@ Ratio quotient(const Ratio& a, const Ratio& b);
 // Tied: the interval holds 1 and its half-width is at most 1 %; wider, it is inconclusive.
 Verdict judge(const Ratio& ratio);
 
-// The two-sided 95 % point of Student's t.
-double student_t95(std::size_t degrees_of_freedom) noexcept;
-
 }  // namespace sluice::tuner
