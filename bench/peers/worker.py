@@ -1,6 +1,6 @@
 """Owns: a Python peer's process: its conversation with `sluice bench`, the choice of its best variant, its clock; what
 peers/worker.cpp, which documents the conversation, is to C++ peers. Does not own: the library (the peer's file), when
-it is its turn (bench/peer_runner/contender.hpp).
+it is its turn (bench/peer_runner/prepared_peer.hpp).
 
 A peer is a file that ends in one call: worker.serve(name, version, note, variants). variants(problem) yields pairs of a
 name and a function make(problem) -> forward, where forward(copy) computes problem.y from problem.x with that copy of
