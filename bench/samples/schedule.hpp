@@ -1,5 +1,5 @@
-// Owns: how the time of a run is dealt to its groups of cells: in passes over all of them, to each as its cells need
-// it, so that a run may end at any moment with a balanced result, and drift meets all alike.
+// Owns: how the time of a run is divided among its groups of cells. Passes go over all groups, and a group has as much
+// time as its cells need, so that a run may end at any moment with a balanced result and drift meets all cells alike.
 // Does not own: what a stretch of rounds does (session.hpp), what its samples say.
 #pragma once
 
@@ -12,20 +12,21 @@ namespace sluice::bench {
 
 class Schedule {
  public:
-  // weights: how many cells' worth of time each group is to have, relative to the others; positive.
+  // weights: the time of each group relative to the others, in cells; positive.
   Schedule(const std::vector<double>& weights, std::uint64_t seed);
 
   [[nodiscard]] bool over() const;
-  // The group furthest behind its share, among those that are not finished; at random where several are. The share of
-  // a group with a wide interval is larger, of one with a narrow interval smaller: by most_favour at most to each side.
+  // Returns the unfinished group that is furthest behind its share, a random one of several that are. A group with a
+  // wide interval has a larger share, one with a narrow interval a smaller one, by a factor of at most most_favour.
   std::size_t next();
-  // How long the samples of the group's stretch were together, and how wide the interval of its comparison is now;
-  // infinite when not known.
+  // Reports a stretch of rounds: the sum of the sample times, and the half-width of the group's interval now, infinite
+  // if it is not known yet.
   void spent(std::size_t group, double seconds, double half_width);
   // It takes no more stretches.
   void finish(std::size_t group);
 
-  // So that no cell has more than three times the time of another: its square, and some for the length of a stretch.
+  // Its square, and a margin for the length of a stretch, keep the time of each cell within three times that of
+  // another.
   static constexpr double most_favour = 1.6;
 
  private:
@@ -35,7 +36,7 @@ class Schedule {
     double half_width = 0;  // 0: not known
     bool finished = false;
   };
-  // The variance that a second of a cell leaves, relative; 0: not known.
+  // The relative variance that one second of a cell's samples leaves; 0 if it is not known.
   static double noise(const Group& group);
 
   std::vector<Group> groups_;

@@ -26,15 +26,15 @@
 
 namespace sluice::bench {
 
-// The cells of a run's headline take turns in each round, the others in every third: among six kinds the two that most
-// is asked of have half of the time.
+// The cells of a run's headline take turns in every round, all others in every third round. Of six kinds, the two of
+// the headline then have half of the time.
 inline constexpr std::uint32_t other_turns_every = 3;
 // Forty pairs of samples that scatter by 5 % tell 2 %.
 inline constexpr std::size_t usual_samples = 40;
 
 struct SessionOptions {
   Isa isa;
-  // For each cell, at most. Nothing: usual_samples without a budget, with one as many as there is time for.
+  // The most samples of a cell. If empty: usual_samples without a budget, and with one as many as there is time for.
   std::optional<std::size_t> samples = {};
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
@@ -63,10 +63,10 @@ struct Measurement : SampleSet {
   std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
-  // A sample is of one of so many portions of a forward, and has the time that the whole takes at that speed.
+  // A sample is one of this many portions of a forward. Its time is that of the whole forward at the portion's speed.
   std::uint32_t portions = 1;
-  SampleSet wholes;                 // where there are several: forwards taken whole now and then, as a check
-  std::optional<tuner::Roof> roof;  // that binds, as the clock knew it at the first sample: all are probed for it
+  SampleSet wholes;                 // with several portions: whole forwards, taken now and then as a check
+  std::optional<tuner::Roof> roof;  // the binding one at the first sample; all samples are probed for it
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
   std::optional<BaselineMeasurement> baseline;
@@ -85,18 +85,18 @@ class Session {
   // Leaves out the cells that are not wanted: they take no part in their group.
   void keep_only(const std::vector<bool>& wanted);
 
-  // Called now and then with what part of the work is done, from 0 to 1, and the cell that is next.
+  // Called now and then with the part of the work that is done, from 0 to 1, and the name of the next cell.
   using Progress = std::function<void(double, const std::string&)>;
 
-  // Measures all wanted cells; nothing when it has. In passes over all groups of cells (of one d_model, M and thread
-  // count), whose members take turns within a round in random order, so that each cell has samples early and a budget's
-  // end, or an interruption, leaves a balanced result. Where memory does not hold the layers of all, or peers keep
-  // their own, one part of the groups after another.
+  // Measures all wanted cells once; a second call does nothing. The cells of one d_model, M and thread count are a
+  // group, whose members take turns within a round in random order. Passes go over all groups, so that each cell has
+  // samples early, and the end of the budget or an interruption leaves a balanced result. If memory does not hold all
+  // layers, or if peers keep layers of their own, the groups are measured in several parts, one after another.
   void measure(const Progress& progress);
 
-  // How many cells are wanted.
+  // The number of wanted cells.
   [[nodiscard]] std::size_t wanted() const;
-  // Those with samples.
+  // The cells that have samples.
   [[nodiscard]] std::vector<const Measurement*> measured() const;
   [[nodiscard]] double contended_share() const;
 
@@ -106,7 +106,7 @@ class Session {
     std::unique_ptr<tuner::Layer> layer;
     std::unique_ptr<SharedLayer> shared;  // null without peers
   };
-  // Who takes turns: a cell itself, the baseline's plan for it, or a peer in it.
+  // One that takes turns: a cell with its own plan, with the baseline's plan, or computed by a peer.
   struct Turn {
     Measurement* measurement = nullptr;
     tuner::Layer* layer = nullptr;  // beside a peer's turn, the cell's own
@@ -115,9 +115,9 @@ class Session {
     PeerMeasurement* peer = nullptr;
     std::shared_ptr<const ExpectedAnswer> expected;
     std::unique_ptr<PreparedPeer> prepared;  // null: not a peer, or one that failed
-    bool whole = false;                      // a check on portions: now and then
-    bool headline = false;                   // of the comparison that a run is made for; the others rest in between
-    bool resting = false;                    // a peer clearly behind another, or enough samples: it takes no more turns
+    bool whole = false;                      // takes whole forwards, as a check on the portions
+    bool headline = false;                   // belongs to the comparison that the run is made for
+    bool resting = false;                    // takes no more turns: a peer clearly behind, or enough samples
   };
   // Cells that take turns with each other.
   struct Group {
@@ -131,36 +131,35 @@ class Session {
   // Parts of the groups whose layers are in memory together.
   [[nodiscard]] std::vector<std::vector<Group>> parts(std::vector<Group> groups) const;
   void measure_part(std::vector<Group>& part, std::chrono::steady_clock::time_point end, const Progress& progress);
-  // A pass after the rounds: where the time of each cell goes.
+  // A pass after the rounds that tells where the time of each cell goes.
   void measure_phases(const std::vector<Group>& part, std::chrono::steady_clock::time_point end);
-  // The cell's weights, as wide as the table's plans for the shape have them.
+  // The cell's weights, packed in the panel width that the table's plans for the shape have.
   [[nodiscard]] ShapeWeights& weights_for(const tuner::Cell& cell, PlanTable plans);
   void prepare(Group& group);
-  // Divides the forwards of the group, all alike, and adds the turns that check on it.
+  // Divides all forwards of the group into the same number of portions, and adds the turns that check the division.
   void divide(Group& group);
-  // Plans the cell, its baseline's way too, and prepares those who take turns in it.
+  // Chooses the cell's plan and the baseline's, and prepares everything that takes turns in the cell.
   void add_turns(Measurement& measurement, std::vector<Turn>& turns);
   [[nodiscard]] BaselineMeasurement plan_baseline(const Measurement& measurement);
-  // The roof that the samples of a cell are to be taken under; when they are to be hot, its weights are now.
+  // Returns the roof that the samples of a cell are probed for. If weights are to be hot, it reads them once.
   tuner::Roof make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan);
-  // Prepares the peers for the cell, right after a forward of it, whose y they are compared with.
+  // Prepares the peers for the cell. Must follow a forward of it, since they are compared with its y.
   void add_peers(Measurement& measurement, std::vector<Turn>& turns);
-  // Returns how long its samples were together, in seconds; without the probes, which beside short samples take as
-  // long.
+  // Returns the sum of the sample times in seconds. Probes are not counted: beside short samples they take as long.
   double take_round(Group& group);
-  // The order of a round. Who is compared stays side by side, so that a disturbance mostly meets both or none: a cell
-  // and its baseline, the cells of the headline.
+  // Draws the order of a round. What is compared stays side by side, so that a disturbance mostly meets both or none: a
+  // cell and its baseline plan, and the cells of the headline.
   void shuffle(std::vector<Turn>& turns);
   // Whether it takes a turn in this round.
   [[nodiscard]] static bool takes_part(const Turn& turn, const Group& group);
-  // In ns how long the sample was; 0 where there is none.
+  // Returns how long the sample was, in ns; 0 if none was taken.
   double take(Turn& turn, std::uint32_t round, tuner::Clock& clock);
-  // How wide the widest interval of what the group's samples are to tell is, as a part of the ratio.
+  // The half-width of the widest interval among the group's comparisons, relative to the ratio.
   [[nodiscard]] double half_width(const Group& group) const;
-  // Of each cell's peers leaves only those in the turns that may be its best, after so many rounds.
+  // After this many rounds, only those peers of a cell that may be its fastest go on taking turns.
   static void rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds);
   static void fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error);
-  // What part of the work is done: of the time, or of the samples.
+  // The part of the work that is done, by time or by samples.
   [[nodiscard]] double done() const;
 
   SessionOptions options_;

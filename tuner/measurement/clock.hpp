@@ -1,13 +1,14 @@
-// Owns: the only timing there is: the roofs of one ISA and thread count, and the sandwich: work timed between two
-// probes that load the machine like the work does. Does not own: what is measured, how often, what follows from it.
+// Owns: all timing: the roofs of one ISA and thread count, and samples, which are work timed between two probes that
+// load the machine as the work does. Does not own: what is measured, how often, what follows from it.
 //
-// On a shared machine a neighbour halves a core for tens of milliseconds at a time. A probe right before and right
-// after a sample tells whether that happened: the sample is contended when a probe fell clearly behind the run's level.
+// On a shared machine a neighbour halves a core's speed for tens of milliseconds at a time. Probes right before and
+// right after a sample tell whether that happened: the sample is contended if a probe fell clearly behind the run's
+// level.
 //
-// A share of a roof is the speed of the fast samples over that of the fast probes of the run. Of ways to estimate it
-// this one repeats: in ten runs of nine seconds beside a neighbour who took a processor in turns (Zen 3, M = 8 and 64)
-// it scattered by 1.2 and 0.7 points, the median of samples over their adjacent probes by 5 and 15; calm by 1.4 and 0.5
-// against 1.5 and 0.4.
+// A share of a roof is the speed of the fast samples over that of the fast probes. Of the estimates that were compared
+// this one repeats best: in ten runs of nine seconds beside a neighbour who took a processor in turns (Zen 3, M = 8 and
+// 64) it scattered by 1.2 and 0.7 points, and the median of samples over their adjacent probes by 5 and 15; on the calm
+// machine by 1.4 and 0.5 against 1.5 and 0.4.
 #pragma once
 
 #include <chrono>
@@ -24,10 +25,10 @@
 
 namespace sluice::tuner {
 
-// The limit that binds a piece of work, and so the kind of probe around it.
-// Of speeds: the fast ones, as the level of the probes has them.
+// The quantile of speeds that stands for the fast ones, of samples and of probes alike.
 inline constexpr double fast_quantile = 0.9;
 
+// The limit that binds a piece of work, and so the kind of probe around it.
 enum class Roof : std::uint8_t { fma, read };
 
 struct Sample {
@@ -36,13 +37,13 @@ struct Sample {
   double before = 0;  // speed of the probe: FLOP/s or B/s
   double after = 0;
   std::size_t footprint = 0;  // bytes that the streaming probes went through
-  std::uint32_t round = 0;    // set by who interleaves
+  std::uint32_t round = 0;    // set by the caller that interleaves samples
 
   [[nodiscard]] double probe() const noexcept { return (before + after) / 2; }
   [[nodiscard]] double slower_probe() const noexcept { return before < after ? before : after; }
 };
 
-// Memory for streaming reads, larger than the last-level cache, touched, on huge pages where there are any.
+// Memory for streaming reads: larger than the last-level cache, touched, and on huge pages if there are any.
 class StreamBuffer {
  public:
   // About `bytes`; throws std::bad_alloc.
@@ -59,7 +60,7 @@ class StreamBuffer {
   std::size_t bytes_ = 0;
 };
 
-// For one ISA and thread count. Not thread-safe: one measurement at a time.
+// The clock of one ISA and thread count. Not thread-safe: it measures one thing at a time.
 class Clock {
  public:
   // Measures both roofs (some 0.3 s). Throws Failure 4 when the executor cannot run that many threads.
@@ -67,44 +68,45 @@ class Clock {
 
   [[nodiscard]] Isa isa() const noexcept { return isa_; }
   [[nodiscard]] std::uint32_t threads() const noexcept { return threads_; }
-  // FLOP/s, all threads: the fastest run of FMAs on registers. Never below the level of the probes, which do the same
-  // and loads besides: where they are faster, the first runs were disturbed.
+  // FLOP/s of all threads together: the fastest run of FMAs on registers, but never less than the level of the probes.
+  // Probes do the same FMAs and loads besides, so if they are faster, the first runs were disturbed.
   [[nodiscard]] double fma_peak() const;
-  // B/s, all threads: the level of the streaming probes, which are of the fastest variant found. Not fixed at the
-  // start: memory is what neighbours take most of, and a run that begins beside a busy one would have too low a roof.
+  // B/s of all threads together: the level of the streaming probes, which use the fastest variant that was found. It is
+  // not fixed at the start: a run that begins beside a busy neighbour would have too low a roof.
   [[nodiscard]] double read_bandwidth() const { return read_bandwidth(footprint_); }
   [[nodiscard]] double read_bandwidth(std::size_t footprint) const;
   [[nodiscard]] std::size_t footprint() const noexcept { return footprint_; }
-  // Those that were read, the smallest first.
+  // The footprints that were read so far, the smallest first.
   [[nodiscard]] std::vector<std::size_t> footprints() const;
 
-  // Streaming reads, and so the read roof, go through this memory from now on: weights that stay in a cache have the
-  // bandwidth of that cache for a roof, and reading anything else would drive them out. 64-byte aligned, and to outlive
-  // its use. Too small for the threads to share, or empty: the buffer again. A new footprint costs some 0.1 s.
+  // From now on streaming probes, and so the read roof, read this memory. The roof of weights that stay in a cache is
+  // the bandwidth of that cache, and reading anything else would drive them out of it. The memory must be 64-byte
+  // aligned and outlive its use. If it is empty, or too small for the threads to share, the buffer is read again. A new
+  // footprint costs some 0.2 s.
   void read_from(std::span<const float> memory);
 
-  // The roof whose time for this work is longer.
+  // Returns the roof whose time for this work is longer.
   [[nodiscard]] Roof binding_roof(double flops, double bytes) const { return binding_roof(flops, bytes, footprint_); }
   [[nodiscard]] Roof binding_roof(double flops, double bytes, std::size_t footprint) const {
     return flops / fma_peak() >= bytes / read_bandwidth(footprint) ? Roof::fma : Roof::read;
   }
 
-  // Probe, work, probe, of which samples taken right after each other share one. `bytes`: what the work reads. A
-  // streaming probe reads a quarter as much, and 8 MiB at least: one of an instant says little about the milliseconds
-  // of a long sample (probe_share in clock.cpp).
+  // Times the work between two probes; samples taken right after each other share a probe. `bytes` is what the work
+  // reads. A streaming probe reads a quarter as much, and 8 MiB at least, because a short probe says little about the
+  // milliseconds of a long sample (probe_share in clock.cpp).
   Sample measure(Roof roof, double bytes, const std::function<void()>& work);
-  // The same for work that times itself, in ns: a part of it, or another process.
+  // The same for work that returns its own time in ns, such as another process.
   Sample measure_reported(Roof roof, double bytes, const std::function<double()>& work);
 
-  // One probe alone: FLOP/s or B/s; beside work that reads so many bytes.
+  // Takes one probe, in FLOP/s or B/s, as long as beside work that reads so many bytes.
   double probe(Roof roof, double bytes = 0);
-  // The fraction of the level below which a probe counts as contended.
+  // The fraction of the level below which a probe is contended.
   [[nodiscard]] static double calm_bound(Roof roof) noexcept;
 
   // What a probe reaches on a calm machine: the 0.9-quantile of all probes so far, of reads at the present footprint.
   [[nodiscard]] double level(Roof roof) const;
   [[nodiscard]] bool contended(const Sample& sample) const;
-  // Of the roof, for work that took so many ns: that of fast samples (fast_quantile).
+  // The fraction of the roof that work reached which took so many ns, those of a fast sample (fast_quantile).
   [[nodiscard]] double fma_fraction(double ns, double flops) const { return flops / (ns * 1e-9) / fma_peak(); }
   [[nodiscard]] double read_fraction(double ns, double bytes, std::size_t footprint) const {
     return bytes / (ns * 1e-9) / read_bandwidth(footprint);
@@ -126,13 +128,13 @@ class Clock {
     std::vector<double> probes;
   };
 
-  // What the probes around a sample would reach on a calm machine.
+  // The level of the probes around a sample.
   [[nodiscard]] double level_of(const Sample& sample) const;
   void find_read_variant();
   double fma_speed(std::size_t iterations);
   double load_speed();
   double read_speed(ReadVariant variant, std::size_t bytes_per_thread);
-  // Runs part(thread) on all threads at once; seconds from the first start to the last end.
+  // Runs part(thread) on all threads at once. Returns the seconds from the first start to the last end.
   double run(const std::function<void(std::uint32_t)>& part);
 
   Isa isa_;

@@ -10,19 +10,19 @@
 
 namespace sluice::tuner {
 
-// Pairs that tell a plan from itself, or do not.
+// The pairs that a comparison of a plan with itself takes.
 inline constexpr std::size_t self_check_pairs = 30;
 
 class PairedComparison {
  public:
-  // Over after `pairs`, where the ratio is known to 1 % by then; else it goes on to `most_pairs`.
+  // Is over after `pairs` if the ratio is known to 1 % by then, else after `most_pairs` at the latest.
   explicit PairedComparison(std::size_t pairs, std::size_t most_pairs = 0)
       : wanted_(pairs), most_(std::max(pairs, most_pairs)) {}
 
   void add(const TimedPair& pair) { pairs_.push_back(pair); }
   [[nodiscard]] std::size_t size() const noexcept { return pairs_.size(); }
   [[nodiscard]] bool over() const;
-  // Fewer say nothing.
+  // Fewer than three pairs say nothing.
   [[nodiscard]] bool conclusive() const noexcept { return pairs_.size() >= 3; }
 
   struct Outcome {
@@ -31,7 +31,7 @@ class PairedComparison {
     double roof_fraction_b = 0;
     double contended_share = 0;
   };
-  // Of all pairs: which of the two a neighbour met is as random as their order.
+  // The outcome of all pairs. Which of the two a neighbour disturbed is as random as their order, so none is left out.
   [[nodiscard]] Outcome outcome() const;
 
  private:

@@ -22,8 +22,8 @@ std::uint32_t panels_down(std::uint32_t columns, std::uint32_t nr) { return std:
 
 std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return (a + b - 1) / b; }
 
-// What few rows have of their own: up to so many go against panels side by side, or interleaved in slices. None where
-// this build does not hold the ISA or the width: a recorded landscape may be another's.
+// The most rows that can be multiplied with panels side by side (wide), or with panels interleaved in slices. Zero if
+// this build has no kernels of the ISA or width, since a recorded landscape may come from another machine.
 struct FewRows {
   std::uint32_t wide = 0;
   std::uint32_t interleaved = 0;
@@ -34,13 +34,13 @@ FewRows few_rows(const Setting& setting) {
   return panels == nullptr ? FewRows{} : FewRows{panels->wide_rows, panels->interleaved_rows};
 }
 
-// Threads: all, half, one. Fewer win where the work is too small to share or one thread saturates the memory.
+// threads: all, half, one. Fewer win if the work is too small to share, or if one thread saturates the memory.
 Values thread_values(const Setting& setting, const Plan&) {
   return {setting.max_threads, std::max(1U, setting.max_threads / 2), 1U};
 }
 
-// Schedule: columns can be claimed instead of split; rows can be split where each thread gets tiles of its own, and
-// then the weights are read by every thread; those can be claimed as well.
+// schedule: columns can be split or claimed. Rows can be split or claimed if each thread has tiles of its own; every
+// thread then reads all weights.
 Values schedule_values(const Setting& setting, const Plan&) {
   if (setting.max_threads == 1) return {};
   Values values{static_cast<std::uint32_t>(Schedule::split_columns),
@@ -51,8 +51,8 @@ Values schedule_values(const Setting& setting, const Plan&) {
   return values;
 }
 
-// kc: what a slice of B and of A may take of L1, and longer slices that live in L2; for few rows also the whole depth
-// as one stream, or short slices of interleaved panels.
+// kc: a depth at which a slice of B and of A fill 70 % of L1, and longer ones whose slices live in L2. For few rows
+// also the whole depth, as one stream, or the short slices of interleaved panels.
 Values kc_values(const Setting& setting, const Plan& start) {
   const double fit = static_cast<double>(setting.caches.l1d) / sizeof(float) / (setting.nr + start.tiling.mr);
   Values values{std::max(16U, static_cast<std::uint32_t>(fit * 0.7) / 16 * 16), 192, 256, 384, 544, 768};
@@ -61,21 +61,21 @@ Values kc_values(const Setting& setting, const Plan& start) {
   return values;
 }
 
-// Prefetch distance: none, some lines, within a page, some pages. In k slices any distance means the next panel's
-// slice.
+// prefetch: the distance in bytes: none, some lines, within a page, some pages. With several slices of k any distance
+// means the next panel's slice.
 Values prefetch_values(const Setting&, const Plan&) { return {0, 128, 192, 512, 1024, 2048, 4096, 8192, 32768}; }
 
-// mr: the tallest tile and shorter ones: fewer rows per tile leave registers and L1 to the rest.
+// mr: the tallest tile and shorter ones. Fewer rows per tile leave registers and L1 to the rest.
 Values mr_values(const Setting&, const Plan& start) {
   const std::uint32_t tallest = start.tiling.mr;
   if (tallest < 4) return {};
   return {tallest - 1, tallest - 3};
 }
 
-// mc: rows whose slice of A, times two, takes a share of L2.
+// mc: row counts whose slice of A takes shares of L2 that double from one to the next.
 Values mc_values(const Setting&, const Plan&) { return {64, 128, 256, 512}; }
 
-// nc: columns of partial sums kept near while the k slices pass; for few rows whether and how many panels go side by
+// nc: columns whose partial sums stay in the cache while the slices of k pass. For few rows: how many panels go side by
 // side.
 Values nc_values(const Setting& setting, const Plan&) {
   Values values{panels_down(256, setting.nr), panels_down(512, setting.nr), panels_down(1024, setting.nr)};
@@ -85,7 +85,7 @@ Values nc_values(const Setting& setting, const Plan&) {
   return values;
 }
 
-// fc: all of H at once (one barrier per M-block), or F-blocks whose H takes half of L2 or twice L2.
+// fc: all of H at once, with one barrier per M-block, or F-blocks whose H takes half of L2 or twice L2.
 Values fc_values(const Setting& setting, const Plan& start) {
   Values values;
   const std::size_t block_rows = std::max<std::size_t>(1, std::min<std::size_t>(start.tiling.mc, setting.m));
@@ -97,7 +97,7 @@ Values fc_values(const Setting& setting, const Plan& start) {
   return values;
 }
 
-// Reading x in place saves the packing; packing saves strides in the hot loop.
+// pack_x: reading x in place saves the packing, and packing saves the strides in the hot loop.
 Values pack_x_values(const Setting&, const Plan&) { return {0, 1}; }
 
 template <auto Field>
@@ -140,7 +140,7 @@ Plan clipped(const Setting& setting, const Plan& plan) {
   const bool by_rows = tiling.schedule == Schedule::split_rows || tiling.schedule == Schedule::claim_rows;
   if (by_rows) result.threads = std::min(result.threads, rows(setting));
 
-  // Rows are balanced over blocks, the rows of a block over tiles.
+  // The rows are balanced over blocks, and the rows of a block over tiles.
   const std::uint32_t team_rows = by_rows ? ceil_divide(rows(setting), result.threads) : rows(setting);
   tiling.mc = ceil_divide(team_rows, ceil_divide(team_rows, std::min(team_rows, tiling.mc)));
   tiling.mr = ceil_divide(tiling.mc, ceil_divide(tiling.mc, tiling.mr));
@@ -153,8 +153,8 @@ Plan clipped(const Setting& setting, const Plan& plan) {
   const std::uint32_t h_columns = std::min(d_ff, f_panels * width);
   tiling.kc = std::min(tiling.kc, std::max(d_model, h_columns));
   tiling.nc = std::min(tiling.nc, std::max(f_panels, ceil_divide(d_model, tiling.nr)) * tiling.nr);
-  // In one slice no partial sums wait for the next: panels go by one or, of few rows, by two. In several the prefetch
-  // has one target, but for interleaved panels.
+  // With a single slice of k there are no partial sums to keep, so panels go one by one, or by two for few rows. With
+  // several slices the prefetch has a single target, except for interleaved panels.
   const FewRows few = few_rows(setting);
   const bool by_two = tiling.mc <= few.wide && tiling.nc > tiling.nr;
   const bool interleaved = tiling.mc <= few.interleaved && tiling.nc <= detail::most_interleaved * tiling.nr;

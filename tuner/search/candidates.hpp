@@ -1,5 +1,5 @@
-// Owns: which plans are worth trying: a pure function of caches, problem and ISA, one commented function per parameter.
-// Does not own: the order of trying (search.hpp), measuring.
+// Owns: which plans are worth trying: a pure function of caches, problem and ISA, with one function per parameter
+// (candidates.cpp). Does not own: the order of trying (search.hpp), measuring.
 #pragma once
 
 #include <array>
@@ -24,48 +24,48 @@ struct Setting {
   std::uint32_t nr;
 };
 
-// The analytical plan: where every search starts.
+// The analytical plan, where every search starts.
 Plan first_candidate(const Setting& setting);
 
 // One field of a plan.
 struct Parameter {
   std::string_view name;
-  // What is worth trying beside the value of the analytical plan, in any order; what does not fit is left out later.
+  // The values worth trying beside that of the analytical plan, in any order. Values that do not fit are dropped later.
   std::vector<std::uint32_t> (*values)(const Setting& setting, const Plan& start);
   std::uint32_t (*get)(const Plan& plan);
   void (*set)(Plan& plan, std::uint32_t value);
-  bool strong;  // combined with all others, however many plans that makes
+  bool strong;  // is combined with all others, however many plans that makes
 };
 
-// In the order of their weight: what changes most comes first.
+// The parameter that changes the time most comes first.
 inline constexpr std::size_t parameter_count = 9;
 const std::array<Parameter, parameter_count>& parameters();
 
-// The plan as this problem clips it: two plans that clip to the same one do the same work in the same order. For
-// comparing only; it may not be valid.
+// The plan as this problem clips it. Two plans that clip to the same one do the same work in the same order. The result
+// is for comparing only and may not be valid.
 Plan clipped(const Setting& setting, const Plan& plan);
 
-// The plans of a setting: every combination of its parameters' values that is valid, each once however it is spelled.
-// Where that is more than some 1500, the parameters that are not strong depart from the analytical plan only two or one
-// at a time. All strategies draw from it, so a recorded landscape of it answers whatever they ask.
+// The plans of a setting: every valid combination of its parameters' values, without plans that clip to the same one.
+// If that makes more than some 1500 plans, the parameters that are not strong differ from the analytical plan only two
+// or one at a time. All strategies draw from this space, so a recorded landscape of it answers whatever they ask.
 class JointSpace {
  public:
   explicit JointSpace(const Setting& setting);
-  // Of these plans only, not none: the nearest to the analytical one takes its place.
+  // A space of these plans alone, at least one. The plan nearest to the analytical one takes its place.
   JointSpace(const Setting& setting, const std::vector<Plan>& plans);
 
   [[nodiscard]] const Setting& setting() const noexcept { return setting_; }
-  // [0]: the analytical plan, where every search starts.
+  // Element 0 is the analytical plan, where every search starts.
   [[nodiscard]] const std::vector<Plan>& plans() const noexcept { return plans_; }
   [[nodiscard]] std::size_t size() const noexcept { return plans_.size(); }
 
-  // The plan that does what this one does.
+  // Returns the plan of the space that does the same as this one.
   [[nodiscard]] std::optional<std::size_t> find(const Plan& plan) const;
-  // All plans that differ from one in a parameter and nothing else.
+  // Returns all plans that differ from this one in the given parameter alone.
   [[nodiscard]] std::vector<std::size_t> along(std::size_t plan, std::size_t parameter) const;
-  // The next lower and the next higher value that makes a difference, of each parameter.
+  // Returns, for each parameter, the plans with the next lower and the next higher value that makes a difference.
   [[nodiscard]] std::vector<std::size_t> neighbours(std::size_t plan) const;
-  // The plan with one parameter's value replaced by its `level`th, modulo their number.
+  // Returns the plan with one parameter's value replaced by its `level`th, modulo the number of values.
   [[nodiscard]] std::optional<std::size_t> moved(std::size_t plan, std::size_t parameter, std::size_t level) const;
 
  private:
@@ -73,7 +73,7 @@ class JointSpace {
 
   [[nodiscard]] Key key(const Plan& plan) const;
   void sort_levels();
-  // False, and unfinished, when there are more than `most`.
+  // Returns false, unfinished, if there are more than `most` plans.
   bool fill(std::size_t departures, std::size_t most);
   bool fill(Plan plan, std::size_t parameter, std::size_t departures, std::size_t most);
 

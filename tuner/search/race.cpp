@@ -11,11 +11,11 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// How far behind the leader an entrant may be after a round and stay in: single costs scatter by some percent.
+// How far behind the leader an entrant may be after a round without dropping out. Single costs scatter by some percent.
 double patience(std::size_t rounds) { return rounds == 1 ? 1.15 : rounds == 2 ? 1.06 : 1.03; }
 
-// The share of rounds that a winner must be ahead of the reference in: of two equal plans one is so by luck in less
-// than a quarter of the races of seven rounds.
+// The share of rounds in which a winner must be ahead of the incumbent. Of two equal plans, one is ahead that often by
+// luck in less than a quarter of the races of seven rounds.
 constexpr double convincing = 0.6;
 
 }  // namespace
@@ -54,7 +54,7 @@ std::vector<double> Race::scores() const {
   std::vector<double> scores(entrants_.size(), infinity);
   for (std::size_t i = 0; i < entrants_.size(); ++i) {
     if (ratios[i].empty()) continue;
-    // A rank, not between two: infinity minus infinity is never formed.
+    // A quantile without interpolation, which could form infinity minus infinity.
     const double rank = typical * static_cast<double>(ratios[i].size() - 1);
     const auto middle = ratios[i].begin() + std::lround(rank);
     std::nth_element(ratios[i].begin(), middle, ratios[i].end());

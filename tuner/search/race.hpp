@@ -1,8 +1,8 @@
-// Owns: a race between plans: rounds in which each runs once, in random order; who falls behind drops out. Does not
-// own: who enters (strategy.hpp).
+// Owns: a race between plans: rounds in which each runs once, in random order, and plans that fall behind drop out.
+// Does not own: which plans enter (strategy.hpp).
 //
 // On a shared machine costs drift, and some are far too high. So plans are compared within a round, where all meet the
-// same drift: each cost counts as a ratio to the round's median, and a plan by the typical one of its ratios.
+// same drift: a cost counts as a ratio to the median of its round, and a plan's score is a quantile of its ratios.
 #pragma once
 
 #include <cstddef>
@@ -11,33 +11,34 @@
 
 namespace sluice::tuner {
 
-// The quantile of a plan's costs that stands for it. Neighbours only ever slow a plan down, so a quantile below the
-// median scatters less: on the recorded landscapes of the tests by a fifth. The least scatters five times as much.
+// The quantile of a plan's ratios that is its score. Neighbours only ever slow a plan down, so a quantile below the
+// median scatters less: by a fifth on the recorded landscapes of the tests. The minimum scatters five times as much.
 inline constexpr double typical = 0.35;
 
 class Race {
  public:
   struct Rules {
     std::size_t rounds;          // at most
-    double keep_share = 1;       // of the entrants at most, from each round to the next
-    std::size_t keep_least = 2;  // that this share never goes below
-    bool drop_slow = true;       // those clearly behind the leader drop out
+    double keep_share = 1;       // the largest part of the entrants that goes on to the next round
+    std::size_t keep_least = 2;  // entrants that go on whatever keep_share says
+    bool drop_slow = true;       // entrants that are clearly behind the leader drop out
   };
 
-  Race() = default;  // over before it begins
-  // The first is the reference: it stays to the end.
+  Race() = default;  // a race that is over
+  // The first plan is the incumbent, which stays to the end.
   Race(const std::vector<std::size_t>& plans, const Rules& rules, std::mt19937_64& random);
 
   [[nodiscard]] bool over() const noexcept { return turn_ == order_.size(); }
-  // Who runs now; not when it is over.
+  // Returns the plan whose turn it is. Must not be called when the race is over.
   [[nodiscard]] std::size_t next() const { return entrants_[order_[turn_]].plan; }
   void report(double cost, std::mt19937_64& random);
 
-  // Enough rounds for a winner other than the reference.
+  // Whether there were enough rounds for a winner other than the incumbent.
   [[nodiscard]] bool decided() const noexcept { return round_ >= 3; }
-  // At most so many of those still racing, the best first.
+  // Returns up to `most` of the plans that are still racing, the best first.
   [[nodiscard]] std::vector<std::size_t> leaders(std::size_t most) const;
-  // Ahead of the reference by the margin after three rounds at least, and of all others; else the reference.
+  // Returns the best plan if, after three rounds or more, it is ahead of the incumbent by the margin; else the
+  // incumbent.
   [[nodiscard]] std::size_t winner(double margin) const;
 
  private:
@@ -49,14 +50,14 @@ class Race {
 
   void begin_round(std::mt19937_64& random);
   void end_round();
-  // Per entrant, of those racing; in units of a round's typical cost.
+  // The score of each entrant that is still racing, in units of the median cost of a round.
   [[nodiscard]] std::vector<double> scores() const;
 
   Rules rules_{};
   std::vector<Entrant> entrants_;
   std::vector<std::size_t> order_;  // of this round
   std::size_t turn_ = 0;
-  std::size_t round_ = 0;  // that are complete
+  std::size_t round_ = 0;  // completed rounds
 };
 
 }  // namespace sluice::tuner

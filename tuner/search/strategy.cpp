@@ -31,7 +31,7 @@ void add(std::vector<std::size_t>& plans, std::size_t plan) {
   if (std::find(plans.begin(), plans.end(), plan) == plans.end()) plans.push_back(plan);
 }
 
-// A search as a sequence of races. The analytical plan runs in each.
+// A search as a sequence of races, in each of which the analytical plan runs.
 class Races : public Searcher {
  public:
   Races(const JointSpace& space, const Effort& effort, std::uint64_t seed)
@@ -47,7 +47,7 @@ class Races : public Searcher {
   [[nodiscard]] std::size_t best() const override { return race_.over() ? best_ : race_.winner(effort_.margin); }
 
  protected:
-  // Calls race(); false: the search is over.
+  // Calls race() and returns true, or returns false if the search is over.
   virtual bool begin_race() = 0;
 
   void advance() {
@@ -55,7 +55,7 @@ class Races : public Searcher {
     while (race_.over() && begin_race()) begun_ = true;
   }
 
-  // The best so far and the analytical plan against others.
+  // Races the best plan so far and the analytical plan against others.
   void race(const std::vector<std::size_t>& others, double keep_share = 1, std::size_t rounds_factor = 1) {
     std::vector<std::size_t> plans{best_};
     add(plans, 0);
@@ -88,7 +88,7 @@ class Axes final : public Races {
   std::size_t axis_ = 0;
 };
 
-// Descents from the best so far; each new start of a patient one is some steps away from it.
+// Descents from the best plan so far. Each further start of a patient search is some steps away from it.
 class Descent : public Races {
  public:
   Descent(const JointSpace& space, const Effort& effort, std::uint64_t seed) : Descent(space, effort, seed, 0) {}
@@ -122,7 +122,7 @@ class Descent : public Races {
     return true;
   }
 
-  // A plan that won some races by luck meets the analytical one once more, for longer.
+  // The best plan may have won its races by luck, so it meets the analytical plan once more, for longer.
   bool begin_check() {
     if (checked_ || best_ == 0) return false;
     checked_ = true;
@@ -130,7 +130,7 @@ class Descent : public Races {
     return true;
   }
 
-  // Plans around the best so far, one to three parameters away.
+  // Draws plans that differ from the best so far in one to three parameters.
   std::vector<std::size_t> sample(std::size_t count) {
     std::vector<std::size_t> plans;
     for (std::size_t attempt = 0; attempt < 8 * count && plans.size() < count; ++attempt) {
@@ -175,7 +175,7 @@ class Exhaustive final : public Searcher {
   }
 
  private:
-  // Of some 1500 noisy costs the lowest was mostly lucky, so the best plans meet the analytical one anew.
+  // The lowest of some 1500 noisy costs was mostly luck, so the best plans meet the analytical one anew.
   void begin_final() {
     constexpr std::size_t finalists = 12;
     constexpr std::size_t times_the_rounds = 3;
@@ -207,8 +207,8 @@ Effort effort(Rigor rigor) noexcept {
     case Rigor::estimate:
       return {.rounds = 0, .sample = 0, .steps = 0, .starts = 0, .margin = 0.004};
     case Rigor::measure:
-      // On the recorded landscapes of the tests some 110 trials of halving: a regret of at most 1 % on average over
-      // 200 seeds, 4.4 % at worst. `patient` halves the average for four times the trials.
+      // On the recorded landscapes of the tests halving takes some 110 trials and has a regret of at most 1 % on
+      // average over 200 seeds, 4.4 % at worst. `patient` halves the average with four times the trials.
       return {.rounds = 9, .sample = 40, .steps = 4, .starts = 1, .margin = 0.004};
     case Rigor::patient:
       return {.rounds = 15, .sample = 96, .steps = 6, .starts = 3, .margin = 0.004};

@@ -1,8 +1,8 @@
 // Owns: the ways of searching, their names, and what each rigor grants them. Does not own: the plans there are
 // (candidates.hpp), the checks of costs (search.hpp).
 //
-// Every strategy starts from the analytical plan, races it against all others and leaves it only for one that is ahead
-// by the margin.
+// Every strategy starts with the analytical plan as the incumbent and replaces it only by a plan that is ahead by the
+// margin.
 #pragma once
 
 #include <cstddef>
@@ -25,19 +25,20 @@ std::string_view name(Strategy strategy) noexcept;
 std::optional<Strategy> parse_strategy(std::string_view name) noexcept;
 std::span<const std::string_view> strategy_names() noexcept;
 
-// How much a search may try: nothing, so that the analytical plan stands; some hundred trials; some times more; all.
+// How much a search may try. estimate: nothing, the analytical plan is the result. measure: some hundred trials.
+// patient: several times as many. exhaustive: every plan.
 enum class Rigor : std::uint8_t { estimate, measure, patient, exhaustive };
 std::string_view name(Rigor rigor) noexcept;
 std::optional<Rigor> parse_rigor(std::string_view name) noexcept;
 std::span<const std::string_view> rigor_names() noexcept;
 
-// What a rigor grants.
+// The limits that belong to a rigor.
 struct Effort {
-  std::size_t rounds;  // of each race at most
-  std::size_t sample;  // plans that a halving begins with
-  std::size_t steps;   // descents from one start at most
-  std::size_t starts;  // how often the search begins anew
-  double margin;       // how much faster a plan must be to take over
+  std::size_t rounds;  // the most rounds of a race
+  std::size_t sample;  // the number of plans that a halving begins with
+  std::size_t steps;   // the most steps of a descent from one start
+  std::size_t starts;  // how often the search starts anew
+  double margin;       // how much faster a plan must be to replace the incumbent
 };
 Effort effort(Rigor rigor) noexcept;
 
@@ -49,14 +50,14 @@ class Searcher {
   Searcher& operator=(const Searcher&) = delete;
   virtual ~Searcher() = default;
 
-  // The plan to try now, by its place in the space; the same until report().
+  // Returns the index in the space of the plan to try now, the same until report() is called.
   [[nodiscard]] virtual std::optional<std::size_t> next() const = 0;
-  // Positive, perhaps infinite.
+  // cost: positive, infinite if the plan cannot run.
   virtual void report(double cost) = 0;
   [[nodiscard]] virtual std::size_t best() const = 0;
 };
 
-// `space` must outlive it. Never for Rigor::estimate, which tries nothing.
+// `space` must outlive the searcher. Must not be called for Rigor::estimate, which tries nothing.
 std::unique_ptr<Searcher> make_searcher(Strategy strategy, const Effort& effort, const JointSpace& space,
                                         std::uint64_t seed);
 

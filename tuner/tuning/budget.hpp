@@ -1,4 +1,5 @@
-// Owns: time as a user grants it ("40s", "2min"), and its division among cells. No clock: it is told what was spent.
+// Owns: the time that a user grants ("40s", "2min") and its division among cells. It has no clock: callers say what was
+// spent.
 #pragma once
 
 #include <optional>
@@ -10,34 +11,34 @@
 
 namespace sluice::tuner {
 
-// Seconds of "40", "40s", "2min" or "1.5h". Failure 2 that names the option.
+// Parses "40", "40s", "2min" or "1.5h" into seconds. Throws Failure 2, which names the option.
 double parse_duration(std::string_view option, std::string_view word);
 // "40 s", "2 min", "1.5 h".
 std::string duration_name(double seconds);
 
-// What a cell's work takes on a modest core (50 GFLOP/s, 10 GB/s), in seconds: for comparing cells with each other.
+// The seconds that a cell's work takes on a modest core (50 GFLOP/s, 10 GB/s), for comparing cells with each other.
 double assumed_seconds(const Cell& cell, Shape shape);
 
-// One tuning's time. Cells get shares by their size, and what one leaves over goes to those after it.
+// The time of one tuning. Cells have shares by their size, and what a cell leaves over goes to those after it.
 class Budget {
  public:
-  // seconds: nothing for no limit.
+  // seconds: empty if there is no limit.
   Budget(std::optional<double> seconds, const std::vector<Cell>& cells);
 
-  // What this cell may take now that `spent` seconds are gone; infinite without a limit.
+  // The seconds that this cell may take after `spent` seconds; infinite without a limit.
   [[nodiscard]] double share(const Cell& cell, double spent) const;
   [[nodiscard]] double left(double spent) const;
-  // Whether there is time for the least that a cell needs: its verification and three pairs. Cells that are cheap in
-  // comparison with the budget are always tuned.
+  // Whether there is time for the minimum that a cell needs: its verification and three pairs. Cells that are cheap
+  // beside the budget are always tuned.
   [[nodiscard]] bool affords(const Cell& cell, double spent) const;
-  // What all cells need at least, as far as is known.
+  // The seconds that all cells need at least, as far as is known.
   [[nodiscard]] double least(const std::vector<Cell>& cells) const;
-  // This much of the time is gone, or of the work done where there is no limit: 0 … 1.
+  // The part of the time that is gone or, without a limit, of the work that is done, from 0 to 1.
   [[nodiscard]] double share_done(double spent) const;
 
-  // A sample of `seconds`: how fast this machine really is.
+  // Learns from a sample of `seconds` how fast this machine is.
   void learn(const Cell& cell, Shape shape, double seconds);
-  // The cell is done: what it did not take is for those after it.
+  // Says that the cell is done, so that what it left over goes to those after it.
   void finish(const Cell& cell);
 
  private:

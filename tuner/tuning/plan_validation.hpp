@@ -16,11 +16,11 @@ namespace sluice::tuner {
 
 struct ValidationTask {
   Plan chosen;
-  Plan baseline;         // the default of everybody, in the panel width that the shape usually has
-  bool baseline_usable;  // whether the cell may fall back on it: the width of its group is the usual one
+  Plan baseline;         // the analytical plan in the panel width that the shape usually has
+  bool baseline_usable;  // whether its panel width is that of the group, so that the cell may fall back on it
   std::size_t trials = 0;
-  bool searched = true;  // else there was no time to: the plan is analytical for want of a better one
-  bool verified = true;  // in this run; else by the one that wrote the journal
+  bool searched = true;  // false: there was no time for a search, and the plan is the analytical one
+  bool verified = true;  // in this run; false: by the run that wrote the journal
 };
 
 class PlanValidation {
@@ -31,19 +31,19 @@ class PlanValidation {
   [[nodiscard]] const Cell& cell() const noexcept { return cell_; }
   [[nodiscard]] bool searched() const noexcept { return task_.searched; }
   [[nodiscard]] bool verified() const noexcept { return task_.verified; }
-  // Whether the plan is the default: then it is compared with itself, and no difference is the right answer.
+  // Whether the plan is the baseline. Then it is compared with itself, and no difference is the right answer.
   [[nodiscard]] bool same() const { return task_.chosen == task_.baseline; }
   [[nodiscard]] PairPurpose purpose() const { return same() ? PairPurpose::self_check : PairPurpose::validation; }
   [[nodiscard]] std::size_t pairs() const noexcept { return comparison_.size(); }
   [[nodiscard]] bool over() const { return comparison_.over(); }
   [[nodiscard]] bool conclusive() const noexcept { return comparison_.conclusive(); }
 
-  // One pair more.
+  // Takes one more pair.
   void add_pair(Recording& recording);
-  // What came of another plan's comparison with itself beside this validation.
+  // Takes the verdict of a plan's comparison with itself that was made beside this validation.
   void checked(std::optional<Verdict> self_check) { self_check_ = self_check; }
 
-  // Of a conclusive comparison: only what is proven faster replaces the default.
+  // The result of a conclusive comparison. Only a plan that is proven faster replaces the baseline.
   [[nodiscard]] ProfilePlan result() const;
   [[nodiscard]] std::optional<Verdict> self_check() const;
 

@@ -17,40 +17,40 @@ namespace sluice::tuner {
 
 class Recording {
  public:
-  // journal: null: nothing is recorded. Both outlive it.
+  // journal: null if nothing is to be recorded. Both must outlive the recording.
   Recording(Isa isa, MeasurementBackend& backend, Journal* journal);
 
   Timed time(const Cell& cell, Shape shape, const Plan& plan);
   TimedPair time_pair(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first);
   // Whether time_pair() would answer from the journal.
   [[nodiscard]] bool holds(PairPurpose purpose, const Cell& cell, Shape shape, const Plan& a, const Plan& b) const;
-  // Whether the journal holds something of the cell that was not asked for.
+  // Whether the journal holds records of the cell that have not been asked for.
   [[nodiscard]] bool begun(const Cell& cell) const;
-  // What was finished before; null: it was not.
+  // Returns the cell's result in the journal; null if it was not finished before.
   [[nodiscard]] const FinishedCell* finished(const Cell& cell) const;
-  // The time that a finished cell took counts as spent from now on, as far as it was not asked for again; the costs of
-  // those trials.
+  // Counts the time of a finished cell as spent, as far as its records were not asked for again, and returns the costs
+  // of those trials.
   std::vector<double> count_as_spent(const Cell& cell);
   void finish(const Cell& cell, const ProfilePlan& plan, std::optional<Verdict> self_check);
   void finish_all();
 
-  // Seconds that the tuning has taken up to its last record, the time between an end and a resumption left out. What
-  // is decided by it is decided alike when the records are read again.
+  // The seconds that the tuning has taken up to its last record, without the time between an interruption and a
+  // resumption. Whatever depends on it is decided the same way when the records are read again.
   [[nodiscard]] double spent() const { return std::chrono::duration<double>(spent_).count(); }
 
  private:
   [[nodiscard]] PlanRow row(const Cell& cell, Shape shape, const Plan& plan) const;
-  // Since the last record, by the backend's clock.
+  // Nanoseconds since the last record, by the backend's clock.
   std::int64_t lap();
 
   Isa isa_;
   MeasurementBackend& backend_;
   Journal* journal_;
-  // By what was asked for, its round included; what has been answered is gone.
+  // Records by the key of the question, its round included. A record that has been used is removed.
   std::map<std::string, Trial> trials_;
   std::map<std::string, Pair> pairs_;
   std::vector<FinishedCell> finished_;
-  std::map<std::string, std::uint32_t> rounds_;  // how often each was asked for
+  std::map<std::string, std::uint32_t> rounds_;  // how often each question was asked
   std::chrono::nanoseconds spent_{0};
   std::chrono::nanoseconds last_{0};
 };

@@ -19,17 +19,17 @@ namespace {
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
 constexpr std::size_t start_pairs = 30;            // of the plan found and the analytical one of its width
-// The first stretch of a validation.
+// Of the first stretch of a validation.
 constexpr std::size_t first_pairs = 6;
-// A cell whose search found another plan is checked against itself only now and then.
+// Of cells whose search found another plan, one in so many has its plan compared with itself.
 constexpr std::size_t self_check_interval = 4;
-// Of a cell's time: for its search; the rest is for proving the winner.
+// The part of a cell's time that is for its search; the rest is for validating the winner.
 constexpr double search_share = 0.55;
 
-// Trials need not run all of a long problem: what a plan gains shows on a slice of d_ff as well. Of few rows the slice
-// is as large as several last-level caches, since how weights stream from memory is what is tried: what M = 256 makes
-// 15 ms long is 19 MB at M = 1 (2048x5632), which an L3 of 32 MB holds. Of more rows it is about 15 ms at an assumed
-// 100 GFLOP/s per thread, never below what gives each thread a few panels.
+// Trials run a slice of d_ff, on which the gain of a plan shows as well. With few rows a trial is about how weights
+// stream from memory, so the slice is as large as several last-level caches: a slice that takes 15 ms at M = 256 has 19
+// MB of weights (2048x5632), which an L3 of 32 MB holds. With more rows it takes about 15 ms at an assumed 100 GFLOP/s
+// per thread, and has a few panels for each thread at least.
 Shape trial_shape(const Cell& cell, const CacheSizes& caches) {
   constexpr std::size_t few_rows = 16;  // up to here a modest core waits for memory at least as long as it computes
   const Shape column{cell.shape.d_model, 1};
@@ -77,8 +77,8 @@ class Tuner {
   }
 
  private:
-  // Cells that were finished before are not measured again if all that were begun with them were: the validations of a
-  // group take turns, so what one of them is due follows from the others.
+  // Finished cells are not measured again if all cells that were begun with them were finished as well. The validations
+  // of a group take turns, so the pairs of one cell depend on the others.
   [[nodiscard]] bool all_finished_before(const CellGroup& group) const {
     return std::ranges::none_of(
         group.cells, [&](const Cell& cell) { return recording_.finished(cell) == nullptr && recording_.begun(cell); });
@@ -97,8 +97,8 @@ class Tuner {
                       options_.budget_seconds ? budget_.left(spent) : -1);
   }
 
-  // What won in the nearest cell that was finished before, where it is another plan than the analytical one: of another
-  // shape, gate or kind. Two of twelve cells missed at M = 1 what the searches of the other ten had found (Zen 3).
+  // Returns the plan that won in the nearest cell that was finished before (of another shape, gate or kind), if it is
+  // not the analytical one. Two of twelve cells missed at M = 1 what the searches of the other ten had found (Zen 3).
   [[nodiscard]] std::optional<Plan> found_elsewhere(const Cell& cell, std::uint32_t nr) const {
     const Setting here = setting(cell, cell.shape, nr);
     const PlanChoice choice =
@@ -111,14 +111,13 @@ class Tuner {
   struct Found {
     Plan plan;
     std::size_t trials;
-    bool searched;  // else it was stopped before its first trial
+    bool searched;  // false: the search was stopped before its first trial
   };
 
-  // The panel width that serves all M best: the one choice that all plans of the group share. The cells with the
-  // most threads decide: by their analytical plans, or, where the rigor is for it, by what a search finds at each
-  // width.
+  // Chooses the panel width, which all plans of the group share. The cells with the most threads decide: by their
+  // analytical plans or, from Rigor::patient on, by the plans that a search finds at each width.
   std::uint32_t choose_width(const CellGroup& group) {
-    // Plans that are in the profile already keep their width, or the weights could not be packed for all of them.
+    // Plans of the profile keep their width, or the weights could not be packed once for all of them.
     for (const KeptWidth& kept : options_.kept_widths)
       if (kept.shape == group.shape && kept.gated == group.gated) return kept.nr;
     const auto tiles = register_tiles(options_.isa);
@@ -158,10 +157,10 @@ class Tuner {
         ratios.push_back(compared.outcome().ratio);
         slower = slower || judge(ratios.back()) == Verdict::slower;
       }
-      // A width is left for one that is proven better over all M, and worse for none.
+      // Another width is chosen only if it is proven better over all M and slower for none.
       if (!slower && judge(mean_ratio(ratios)) == Verdict::faster) best = tile.nr;
     }
-    // What was finished before decides for what was not.
+    // Cells that were finished before decide for those that were not.
     for (const Cell& cell : group.cells)
       if (const FinishedCell* finished = recording_.finished(cell)) return finished->plan.row.plan.tiling.nr;
     return best;
@@ -186,7 +185,7 @@ class Tuner {
     return {search.best(), search.trials(), search.trials() != 0 || !search.next()};
   }
 
-  // Pairs in random order until the comparison is over or the time is up, three at least.
+  // Takes pairs in random order until the comparison is over or the time is up, but at least three.
   PairedComparison compare(PairedComparison comparison, PairPurpose purpose, const Cell& cell, Shape shape,
                            const Plan& a, const Plan& b, double seconds) {
     const double end = recording_.spent() + seconds;
@@ -200,7 +199,7 @@ class Tuner {
   // Its search, and enough of its validation to have a result; the rest of its time is kept for going on with the
   // validation.
   void run_cell(const Cell& cell, std::uint32_t nr) {
-    // The same order of pairs whatever was measured before, so that taking over other cells changes nothing here.
+    // The order of pairs does not depend on what was measured before, so that reusing other cells changes nothing here.
     random_.seed(options_.seed + cells_begun_);
     const double begin = recording_.spent();
     const double end = begin + budget_.share(cell, begin + kept_);
@@ -212,7 +211,7 @@ class Tuner {
     const auto known = found_.find({&cell, nr});
     Found searched = known != found_.end() ? known->second : search(cell, nr, search_share * (end - begin));
     if (backend_.interrupted()) return;
-    // The search may have had no time, or bad luck. Beside the analytical plan the validation will tell.
+    // The search may have had no time, or bad luck. The validation will compare the plan with the analytical one.
     if (const std::optional<Plan> elsewhere = found_elsewhere(cell, nr); elsewhere && *elsewhere != searched.plan) {
       const double quarter = std::max(0.0, end - recording_.spent()) / 4;
       if (searched.plan == start || judge(compare(PairedComparison(start_pairs), PairPurpose::validation, cell,
@@ -238,7 +237,7 @@ class Tuner {
       validation.add_pair(recording_);
     }
     if (!validation.conclusive()) return;
-    // The best so far is worth having, should this tuning end here.
+    // The best plan so far is kept in case the tuning ends here.
     if (validation.verified()) options_.done(validation.result(), false);
     if (!validation.same() && cells_begun_ % self_check_interval == 0 && recording_.spent() < end)
       validation.checked(self_check(cell, start));
@@ -257,7 +256,7 @@ class Tuner {
     return true;
   }
 
-  // Whether the tuner takes a plan for another than itself.
+  // Compares a plan with itself, which tells how often the tuner finds a difference where there is none.
   std::optional<Verdict> self_check(const Cell& cell, const Plan& plan) {
     const PairedComparison check =
         compare(PairedComparison(self_check_pairs), PairPurpose::self_check, cell, cell.shape, plan, plan, 0.3);
