@@ -1,5 +1,5 @@
-// Owns: where the time of one call goes, phase by phase and thread by thread, for measurements. Internal. In production
-// nobody asks, and a call costs a branch per panel.
+// Owns: where the time of one call goes, phase by phase and thread by thread, for measurements. Internal. If nobody
+// asks, it costs a branch per panel.
 #pragma once
 
 #include <cstddef>

@@ -41,7 +41,7 @@ struct StageCall {
   std::size_t kc;
   std::size_t block_panels;  // panels whose partial sums are kept together (nc / nr)
   std::size_t prefetch;      // bytes of weights asked for ahead; 0: none
-  bool start_from_bias;      // else from what stands in c
+  bool start_from_bias;      // false: start from the partial sums in c
   float* c;                  // [panel][rows][nr]
   bool c_per_block;          // c holds one block of panels at a time; else all panels from `begin` on
 };
@@ -54,7 +54,7 @@ inline void run_panel(const StageCall& s, PanelCall call, std::size_t k0, std::s
   const std::size_t a_row = packed ? call.k : s.a.ld;
   call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
   const bool from_bias = call.c_in_row_stride == 0;
-  const std::size_t groups_per_tile = call.k / 4;  // in which alone lines are asked for
+  const std::size_t groups_per_tile = call.k / 4;  // only whole groups of four k steps prefetch
   for (const bool tall : {true, false}) {
     const std::size_t height = s.tiles.height + (tall ? 1 : 0);
     const std::size_t first = tall ? 0 : s.tiles.tall;
@@ -74,8 +74,8 @@ inline void run_panel(const StageCall& s, PanelCall call, std::size_t k0, std::s
   }
 }
 
-// Panels from `begin` on that the kernels for few rows take: by two, or one by one where a block is no more. Returns
-// the first panel that is left.
+// Computes panels from `begin` on with the kernels for few rows, by two, or one by one if a block is a single panel.
+// Returns the first panel that is left.
 inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin,
                                 std::size_t k0, std::size_t length) noexcept {
   const std::size_t nr = s.kernels->tile.nr;
@@ -106,8 +106,8 @@ inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size
   return p;
 }
 
-// Panels [begin, end), whole, where there are kernels that interleave them: few rows, few panels, in slices of k.
-// Returns whether there are.
+// Computes panels [begin, end) with the kernels that interleave them, if there are any for so few rows and panels in
+// slices of k. Returns whether there are.
 inline bool run_interleaved(const StageCall& s, std::size_t begin, std::size_t end, std::size_t c_origin) noexcept {
   const PanelKernels& kernels = *s.kernels;
   const std::size_t nr = kernels.tile.nr;

@@ -26,9 +26,9 @@ struct PanelCall {
   std::size_t k;
   std::ptrdiff_t b_panel_stride;  // panels side by side only: floats from one to the next
   std::size_t slice;              // interleaved kernels only: k steps of a panel before those of the next
-  // Software prefetch, to L2 (what is near, for few rows, to L1), steps in bytes. Each k step but the last k % 4 asks
-  // for as many lines side by side as a row of B has, from weight_prefetch on (the weights to come); each group of four
-  // for one from data_prefetch on (the next slice of A).
+  // Software prefetch to L2, or to L1 for few rows and a near distance; steps in bytes. Each k step, except the last
+  // k % 4, prefetches as many adjacent lines as a row of B has, starting at weight_prefetch (the weights to come). Each
+  // group of four k steps prefetches one line, starting at data_prefetch (the next slice of A).
   const char* weight_prefetch;
   std::ptrdiff_t weight_prefetch_step;
   const char* data_prefetch;
@@ -46,7 +46,7 @@ struct PanelKernels {
   // One panel, which is a single stream of weights.
   const PanelKernel* stream;
   std::uint32_t stream_rows;  // the tallest tile that has one
-  // Two panels side by side: with few accumulators a single one leaves the FMA latency in the open.
+  // Two panels side by side: with few accumulators a single panel does not hide the latency of the FMAs.
   const PanelKernel* wide;
   std::uint32_t wide_rows;
   // `tiles` panels in slices of k, all row tiles in one call; index rows − 1. A packed: in such slices, as PackedRows
@@ -56,8 +56,8 @@ struct PanelKernels {
   std::uint32_t interleaved_rows = 0;
 };
 inline constexpr std::size_t wide_panels = 2;
-// More panels than this are more streams than a processor follows, and at a power of two apart fill a cache's ways
-// (2048x5632, M = 8, Zen 3: eight 1.18 of the time of four).
+// More panels than this are more streams than a processor follows, and panels that are a power of two apart fill the
+// ways of a cache (2048x5632, M = 8, Zen 3: eight panels take 1.18 of the time of four).
 inline constexpr std::size_t most_interleaved = 8;
 
 // Where a stage's A stands when packed: slices of kc columns; inside, row tiles; inside, [k][mr].

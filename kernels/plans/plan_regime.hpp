@@ -1,5 +1,5 @@
-// Owns: which calls want plans of the same sort. Internal. Does not own: the plans (plan.cpp), the choice
-// (plan_choice.cpp).
+// Owns: the regimes: which calls are served by the same sort of plan. Internal. Does not own: the plans (plan.cpp), the
+// choice (plan_choice.cpp).
 #pragma once
 
 #include <algorithm>
@@ -11,13 +11,14 @@
 
 namespace sluice::detail {
 
-// Whether a call is of few rows with weights that L3 holds, which go another way than weights from memory.
+// Whether a call has few rows and weights that L3 holds. Its plans differ from those for weights from memory.
 inline bool few_rows_from_l3(const CacheSizes& caches, Kind kind, Shape shape, std::size_t m) noexcept {
   constexpr std::size_t few_rows = 6;  // AVX-512 has kernels for so many against panels side by side
   return m <= few_rows && caches.hold_weights && bytes(kind, shape, m) <= static_cast<double>(caches.l3);
 }
 
-// Up to so many rows go as streams of weights, by kernels of their own: a plan says little of another number of them.
+// Up to this many rows have kernels of their own that stream the weights, so that a plan says little of another number
+// of rows.
 inline std::uint32_t most_streamed_rows(const PanelKernels& panels) noexcept {
   return std::max(panels.tile.max_mr, panels.interleaved_rows);
 }

@@ -15,8 +15,9 @@ namespace sluice::detail {
 
 class Claims {
  public:
-  // The next panels of `count`, for one of `parts` threads; empty when all are taken. Half of a fair share of what is
-  // left: long runs at first, which keep the prefetch going, single panels at the end, which let all end together.
+  // Takes the next panels of `count` for one of `parts` threads: half of a fair share of what is left, empty if nothing
+  // is. So the first runs are long, which keeps the prefetch going, and the last are single panels, which lets all
+  // threads end together.
   Range take(std::size_t count, std::size_t parts) noexcept {
     std::size_t begin = next_.load(std::memory_order_relaxed);
     std::size_t end = begin;
@@ -34,15 +35,15 @@ class Claims {
   alignas(64) std::atomic<std::size_t> next_{0};
 };
 
-// The claims of one call. Up and down stages take turns with one barrier in each turn, so there are two of either:
-// while one serves, the other, which nobody has needed since the last barrier, is reset.
+// The claims of one call. Up and down stages alternate, with one barrier in each turn, so there are two of each. While
+// one is in use, the other, which no thread has needed since the last barrier, is reset.
 struct StageClaims {
   std::array<Claims, 2> up;
   std::array<Claims, 2> down;
 };
 
-// The stage that a team of one has open for others. One word says which stage and how many panels are left, so that
-// whoever takes some knows what it has taken from.
+// The stage that a team of one thread has open for others. A single word holds the stage and the number of panels that
+// are left, so that a thread that takes panels knows of which stage they are.
 class Board {
  public:
   // What the halves of the word hold; the highest stage means that the board is closed.

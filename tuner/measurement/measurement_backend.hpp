@@ -24,7 +24,7 @@ struct Timed {
   bool contended = false;
 };
 
-// Two plans, timed next to each other.
+// Two plans that were timed right after each other.
 struct TimedPair {
   Timed a;
   Timed b;
@@ -45,22 +45,23 @@ class MeasurementBackend {
   MeasurementBackend& operator=(const MeasurementBackend&) = delete;
   virtual ~MeasurementBackend() = default;
 
-  // All further calls are about cells of this group, until the next; it outlives them.
+  // All further calls, until the next enter(), are about cells of this group, which must outlive them.
   virtual void enter(const CellGroup& group) = 0;
-  // The cell's work, of which `shape` may be a slice.
+  // Times the cell's work, or a slice of it that `shape` names.
   virtual Timed time(const Cell& cell, Shape shape, const Plan& plan) = 0;
   virtual TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) = 0;
-  // On the whole problem. Throws Failure 1 when the plan gives wrong results.
+  // Verifies the plan on the whole problem. Throws Failure 1 if it gives wrong results.
   virtual void verify(const Cell& cell, const Plan& plan) = 0;
   // Since the backend was made.
   [[nodiscard]] virtual std::chrono::nanoseconds elapsed() = 0;
   [[nodiscard]] virtual bool interrupted() = 0;
 };
 
-// This machine. Packs a layer when it is first timed, so that a resumed tuning packs nothing of what it has done.
+// The backend that measures on this machine. It packs a layer when it is first timed, so that a resumed tuning does not
+// pack what is finished.
 class MachineBackend : public MeasurementBackend {
  public:
-  // `packing` is told before each packing, which takes seconds for large layers.
+  // `packing` is called before each packing, which takes seconds for large layers.
   MachineBackend(Isa isa, const Machine& machine, std::uint32_t max_threads, std::function<void(Shape)> packing);
 
   void enter(const CellGroup& group) override;
@@ -70,7 +71,7 @@ class MachineBackend : public MeasurementBackend {
   std::chrono::nanoseconds elapsed() override;
   bool interrupted() override;
 
-  // Of the clocks that were needed so far.
+  // The roofs of the clocks that were needed so far.
   [[nodiscard]] Roofs roofs() const;
 
  private:

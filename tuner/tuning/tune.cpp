@@ -15,11 +15,11 @@
 namespace sluice::tuner {
 namespace {
 
-// Pairs, where the time suffices.
+// The number of pairs, if the time suffices.
 constexpr std::size_t width_pairs = 60;
 constexpr std::size_t thorough_width_pairs = 300;  // single pairs of 2 ms scatter by 16 % among loud neighbours
 constexpr std::size_t start_pairs = 30;            // of the plan found and the analytical one of its width
-// Of the first stretch of a validation.
+// The pairs of a validation's first stretch.
 constexpr std::size_t first_pairs = 6;
 // Of cells whose search found another plan, one in so many has its plan compared with itself.
 constexpr std::size_t self_check_interval = 4;
@@ -142,7 +142,7 @@ class Tuner {
         }
       }
     }
-    // A seventh of the group's time for all of its comparisons, and of each no more than settles it among loud
+    // All comparisons together have a seventh of the group's time, and each no more than it needs among loud
     // neighbours.
     const double seconds =
         std::min(thorough ? 10.0 : 2.0, share / 7 / static_cast<double>((tiles.size() - 1) * deciding.size()));
@@ -196,7 +196,7 @@ class Tuner {
     return comparison;
   }
 
-  // Its search, and enough of its validation to have a result; the rest of its time is kept for going on with the
+  // Searches, and validates until there is a result. The rest of the cell's time is kept for more pairs of the
   // validation.
   void run_cell(const Cell& cell, std::uint32_t nr) {
     // The order of pairs does not depend on what was measured before, so that reusing other cells changes nothing here.
@@ -245,8 +245,8 @@ class Tuner {
     validations_.push_back(std::move(validation));
   }
 
-  // Plans of which the journal holds a pair were right then, and are verified again only before they are crowned: their
-  // validations do not pay for it with their time.
+  // A plan of which the journal holds a pair was verified then. It is verified again at the end, so that the time of
+  // its validation is not spent on it here.
   bool verify(const Cell& cell, const ValidationTask& task, const Plan& start) {
     const bool twice = task.chosen != start && !task.baseline_usable;
     const PairPurpose purpose = task.chosen == task.baseline ? PairPurpose::self_check : PairPurpose::validation;
@@ -264,9 +264,9 @@ class Tuner {
     return judge(check.outcome().ratio);
   }
 
-  // A pair of each cell at a time, so that every validation is spread over all the time there is for them: a machine's
-  // speed drifts by several percent between one window of five seconds and the next, which pairs in one stretch do not
-  // see.
+  // Takes one pair of each cell in turn, so that every validation is spread over all the time there is for them. A
+  // machine's speed drifts by several percent between one window of five seconds and the next, which the pairs of one
+  // stretch do not see.
   void validate_in_turns() {
     const double end = recording_.spent() + kept_;
     const auto goes_on = [&] { return !backend_.interrupted() && recording_.spent() < end; };
@@ -285,8 +285,8 @@ class Tuner {
   void conclude(const PlanValidation& validation) {
     if (!validation.verified() && backend_.interrupted()) return;
     if (!validation.verified()) backend_.verify(validation.cell(), validation.result().row.plan);
-    // Interrupted: its comparison goes on when the tuning is resumed. Recorded as finished it would never be searched;
-    // its pairs are, and serve when there is more time.
+    // If the tuning was interrupted, the comparison goes on when it is resumed. A cell without a search is not recorded
+    // as finished, or it would never be searched; its pairs are recorded and count when there is more time.
     if (!backend_.interrupted() && validation.searched())
       return finish(validation.cell(), validation.result(), validation.self_check());
     if (!validation.searched()) report_.untuned.push_back(validation.cell());

@@ -1,6 +1,6 @@
-// Owns: tuning: for each cell a search on a slice of the problem, the verification of its winner, and the comparison in
-// place against the analytical default. No clock of its own. Does not own: the command line (tune_command.hpp), timing
-// (measurement_backend.hpp), the files (journal.hpp, profile.hpp).
+// Owns: tuning: for each cell a search on a slice of the problem, the verification of its winner, and the validation of
+// it on the whole problem against the analytical plan. It has no clock of its own. Does not own: the command line
+// (tune_command.hpp), timing (measurement_backend.hpp), the files (journal.hpp, profile.hpp).
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ struct TuneOptions {
   CacheSizes caches;
   Rigor rigor = Rigor::measure;
   Strategy strategy = Strategy::halving;
-  std::optional<double> budget_seconds = 120;  // for all cells, packing included; nothing: no limit
+  std::optional<double> budget_seconds = 120;  // for all cells, packing included; empty: no limit
   std::uint64_t seed = 1;
-  std::vector<KeptWidth> kept_widths = {};  // new plans of a shape keep the nr of those that there are
+  std::vector<KeptWidth> kept_widths = {};  // the nr of shapes that have plans already, which new plans keep
   // To be told each cell's plan: the best so far when its search is over, and again when its validation is.
   std::function<void(const ProfilePlan&, bool proven)> done = [](const ProfilePlan&, bool) {};
   std::function<void(double share_done, const std::string& what, double seconds_left)> progress =

@@ -25,8 +25,8 @@ struct CacheSizes {
   // What the operating system says; the values above where it says nothing.
   static CacheSizes of_this_machine() noexcept;
 
-  // Whether the weights stay in the l3 from one call to the next: one small FFN, called again and again. As layer
-  // follows layer in a model they come from memory each time.
+  // Whether the weights stay in the l3 from one call to the next, as those of one small FFN do that is called again and
+  // again. In a model, where layer follows layer, they come from memory each time.
   bool hold_weights = false;
 };
 
@@ -45,23 +45,23 @@ std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
 
 // All extents are in elements (floats); an extent larger than the problem is clipped to it.
 struct Tiling {
-  std::uint32_t nr = 0;        // width of a packed weight panel; gate and up share it in halves when gated
-  std::uint32_t mr = 0;        // rows of the tallest register tile; rows are balanced over tiles of at most mr
-  std::uint32_t kc = 0;        // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1
-  std::uint32_t mc = 0;        // rows of an M-block
-  std::uint32_t nc = 0;        // columns of partial sums kept in L2; a multiple of nr. Few rows (one tile) go through
-                               // nr columns as one stream of weights, through more as two side by side; in slices
-                               // (kc), where the ISA has kernels for it, through up to 8·nr as so many, interleaved
-  std::uint32_t fc = 0;        // columns of packed gate/up weights per F-block (H has fc, or fc/2 if gated)
-  std::uint32_t prefetch = 0;  // bytes of weights asked for ahead of use, to L2; 0 = none. Few rows ask for what is up
-                               // to 256 bytes ahead to L1; a stage in k slices asks for the next panel's slice
-                               // whatever the distance, but for interleaved panels
+  std::uint32_t nr = 0;  // width of a packed weight panel; gate and up share it in halves when gated
+  std::uint32_t mr = 0;  // rows of the tallest register tile; rows are balanced over tiles of at most mr
+  std::uint32_t kc = 0;  // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1
+  std::uint32_t mc = 0;  // rows of an M-block
+  std::uint32_t nc = 0;  // columns of partial sums kept in L2; a multiple of nr. For few rows (one tile) it is the
+                         // number of weight streams: nr is one, more is two side by side. With slices of k (kc),
+                         // and if the ISA has kernels for it, up to 8·nr are that many panels, interleaved
+  std::uint32_t fc = 0;  // columns of packed gate/up weights per F-block (H has fc, or fc/2 if gated)
+  std::uint32_t prefetch = 0;  // bytes ahead of use at which weights are prefetched to L2; 0: not at all. Few rows with
+                               // up to 256 bytes prefetch to L1. A stage in slices of k prefetches the next panel's
+                               // slice, whatever the distance, unless its panels are interleaved
   bool pack_x = true;          // false: read x in place through its row stride
   Schedule schedule = Schedule::split_columns;
   friend constexpr bool operator==(const Tiling&, const Tiling&) = default;
 };
 
-// No plan has more threads, whatever the limit.
+// No plan has more threads than this, whatever the limit of a call.
 inline constexpr std::uint32_t max_plan_threads = 4096;
 
 struct Plan {
@@ -104,8 +104,8 @@ struct PlanTable {
 enum class PlanOrigin : std::uint8_t {
   exact,        // a row of this kind, shape, bucket and thread limit
   borrowed,     // a row of the same shape and width of gate, but another activation, bucket or thread limit
-  transferred,  // a row of another shape or gate, of the same bucket and as many threads or several: what was found
-                // there
+  transferred,  // a row of another shape or gate, for the same bucket and the same number of threads, or several in
+                // both
   analytical,   // no row fits: made from the cache sizes
 };
 std::string_view name(PlanOrigin origin) noexcept;
@@ -123,10 +123,10 @@ std::uint32_t m_bucket(std::size_t m) noexcept;
 // 0 when there are none.
 std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept;
 
-// The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails: for what the
-// table does not hold it takes what was found for the nearest shape in the same regime (M, one thread or several); what
-// it holds nothing like, or holds invalid, is planned analytically, and so are up to six rows with weights that stay in
-// the l3: tuned plans are measured with weights from memory.
+// The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails. If the table has
+// no row for the call, the plan is that of the nearest shape in the same regime (M, one thread or several). If there is
+// none either, or it is not valid, the plan is analytical. So it is for up to six rows with weights that stay in the
+// l3, since tuned plans are measured with weights from memory.
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
 
