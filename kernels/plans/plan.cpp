@@ -168,6 +168,14 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
   tiling.nr = tile.nr;
   tiling.mr = tile.max_mr;
   tiling.fc = max_extent / tile.nr * tile.nr;
+  // A thread is worth its wake-up (some microseconds) from about a million FLOPs or half a MB of weights on (M = 1 at
+  // 256x512: two threads take 0.68 to 0.74 of one's time), and needs a panel of its own.
+  const double work = std::max(flops(kind, shape, rows) / 1e6, bytes(kind, shape, rows) / 5e5);
+  const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + tile.nr - 1) / tile.nr;
+  const double most =
+      std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),
+                static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_plan_threads)});
+  plan.threads = static_cast<std::uint32_t>(most);
   const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
   const bool from_l3 = detail::few_rows_from_l3(caches, kind, shape, rows);
   if (rows >= 2 && rows <= kernels.interleaved_rows && !from_l3) {
@@ -176,11 +184,15 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     // after the other (Zen 3, AVX2, weights from memory, 2048x5632, one thread): M = 2 and 3 0.96 and 0.94, M = 4 0.73,
     // 5 0.71, 6 0.75, 7 0.84, 8 0.86, 9 0.94, but 10 1.02 and 12 1.11; 768x2048, 2880x2880, 1536x8960 and 4096x11008
     // the same within 0.05. Asking 1 KiB ahead: M = 3 1.18 of the time without, M = 4 1.06, M = 5 0.98, 6 0.78, 7 0.96.
-    // All of it is known of this one machine.
+    //
+    // Several threads together read as many streams as the memory follows from fewer panels each: two panels, asked for
+    // 1 KiB ahead, take of the time of the above M = 2 0.94, M = 3 0.91, 4 0.83, 5 0.97, 6 0.92, 7 0.90, 8 1.00 (two
+    // threads; the mean of 1280x3392, 2048x5632, 2560x6912 and 4096x11008). All of it is known of this one machine.
+    const bool several = plan.threads > 1;
     tiling.kc = 16;
     tiling.mc = static_cast<std::uint32_t>(rows);
-    tiling.nc = tile.nr * (rows <= 7 ? 4 : 2);
-    tiling.prefetch = rows <= 4 ? 0 : rows <= 7 ? 1024 : 4096;
+    tiling.nc = tile.nr * (rows <= 7 && !several ? 4 : 2);
+    tiling.prefetch = several ? 1024 : rows <= 4 ? 0 : rows <= 7 ? 1024 : 4096;
     tiling.pack_x = rows > 4;
   } else if (rows <= tile.max_mr) {
     // One row tile: the weights are one stream, read once; slices would only break it up.
@@ -226,14 +238,6 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     tiling.prefetch = tile.nr * 64;
     tiling.pack_x = true;
   }
-  // A thread is worth its wake-up (some microseconds) from about a million FLOPs or half a MB of weights on (M = 1 at
-  // 256x512: two threads take 0.68 to 0.74 of one's time), and needs a panel of its own.
-  const double work = std::max(flops(kind, shape, rows) / 1e6, bytes(kind, shape, rows) / 5e5);
-  const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + tile.nr - 1) / tile.nr;
-  const double most =
-      std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),
-                static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_plan_threads)});
-  plan.threads = static_cast<std::uint32_t>(most);
   // Cores are seldom equally fast: of unlike kinds, or disturbed by others. Claiming takes 0.97 to 0.99 of the time of
   // an even split on a machine with neighbours, 0.99 to 1.00 while they are calm (two threads, 2048x5632 and 768x2048,
   // M = 64 and 256). One row tile is a stream of weights per thread, which claims would break up.
