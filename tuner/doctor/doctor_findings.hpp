@@ -25,7 +25,7 @@ struct Finding {
   std::string advice;  // what to do about it; may be empty
 };
 
-// How disturbed a series of probes was. The level is their 0.9-quantile, as in Clock.
+// How disturbed a series of probes was. The level is their fast_quantile, as in Clock.
 struct Contention {
   std::size_t probes = 0;
   double level = 0;            // FLOP/s or B/s

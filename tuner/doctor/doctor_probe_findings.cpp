@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tuner/doctor/doctor_judgement.hpp"
+#include "tuner/measurement/clock.hpp"
 #include "tuner/measurement/statistics.hpp"
 
 namespace sluice::tuner {
@@ -105,7 +106,7 @@ Contention contention(const ProbeSeries& series) {
   std::vector<double> speeds;
   speeds.reserve(series.probes.size());
   for (const Probe& probe : series.probes) speeds.push_back(probe.speed);
-  found.level = quantile(speeds, 0.9);
+  found.level = quantile(speeds, fast_quantile);
   if (found.level <= 0) return found;
   found.low = quantile(speeds, 0.05) / found.level;
   found.middle = median(speeds) / found.level;
