@@ -16,7 +16,7 @@ inline constexpr int file = 5;         // missing, unreadable, damaged, newer sc
 inline constexpr int interrupted = 130;
 }  // namespace exit_code
 
-// The message is one line without the program's name: the value, what was expected, how to mend it.
+// The message is one line without the program's name. It gives the value, what was expected and how to mend it.
 struct Failure : std::exception {
   Failure(int code, std::string text) : exit_code(code), message(std::move(text)) {}
   [[nodiscard]] const char* what() const noexcept override { return message.c_str(); }

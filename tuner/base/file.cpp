@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
                 fmt::format("{}: {}: {}; {}", path.string(), what, std::generic_category().message(error), mend));
 }
 
-// An open file; closes itself.
+// Owns an open file and closes it.
 class Descriptor {
  public:
   explicit Descriptor(int value) : value_(value) {}
@@ -37,7 +37,7 @@ class Descriptor {
   }
   [[nodiscard]] int get() const { return value_; }
   [[nodiscard]] int release() { return std::exchange(value_, -1); }
-  // Some file systems report a failed write only here.
+  // Some file systems report a failed write only when the file is closed.
   [[nodiscard]] bool close() { return ::close(release()) == 0; }
 
  private:
@@ -83,7 +83,7 @@ void write_directly(const fs::path& path, std::string_view contents) {
   if (!write_all(file.get(), contents) || !file.close()) fail(path, "cannot be written", errno, "make room for it");
 }
 
-// A new file beside `target` that no one else has; `name` receives its path.
+// Creates and opens a new file beside `target`, and stores its path in `name`. Returns a negative number on failure.
 int create_beside(const fs::path& target, fs::path& name) {
   static std::atomic<unsigned> counter{0};
   for (;;) {
@@ -114,7 +114,7 @@ std::string read_file(const fs::path& path, std::size_t limit) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view contents) {
-  // Through a link to the file itself: rename() would replace the link.
+  // A symbolic link is followed here, because rename() would replace the link itself.
   std::error_code error;
   const fs::path target = fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : path;
   if (error && error != std::errc::no_such_file_or_directory) {
@@ -142,7 +142,7 @@ void write_file_atomically(const fs::path& path, std::string_view contents) {
   }
   temporary.keep();
 
-  // The file is whole either way; without this a power loss could bring the old one back. Not every file system can.
+  // Without this a power loss could bring the old file back. Not every file system can do it, so failure is ignored.
   const Descriptor directory(::open(directory_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() >= 0) (void)::fsync(directory.get());
 }
@@ -168,7 +168,7 @@ FileLock::FileLock(const fs::path& path, std::chrono::milliseconds patience) : l
     Descriptor file(::open(lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
     if (file.get() < 0) fail(lock_path_, "cannot be created", errno, "name a file in a writable directory");
     if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
-      // The holder before us removes the file; what we locked must still be what others will find under the name.
+      // The previous holder removes the file, so the file that was just locked may no longer be the one with this name.
       struct stat locked {};
       struct stat named {};
       if (::fstat(file.get(), &locked) == 0 && ::stat(lock_path_.c_str(), &named) == 0 &&
@@ -190,7 +190,7 @@ FileLock::FileLock(const fs::path& path, std::chrono::milliseconds patience) : l
 }
 
 FileLock::~FileLock() {
-  // First the name, then the lock: whoever waits on the old file sees that its name is gone and opens a new one.
+  // The name goes before the lock, so that whoever waits on the old file sees that it is gone and opens a new one.
   ::unlink(lock_path_.c_str());
   ::close(descriptor_);
 }

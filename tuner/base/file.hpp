@@ -10,23 +10,24 @@
 
 namespace sluice::tuner {
 
-// The whole file. Larger than `limit` bytes is an error: no file of ours is, and a device would never end.
+// Returns the whole file. More than `limit` bytes are an error: no file of Sluice is as large, and a device may never
+// end.
 std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{16} << 20U);
 
-// Replaces the file or leaves it as it was: a temporary file beside it, fsync, rename. On failure the temporary file
-// is removed. Creates missing directories, follows a symbolic link, keeps the permissions of a file that is there and
-// refuses one that is read-only. A device or a pipe (/dev/stdout) is written to directly.
+// Replaces the file or leaves it as it was: it writes a temporary file beside it, syncs that and renames it. On failure
+// it removes the temporary file. Creates missing directories, follows a symbolic link, keeps the permissions of an
+// existing file and refuses a read-only one. A device or a pipe (/dev/stdout) is written to directly.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 
-// Standard output, flushed and checked: a full disk behind `>` is an error.
+// Writes to standard output, flushes it and checks it: a full disk behind `>` is an error.
 void write_stdout(std::string_view contents);
 
-// To the file, or to standard output when the path is empty.
+// Writes to the file, or to standard output when the path is empty.
 void write_output(const std::filesystem::path& path, std::string_view contents);
 
-// Holds `path`.lock for as long as it lives, so that of several writers each sees what the one before it wrote.
-// Advisory, between processes and between threads; a lock left by a killed process does not count.
-// Creates missing directories. Waits at most `patience`.
+// Locks `path`.lock for as long as it lives, so that each of several writers sees what the previous one wrote. The lock
+// is advisory and works between processes and between threads. The file of a killed process is not locked. The
+// constructor creates missing directories and waits at most `patience`.
 class FileLock {
  public:
   explicit FileLock(const std::filesystem::path& path, std::chrono::milliseconds patience = std::chrono::seconds(10));

@@ -16,7 +16,7 @@ class Fnv1a {
     for (const char byte : bytes) add(static_cast<unsigned char>(byte));
   }
   [[nodiscard]] std::uint64_t value() const noexcept { return state_; }
-  // 16 hex digits.
+  // Returns the value as 16 hex digits.
   [[nodiscard]] std::string digits() const { return fmt::format("{:016x}", state_); }
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t same_request_ns = 1'000'000'000;
 
-// When the first request came; 0: none yet. A handler may touch nothing else than lock-free atomics.
+// The time of the first request; 0: none yet. A signal handler may touch nothing but lock-free atomics.
 std::atomic<std::int64_t> requested_ns{0};
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 

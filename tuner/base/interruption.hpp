@@ -1,10 +1,10 @@
-// Owns: Ctrl-C as a request: a long measurement asks between two trials and saves what it has.
+// Owns: Ctrl-C as a request to stop, which a long measurement looks for between two trials to save what it has.
 #pragma once
 
 namespace sluice::tuner {
 
-// From now on SIGINT and SIGTERM only set a flag. One that comes a second or more after the first ends the program at
-// once; until then it is the same request, which timeout(1), for one, sends to the program and then to its group.
+// From now on the first SIGINT or SIGTERM only sets a flag. Another one ends the program at once, unless it comes
+// within a second of the first: timeout(1), for one, sends the same request to the program and then to its group.
 void catch_interruption();
 bool interrupted() noexcept;
 

@@ -1,4 +1,4 @@
-// Owns: reading one value of a JSON file with its checks: every complaint is a Failure 5 that names file and field.
+// Owns: reading one value of a JSON file with its checks: every error is a Failure 5 that names file and field.
 // Does not own: which fields there are.
 #pragma once
 
@@ -25,7 +25,7 @@ class JsonField {
 
   [[noreturn]] void fail(std::string_view what) const;
 
-  // The member of an object; it must be there.
+  // Returns the member of an object. It must exist.
   [[nodiscard]] JsonField operator[](std::string_view key) const;
   [[nodiscard]] bool has(std::string_view key) const { return json_->is_object() && json_->contains(key); }
   [[nodiscard]] std::vector<JsonField> elements() const;
@@ -33,17 +33,17 @@ class JsonField {
   [[nodiscard]] bool is_null() const { return json_->is_null(); }
   [[nodiscard]] std::string text() const;
   [[nodiscard]] bool boolean() const;
-  // A finite number in [least, most].
+  // Returns a finite number in [least, most].
   [[nodiscard]] double number(double least, double most = std::numeric_limits<double>::max()) const;
   [[nodiscard]] double positive() const { return number(std::numeric_limits<double>::min()); }
-  // A whole number in [least, the largest T].
+  // Returns a whole number in [least, the largest T].
   template <class T>
   [[nodiscard]] T natural(T least = 1) const {
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
     return static_cast<T>(natural_between(static_cast<std::uint64_t>(least), most));
   }
 
-  // One of the names that `parse` (string_view → optional) knows.
+  // Returns the value of one of the names that `parse` (string_view → optional) knows.
   template <class Parse>
   [[nodiscard]] auto named(Parse parse, const std::vector<std::string_view>& known) const {
     const std::string word = text();
@@ -52,7 +52,7 @@ class JsonField {
     return *value;
   }
 
-  // read(*this), or nothing for null.
+  // Returns read(*this), or nothing for null.
   template <class Read>
   [[nodiscard]] auto nullable(Read read) const -> std::optional<decltype(read(*this))> {
     if (is_null()) return std::nullopt;
@@ -61,7 +61,7 @@ class JsonField {
 
  private:
   [[nodiscard]] std::uint64_t natural_between(std::uint64_t least, std::uint64_t most) const;
-  // The value where it is short enough for one line, else its type.
+  // Returns the value if it is sure to be short, else its type.
   [[nodiscard]] std::string shown() const;
 
   const nlohmann::ordered_json* json_;

@@ -1,5 +1,5 @@
-// Owns: telling a waiting person on stderr how far a long job is. A bar that redraws itself on a terminal; elsewhere
-// one plain line per tenth of the work.
+// Owns: telling a waiting person on stderr how far a long job is: on a terminal by a bar that redraws itself, elsewhere
+// by one plain line per tenth of the work.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // done in [0, 1]; seconds_left < 0: estimated from the time so far.
+  // `done` is in [0, 1]. A negative seconds_left is estimated from the time so far.
   void show(double done, std::string_view what, double seconds_left = -1);
 
  private:

@@ -45,7 +45,7 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
     }
   }
   if (!best.empty() || name.size() < 3) return best;
-  // "llama2" for "llama2-7b".
+  // The name may be the beginning of a known one: "llama2" for "llama2-7b".
   const auto longer = std::find_if(candidates.begin(), candidates.end(),
                                    [&](std::string_view candidate) { return candidate.starts_with(name); });
   return longer == candidates.end() ? std::string_view() : *longer;

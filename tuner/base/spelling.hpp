@@ -7,11 +7,11 @@
 
 namespace sluice::tuner {
 
-// The candidate that is a few typing errors away from `name`, else one that continues it; empty when none is near.
-// The first of equals.
+// Returns the candidate that is a few typing errors away from `name`, else one that begins with it, else an empty text.
+// Of equally near candidates it returns the first.
 std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates);
 
-// "did you mean swiglu? Known: relu, gelu, …" or, when nothing is near, "known: relu, gelu, …".
+// Returns "did you mean swiglu? Known: relu, gelu, …" or, when nothing is near, "known: relu, gelu, …".
 std::string known_names(std::string_view name, std::span<const std::string_view> candidates);
 
 }  // namespace sluice::tuner

@@ -8,7 +8,7 @@
 
 namespace sluice::tuner {
 
-// Empty where there is no such file.
+// Returns an empty text where there is no such file.
 inline std::string first_line(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::string line;

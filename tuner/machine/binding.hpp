@@ -12,20 +12,20 @@
 
 namespace sluice::tuner {
 
-// The CPUs of the affinity mask, ascending: of this thread, or, below another root, what proc/self/status there says.
-// Empty when the system does not say.
+// Returns the CPUs of this thread's affinity mask, ascending. Below another root it reads proc/self/status there. The
+// list is empty when the system does not say.
 std::vector<unsigned> allowed_cpus(const std::filesystem::path& root = "/");
 
-// The CPUs of `allowed` that --cores means: those of a class by name; for nothing, those of the fastest class, since
-// cores of different speed wait for each other at every barrier. Empty when nothing needs to be bound: "all", or all
-// cores alike. Throws Failure 2 for a name that no machine has, Failure 4 for one that this machine lacks or may not
-// use.
+// Returns the CPUs of `allowed` that --cores means: those of the named class, or without a name those of the fastest
+// class, since cores of different speed wait for each other at every barrier. The list is empty when nothing needs to
+// be bound: for "all", or when all cores are alike. Throws Failure 2 for a name that no machine has, and Failure 4 for
+// a class that this machine lacks or that this process may not use.
 std::vector<unsigned> choose_cpus(const std::vector<CoreClass>& classes, const std::vector<unsigned>& allowed,
                                   const std::optional<std::string>& cores);
 
-// Binds this thread, and so the threads and processes it will start, as choose_cpus() says, and probes the machine as
-// it is from there. To be called before any thread is started. Throws as choose_cpus(), and Failure 4 when the system
-// refuses.
+// Binds this thread to the CPUs of choose_cpus() and probes the machine as it looks from there. Threads and processes
+// inherit the binding, so it must be called before any is started. Throws what choose_cpus() throws, and Failure 4 when
+// the system refuses.
 Machine bind_and_probe(const std::optional<std::string>& cores);
 
 }  // namespace sluice::tuner

@@ -68,7 +68,7 @@ std::vector<std::string_view> arm_features(std::uint64_t hwcap, std::uint64_t hw
     unsigned number;
     std::string_view name;
   };
-  // Bits of Linux' asm/hwcap.h, whose names older headers lack.
+  // The numbers are those of Linux's asm/hwcap.h. Older headers lack the names.
   const std::array<Row, 8> rows{{{hwcap, 1, "asimd"},
                                  {hwcap, 10, "fp16"},
                                  {hwcap, 20, "dotprod"},

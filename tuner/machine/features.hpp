@@ -9,14 +9,14 @@
 
 namespace sluice::tuner {
 
-// The names, in a fixed order, of what this machine offers: on Arm of asimd, fp16, dotprod, bf16, i8mm, sve, sve2, sme;
-// on x86 of f16c, avx_vnni, avx512_vnni, avx512_bf16, avx512_fp16, amx_tile, amx_int8, amx_bf16.
+// Returns what this machine offers, in a fixed order. On Arm it looks for asimd, fp16, dotprod, bf16, i8mm, sve, sve2
+// and sme; on x86 for f16c, avx_vnni, avx512_vnni, avx512_bf16, avx512_fp16, amx_tile, amx_int8 and amx_bf16.
 std::vector<std::string_view> cpu_features();
 
-// The same from what Linux on Arm tells a process of its CPU (AT_HWCAP, AT_HWCAP2).
+// Returns the same from what Linux on Arm tells a process about its CPU (AT_HWCAP, AT_HWCAP2).
 std::vector<std::string_view> arm_features(std::uint64_t hwcap, std::uint64_t hwcap2);
 
-// The same from CPUID, and XCR0: the register states that the operating system keeps for a process.
+// The words of CPUID, and XCR0: the register states that the operating system keeps for a process.
 struct X86State {
   std::uint32_t leaf1_ecx = 0;
   std::uint32_t leaf7_ecx = 0;  // leaf 7, subleaf 0

@@ -33,7 +33,7 @@ std::vector<std::string> words(const fs::path& path) {
   return found;
 }
 
-// The value after `key` in a file of "key value" pairs.
+// Returns the value after `key` in a file of "key value" pairs.
 std::optional<std::int64_t> value_of(const fs::path& path, std::string_view key) {
   const std::vector<std::string> found = words(path);
   const auto at = std::find(found.begin(), found.end(), key);
@@ -53,7 +53,7 @@ bool lists(std::string_view comma_separated, std::string_view word) {
   return false;
 }
 
-// A mounted hierarchy: version 2 has every controller, version 1 those of its options.
+// A mounted hierarchy. Version 2 has every controller, version 1 those among its options.
 struct Mount {
   fs::path group_root;  // the group that stands at mount_point
   fs::path mount_point;
@@ -78,7 +78,7 @@ std::vector<Mount> mounts(const fs::path& root) {
   return found;
 }
 
-// The process's group in a hierarchy. Lines are "id:controllers:path", version 2 "0::path".
+// Returns the process's group in a hierarchy. Lines are "id:controllers:path", in version 2 "0::path".
 std::optional<fs::path> group_in(const fs::path& root, const Mount& mount, std::string_view controller) {
   std::ifstream file(root / "proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -91,11 +91,11 @@ std::optional<fs::path> group_in(const fs::path& root, const Mount& mount, std::
   return std::nullopt;
 }
 
-// The directories that may limit the process, innermost first.
+// Returns the directories that may limit the process, innermost first.
 std::vector<fs::path> directories(const fs::path& root, const Mount& mount, std::string_view controller) {
   const auto group = group_in(root, mount, controller);
   if (!group) return {};
-  // Seen from inside a container the group may lie outside what is mounted; then the mount itself is the group.
+  // Inside a container the group may lie outside what is mounted. Then the mount itself is the group.
   fs::path inner = group->lexically_relative(mount.group_root);
   if (inner.empty() || *inner.begin() == "..") inner = ".";
   const fs::path top = (root / mount.mount_point.relative_path()).lexically_normal();
@@ -125,7 +125,7 @@ std::optional<double> quota(const fs::path& directory, bool version2) {
 
 void tighten_memory(Limits& limits, const fs::path& directory, bool version2) {
   const auto limit = first_integer(directory / (version2 ? "memory.max" : "memory.limit_in_bytes"));
-  // Version 1 says "none" as the largest multiple of a page.
+  // Version 1 expresses "no limit" by the largest multiple of a page.
   if (!limit || *limit < 0 || *limit >= std::numeric_limits<std::int64_t>::max() - (std::int64_t{1} << 20U)) return;
   tighten(limits.memory_limit, static_cast<std::uint64_t>(*limit));
   const auto usage = first_integer(directory / (version2 ? "memory.current" : "memory.usage_in_bytes"));

@@ -8,24 +8,24 @@
 
 namespace sluice::tuner {
 
-// Nothing where unknown or unlimited.
+// A field is empty where it is unknown or unlimited.
 struct Limits {
   std::optional<double> cpu_quota;                 // in CPUs: 1.5 is one and a half
   std::optional<std::uint64_t> memory_limit;       // bytes
   std::optional<std::uint64_t> memory_limit_left;  // bytes below the limit, reclaimable page cache not counted as used
 };
 
-// The tightest limit of the process's groups and their ancestors, found through proc/self/mountinfo and
-// proc/self/cgroup below `root`.
+// Returns the tightest limits of the process's groups and their ancestors, which it finds through proc/self/mountinfo
+// and proc/self/cgroup below `root`.
 Limits read_limits(const std::filesystem::path& root = "/");
 
-// What the groups have done to the process so far, those of its ancestors included; both only ever grow.
+// How much the process's groups and their ancestors have been throttled so far. Both numbers only ever grow.
 struct Throttling {
   std::int64_t periods = 0;  // in which CPU time ran out
   double seconds = 0;        // that threads waited for the next period, all CPUs together
 };
 
-// Nothing where no group counts it. Found as read_limits() finds its groups.
+// Sums over the groups that read_limits() looks at. Returns nothing where no group counts it.
 std::optional<Throttling> read_throttling(const std::filesystem::path& root = "/");
 
 struct Memory {
@@ -34,7 +34,7 @@ struct Memory {
   std::optional<std::uint64_t> swap_used;  // bytes
 };
 
-// proc/meminfo below `root`.
+// Reads proc/meminfo below `root`.
 Memory read_memory(const std::filesystem::path& root = "/");
 
 }  // namespace sluice::tuner

@@ -35,7 +35,7 @@ std::string text(const std::optional<T>& value) {
   return value ? text(*value) : "unknown";
 }
 
-// What makes a machine the same machine. The order is part of the fingerprint: schema version 1 of the profile.
+// The fields that tell whether a machine is the same. Their order is part of the fingerprint, as of schema version 1.
 auto fingerprint_fields(const Machine& machine) {
   using Field = std::pair<std::string_view, std::string>;
   return std::array<Field, 11>{{
@@ -68,7 +68,7 @@ std::string compiler_name() {
 #endif
 }
 
-// "all" when the process may run on cores of several classes.
+// Returns the class that holds all of `cpus`, or "all" when the process may run on cores of several classes.
 std::optional<std::string> class_of(const std::vector<unsigned>& cpus, const std::vector<CoreClass>& classes) {
   if (classes.empty()) return std::nullopt;
   for (const CoreClass& one : classes) {
@@ -87,7 +87,7 @@ std::optional<std::uint32_t> cores_of(const std::vector<unsigned>& cpus, const s
   return cores.empty() ? std::nullopt : std::optional(static_cast<std::uint32_t>(cores.size()));
 }
 
-// A quota of 1.5 CPUs serves two threads: as in available_threads().
+// A quota of 1.5 CPUs counts as two threads, as in available_threads().
 std::uint32_t threads_within(std::optional<double> quota, std::uint32_t threads) {
   if (!quota) return threads;
   return std::clamp(static_cast<std::uint32_t>(std::ceil(std::min(*quota, 65536.0))), 1U, threads);

@@ -17,7 +17,7 @@
 
 namespace sluice::tuner {
 
-// Nothing where unknown. Sizes in bytes.
+// A field is empty where it is unknown. Sizes are in bytes.
 struct Machine {
   std::optional<std::string> vendor;
   std::optional<std::string> cpu;
@@ -30,10 +30,10 @@ struct Machine {
   std::optional<std::uint32_t> cores;         // of the whole machine
   std::optional<std::uint32_t> cpus;          // hardware threads of the whole machine
   std::vector<CoreClass> core_classes;        // the fastest first; empty unless cores differ
-  std::optional<std::string> core_class;      // the one this process is bound to; "all" for a mixture, nothing without
+  std::optional<std::string> core_class;      // the one this process is bound to, or "all"; empty unless cores differ
   std::uint32_t available_threads = 1;        // what affinity and quota leave this process
   std::optional<std::uint32_t> usable_cores;  // those of its affinity mask; never stored
-  std::optional<double> cgroup_quota;         // in CPUs; nothing also when there is no quota
+  std::optional<double> cgroup_quota;         // in CPUs; empty also when there is no quota
   std::optional<std::uint32_t> numa_nodes;
   std::optional<std::uint64_t> memory_bytes;      // the smaller of physical memory and cgroup limit
   std::optional<std::uint64_t> available_memory;  // of memory_bytes, what is free now; never stored
@@ -42,35 +42,35 @@ struct Machine {
   std::optional<std::string> governor;
   std::optional<bool> hypervisor;
 
-  // What "all" threads are: one per core that this process may use. A second thread of a core adds no unit that could
-  // multiply, but takes its share of the core's caches.
+  // Returns the number that "all" threads stands for: one per core that this process may use. A second thread of a core
+  // adds no unit that multiplies, but takes its share of the core's caches.
   [[nodiscard]] std::uint32_t default_threads() const;
 
-  // The sizes that plans are made from; where unknown, what the library assumes.
+  // Returns the sizes that plans are made from. Where one is unknown, it is the one that the library assumes.
   [[nodiscard]] CacheSizes cache_sizes() const;
 
-  // 16 hex digits: FNV-1a 64 (Fowler, Noll, Vo; RFC draft-eastlake-fnv) of vendor, cpu, family, model, stepping, isas,
-  // caches, cores and, on a hybrid machine, the class of cores in use. Not of what changes without the machine being
-  // another: affinity, quota, memory, kernel, governor.
+  // Returns 16 hex digits: FNV-1a 64 of vendor, cpu, family, model, stepping, isas, caches, cores and, on a hybrid
+  // machine, the class of cores in use. What can change on one machine is left out: affinity, quota, memory, kernel,
+  // governor.
   [[nodiscard]] std::string fingerprint() const;
 
   friend bool operator==(const Machine&, const Machine&) = default;
 };
 
 struct ProbeOptions {
-  std::filesystem::path root = "/";     // sys and proc are looked for below it; another root stands for another
-                                        // machine, whose hwloc topology is only what is given
-  std::optional<std::string> topology;  // hwloc's synthetic notation; nothing: this machine
+  std::filesystem::path root = "/";     // where sys and proc are looked for; another root stands for another
+                                        // machine, whose hwloc topology is the given one or unknown
+  std::optional<std::string> topology;  // as hwloc_topology() takes it
 };
 
-// Never fails: what cannot be found out is unknown.
+// Never fails. What cannot be found out is unknown.
 Machine probe_machine(const ProbeOptions& options = {});
 
-// The fields of the fingerprint in which two machines differ, with both values: "l2 (1048576, here 2097152)", or
-// another name for the second machine.
+// Returns the fields of the fingerprint in which two machines differ, with both values: "l2 (1048576, here 2097152)".
+// `here_name` is the word for the second machine.
 std::vector<std::string> differences(const Machine& there, const Machine& here, std::string_view here_name = "here");
 
-// Why `isa` cannot be used on the machine; empty when it can.
+// Returns why `isa` cannot be used on the machine, or an empty text when it can.
 std::string obstacle(Isa isa, const Machine& machine);
 
 }  // namespace sluice::tuner

@@ -19,14 +19,14 @@ std::optional<std::uint64_t> number_in(const fs::path& path) {
   return error == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-// acpi-cpufreq and amd-pstate say that boost is on, intel_pstate that turbo is off.
+// acpi-cpufreq and amd-pstate tell whether boost is on, intel_pstate tells whether turbo is off.
 std::optional<bool> boost(const fs::path& cpus) {
   if (const auto on = number_in(cpus / "cpufreq/boost")) return *on != 0;
   if (const auto off = number_in(cpus / "intel_pstate/no_turbo")) return *off == 0;
   return std::nullopt;
 }
 
-// On battery when some battery of the machine itself runs down; a mouse has one of scope "Device".
+// The machine is on battery when a battery of its own is discharging. The battery of a mouse has the scope "Device".
 std::optional<bool> on_battery(const fs::path& supplies) {
   std::optional<bool> answer;
   std::error_code error;

@@ -9,23 +9,23 @@
 
 namespace sluice::tuner {
 
-// Nothing where unknown: virtual machines show none of it.
+// A field is empty where it is unknown. Virtual machines show none of them.
 struct Power {
   std::optional<std::string> governor;                   // "performance", "schedutil", …
   std::optional<std::string> driver;                     // "intel_pstate", "acpi-cpufreq", …
   std::optional<std::string> preference;                 // of the hardware's own governor: "balance_performance", …
-  std::optional<std::uint64_t> limit_khz, hardware_khz;  // the most that is allowed, the most there is
+  std::optional<std::uint64_t> limit_khz, hardware_khz;  // the highest that is allowed, the highest there is
   std::optional<bool> boost;
   std::optional<bool> on_battery;
 
-  // Whether the clock stays at its lowest. The powersave of intel_pstate and amd-pstate-epp is another: it follows
-  // the load.
+  // Whether the governor keeps the clock at its lowest. Under intel_pstate and amd-pstate-epp, powersave follows the
+  // load instead.
   [[nodiscard]] bool held_down() const {
     return governor == "powersave" && driver != "intel_pstate" && driver != "amd-pstate-epp";
   }
 };
 
-// From sys/devices/system/cpu and sys/class/power_supply below `root`, for one CPU.
+// Reads sys/devices/system/cpu and sys/class/power_supply below `root`, for one CPU.
 Power read_power(const std::filesystem::path& root, unsigned cpu);
 
 }  // namespace sluice::tuner

@@ -82,7 +82,7 @@ std::optional<std::uint32_t> number(const std::string& text) {
   }
 }
 
-// The assigned implementer codes of the Arm Architecture Reference Manual, MIDR_EL1.
+// The codes are those that the Arm Architecture Reference Manual assigns in MIDR_EL1.
 std::string arm_vendor(std::uint32_t implementer) {
   switch (implementer) {
     case 0x41:
@@ -112,7 +112,7 @@ std::string arm_vendor(std::uint32_t implementer) {
   }
 }
 
-// Arm's own server cores by name; any other core by its number, which identifies it just as well.
+// Some of Arm's own cores have names here. Any other core gets its part number, which identifies it just as well.
 std::string arm_name(const Midr& midr) {
   if (midr.implementer == 0x41) {
     switch (midr.part) {
@@ -141,7 +141,7 @@ std::string arm_name(const Midr& midr) {
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
-// "key : value" lines of the first CPU in proc/cpuinfo.
+// Reads the "key : value" lines of the first CPU in proc/cpuinfo.
 Fields cpuinfo_fields(const std::filesystem::path& root) {
   std::ifstream file(root / "proc/cpuinfo");
   Fields fields;
@@ -172,7 +172,8 @@ std::optional<Midr> find_midr(const std::filesystem::path& root, const Fields& f
   file >> text;
   const auto midr = number(text);
   if (!midr || *midr == 0) return std::nullopt;
-  // The register's architecture field is 0xF, "see the feature registers", on every 64-bit core: version 8.
+  // The architecture field is 0xF ("see the feature registers") on every 64-bit core, which therefore counts as version
+  // 8.
   return Midr{*midr >> 24U, (*midr >> 20U) & 0xFU, 8, (*midr >> 4U) & 0xFFFU, *midr & 0xFU};
 }
 

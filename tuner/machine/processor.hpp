@@ -8,8 +8,8 @@
 
 namespace sluice::tuner {
 
-// Nothing where unknown. On Arm, family is the architecture version, model the part number, and stepping variant and
-// revision in one number (16·variant + revision), as the kernel's MIDR has them.
+// A field is empty where it is unknown. On Arm, family is the architecture version, model is the part number and
+// stepping is 16·variant + revision, all from the register MIDR_EL1.
 struct Processor {
   std::optional<std::string> vendor;
   std::optional<std::string> name;
@@ -19,10 +19,10 @@ struct Processor {
   std::optional<bool> hypervisor;  // true in a virtual machine
 };
 
-// CPUID on x86; elsewhere the files below `root`.
+// Uses CPUID for this machine on x86, and read_processor() otherwise.
 Processor probe_processor(const std::filesystem::path& root = "/");
 
-// What proc/cpuinfo and sys/…/midr_el1 below `root` say of CPU 0; the only source where there is no CPUID.
+// Reads what proc/cpuinfo and sys/…/midr_el1 below `root` say about CPU 0.
 Processor read_processor(const std::filesystem::path& root);
 
 }  // namespace sluice::tuner

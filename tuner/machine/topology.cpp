@@ -27,7 +27,7 @@ TopologyOwner load(const std::optional<std::string>& description) {
   hwloc_topology_t raw = nullptr;
   if (hwloc_topology_init(&raw) != 0) return nullptr;
   TopologyOwner topology(raw);
-  // The machine is the same whatever cpuset a container was given; so is its fingerprint.
+  // The fingerprint of a machine must not depend on the cpuset that a container was given.
   if (hwloc_topology_set_flags(raw, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) != 0) return nullptr;
   if (description) {
     const int described =
@@ -56,7 +56,7 @@ std::optional<std::string> first_word(const fs::path& path) {
   return file >> word ? std::optional(word) : std::nullopt;
 }
 
-// "48K", "1024K", "32M" as the kernel writes cache sizes.
+// Parses a cache size as the kernel writes it: "48K", "1024K", "32M".
 std::optional<std::size_t> cache_size(std::string_view text) {
   std::size_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -67,7 +67,7 @@ std::optional<std::size_t> cache_size(std::string_view text) {
   return unit.empty() ? std::optional(value) : std::nullopt;
 }
 
-// The entries "cpu0", "node3", … of a directory.
+// Returns the numbers of the entries "cpu0", "cpu3", … of a directory, where `prefix` is "cpu".
 std::set<unsigned> numbered(const fs::path& directory, std::string_view prefix) {
   std::set<unsigned> numbers;
   std::error_code error;
@@ -86,14 +86,14 @@ std::optional<std::uint32_t> unless_zero(std::size_t value) {
   return value == 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(value));
 }
 
-// By rank, the fastest first.
+// Rank 0 is the fastest class.
 std::string class_name(std::size_t rank, std::size_t classes) {
   if (rank == 0) return "performance";
   if (rank + 1 == classes) return "efficiency";
   return classes == 3 ? "middle" : fmt::format("middle{}", rank);
 }
 
-// Names the classes and counts their cores; a single class is none.
+// Names the classes and counts their cores. A single class counts as none.
 std::vector<CoreClass> completed(std::vector<CoreClass> classes, const std::map<unsigned, unsigned>& core_of) {
   std::erase_if(classes, [](const CoreClass& c) { return c.cpus.empty(); });
   if (classes.size() < 2) return {};
@@ -111,7 +111,7 @@ std::vector<CoreClass> completed(std::vector<CoreClass> classes, const std::map<
 
 std::vector<CoreClass> hwloc_classes(hwloc_topology_t topology, const std::map<unsigned, unsigned>& core_of) {
   std::vector<CoreClass> classes;
-  // Kinds come ranked, the least efficient cores (the slow ones) first; unranked kinds tell nothing of speed.
+  // hwloc ranks the kinds by what it calls efficiency, the slowest cores first. Unranked kinds say nothing about speed.
   for (int kind = hwloc_cpukinds_get_nr(topology, 0) - 1; kind >= 0; --kind) {
     const std::unique_ptr<hwloc_bitmap_s, decltype(&hwloc_bitmap_free)> set(hwloc_bitmap_alloc(), hwloc_bitmap_free);
     int efficiency = -1;
@@ -127,8 +127,8 @@ std::vector<CoreClass> hwloc_classes(hwloc_topology_t topology, const std::map<u
   return completed(std::move(classes), core_of);
 }
 
-// By the capacities that the kernel gives the cores of an Arm machine, 1024 to the fastest. Turbo makes cores of one
-// kind differ by a few per cent: a class ends where the next core is slower by more than a tenth.
+// Makes classes from the capacities that the kernel gives the cores of an Arm machine (1024: the fastest). Turbo makes
+// cores of one kind differ by a few per cent, so a class ends where the next core is slower by more than a tenth.
 std::vector<CoreClass> capacity_classes(const fs::path& cpu_directory, const std::map<unsigned, unsigned>& core_of) {
   std::vector<std::pair<double, unsigned>> capacities;
   for (const auto& [cpu, core] : core_of) {
@@ -150,7 +150,7 @@ std::vector<CoreClass> capacity_classes(const fs::path& cpu_directory, const std
   return classes;
 }
 
-// On an Intel hybrid each kind of core has a unit of performance counters of its own, which lists its CPUs.
+// On an Intel hybrid CPU each kind of core has its own unit of performance counters, which lists its CPUs.
 std::vector<CoreClass> counter_unit_classes(const fs::path& root) {
   std::vector<CoreClass> classes;
   for (const char* unit : {"cpu_core", "cpu_atom", "cpu_lowpower"})
@@ -194,9 +194,9 @@ Topology sysfs_topology(const fs::path& root, unsigned cpu) {
   for (const unsigned number : cpus) {
     const fs::path topology = system / "cpu" / fmt::format("cpu{}", number) / "topology";
     const auto core = first_word(topology / "core_id");
-    // An offline CPU has no topology; it is not a core one can use.
+    // An offline CPU has no topology and cannot be used.
     if (!core) continue;
-    // The clusters of an Arm machine may number their cores alike; the list of a core's threads is its own.
+    // Clusters of an Arm machine may give their cores the same numbers, but each core has its own list of threads.
     const std::string key = first_word(topology / "thread_siblings_list")
                                 .value_or(first_word(topology / "physical_package_id").value_or("0") + ":" + *core);
     found.core_of[number] = cores.emplace(key, static_cast<unsigned>(cores.size())).first->second;
@@ -253,7 +253,7 @@ Topology merged(const Topology& first, const Topology& second) {
                 either(first.numa_nodes, second.numa_nodes),
                 first.core_of.empty() ? second.core_of : first.core_of,
                 first.classes.empty() ? second.classes : first.classes};
-  // hwloc ranks the classes, sysfs may know their speed.
+  // hwloc only ranks the classes, while sysfs may know their speed.
   for (CoreClass& one : both.classes) {
     const auto same = std::ranges::find(second.classes, one.cpus, &CoreClass::cpus);
     if (!one.relative_speed && same != second.classes.end()) one.relative_speed = same->relative_speed;

@@ -23,8 +23,9 @@ struct CoreClass {
   friend bool operator==(const CoreClass&, const CoreClass&) = default;
 };
 
-// Nothing where unknown. Counts are of the whole machine, whatever part of it this process may use; caches are those of
-// one core: the first this process may use (on a hybrid CPU cores differ). l3 is shared by the core's cluster.
+// A field is empty where it is unknown. Counts are of the whole machine, not of the part that this process may use.
+// Caches are those of the first core that it may use, since the cores of a hybrid CPU differ. The core's cluster shares
+// l3.
 struct Topology {
   std::optional<std::size_t> l1d, l2, l3;  // bytes
   std::optional<std::uint32_t> cores;
@@ -34,17 +35,17 @@ struct Topology {
   std::vector<CoreClass> classes = {};        // the fastest first; empty unless the cores differ
 };
 
-// This machine, or a described one: in hwloc's synthetic notation, "pack:1 l3:1(size=…) core:4 pu:2", or in its XML.
-// Caches are those of `cpu` here, of the first one there. All unknown when hwloc cannot load.
+// Probes this machine, or one that is described in hwloc's synthetic notation ("pack:1 l3:1(size=…) core:4 pu:2") or
+// XML. Caches are those of `cpu`, or of a described machine's first CPU. Everything is unknown when hwloc cannot load.
 Topology hwloc_topology(const std::optional<std::string>& description = std::nullopt, unsigned cpu = 0);
 
-// From sys/devices/system below `root`, for the given CPU.
+// Reads sys/devices/system below `root`. Caches are those of `cpu`.
 Topology sysfs_topology(const std::filesystem::path& root, unsigned cpu);
 
-// "0-3,8" as the kernel writes lists of CPUs, ascending; empty when it is nonsense.
+// Parses a list of CPUs as the kernel writes it ("0-3,8"). The result is ascending, and empty when the text is no list.
 std::vector<unsigned> parse_cpu_list(std::string_view text);
 
-// Each field from `first` if known, else from `second`.
+// Takes each field from `first` if it is known there, else from `second`.
 Topology merged(const Topology& first, const Topology& second);
 
 }  // namespace sluice::tuner
