@@ -1,4 +1,4 @@
-// A stranger's program: one forward with the tuned plans of an exported header, against a plain loop.
+// A user's program: one forward with the tuned plans of an exported header, checked against a plain loop.
 // Prints a digest of the answer's bits, which must not depend on how the library was found or built.
 #include <cmath>
 #include <cstdint>
@@ -76,7 +76,7 @@ int main() {
       scale = std::fmax(scale, std::fabs(sum));
     }
   }
-  // Written so that NaN fails, and with 96 + 160 roundings of 2⁻²⁴ allowed.
+  // Written so that NaN fails. It allows 96 + 160 roundings of 2⁻²⁴.
   if (!(worst <= 256 * 0x1p-24 * scale) || !(scale > 1)) {
     std::fprintf(stderr, "the library and the plain loop differ by %g of %g\n", worst, scale);
     return 1;

@@ -1,5 +1,5 @@
-// The activations, seen through forward: an FFN of one weight is its activation. Accuracy over the whole range of
-// float32, special values as the definitions have them, and no influence of the caller's floating-point mode.
+// The activations, seen through forward: an FFN whose weights are 1 is its activation. Accuracy over the whole range of
+// float32, special values as defined, and no influence of the caller's floating-point mode.
 #include <bit>
 #include <cfenv>
 #include <cmath>
@@ -22,8 +22,8 @@ constexpr float denormal = std::numeric_limits<float>::denorm_min();
 constexpr float weight_one = 1;
 constexpr float weight_zero = 0;
 
-// act(z) for many z at once, through the FFN 1 → 1 → 1. Gated kinds get an up that is 1 whatever x is, unless x is
-// infinite or NaN: 0·∞ is NaN there.
+// Computes act(z) for many z at once, through the FFN 1 → 1 → 1. In gated kinds up is 1 for every finite x; for an
+// infinite one 0·∞ makes it NaN.
 Result<Ffn> activation_ffn(Isa isa, Activation activation) {
   const bool gated = activation == Activation::sigmoid || activation == Activation::identity;
   Weights weights;
@@ -48,7 +48,7 @@ std::vector<float> apply(const Ffn& ffn, const std::vector<float>& z, std::uint3
   return y;
 }
 
-// The gate of a single value that may be infinite or NaN: it comes as a bias, so nothing is multiplied with it before
+// Applies a gate to one value that may be infinite or NaN. The value is a bias, so nothing is multiplied with it before
 // the activation.
 float apply_to_bias(Isa isa, Activation activation, float z) {
   const Weights weights{{&weight_one}, {&weight_one}, {&weight_one}, &z, &weight_one, nullptr};
@@ -60,7 +60,7 @@ float apply_to_bias(Isa isa, Activation activation, float z) {
 constexpr Activation all_activations[] = {Activation::identity, Activation::sigmoid,   Activation::relu,
                                           Activation::gelu,     Activation::gelu_tanh, Activation::silu};
 
-// Every 4099th float, negative ones too; primes reach every exponent with changing mantissas.
+// Every 4099th float, positive and negative. The step is prime, so every exponent is met with changing mantissas.
 std::vector<float> finite_floats() {
   constexpr std::uint32_t step = brief ? 262147 : 4099;
   std::vector<float> values;

@@ -1,5 +1,5 @@
-// Nothing outside the caller's memory is read or written: every operand stands against a page that must not be touched,
-// first at its low end, then at its high end (where it also has the alignment of a float and no more).
+// Nothing outside the caller's memory is read or written: every operand lies next to a page that must not be touched,
+// first at its low end, then at its high end, where it is aligned for a float and no more.
 #include "tests/kernels/support.hpp"
 
 namespace sluice::tests {
@@ -87,7 +87,7 @@ TEST_P(GuardPages, NothingOutsideTheOperandsIsTouched) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, GuardPages, every_kernel(), kernel_name);
 
-// The guard itself: a test with guards that do not guard would always be green.
+// The guard itself works; without it the tests above would always pass.
 TEST(GuardedMemoryDeathTest, DiesOnTheByteBeforeAndTheByteAfter) {
   testing::GTEST_FLAG(death_test_style) = "fast";
   const GuardedMemory low(100, Edge::low);

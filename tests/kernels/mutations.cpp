@@ -1,4 +1,4 @@
-// Do the checks see anything? Five kernel bugs are planted in a copy of each ISA's table; the same verify() that the
+// The checks find real bugs: five kernel bugs are planted in a copy of each ISA's table. The same verify() that the
 // numerics tests rely on must reject each of them, and must accept the copy without a bug.
 #include <algorithm>
 #include <array>
@@ -23,7 +23,7 @@ using detail::PanelKernels;
 
 enum class Bug { none, tail, bias, gate_swapped_with_up, stale_h, wrong_k_block_start };
 
-// Kernels are plain functions: what a damaged one does, and to what, stands here.
+// Kernels are plain functions without state, so the bug and the table that it damages are global.
 const KernelTable* original = nullptr;
 Bug bug = Bug::none;
 

@@ -17,7 +17,7 @@ TEST_P(Numerics, EveryCaseIsWithinTheBound) {
   EXPECT_EQ(verdict->kernel, std::string(name(isa())) + "/" + std::string(name(kind())));
   EXPECT_EQ(verdict->cases, tuner::standard_cases(kind(), coverage).size());
   EXPECT_LE(verdict->worst_error_over_bound, 1.0);
-  // Float32 arithmetic errs somewhere; an oracle that agreed entirely would be no oracle.
+  // Float32 rounds somewhere. An error of zero would mean that nothing was compared.
   EXPECT_GT(verdict->worst_error_over_bound, 0.0);
   RecordProperty("worst_error_over_bound", std::to_string(verdict->worst_error_over_bound));
 }
@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, GatedNumerics,
                          testing::Combine(testing::ValuesIn(all_runnable()), testing::ValuesIn(gated_kinds())),
                          kernel_name);
 
-// The cases themselves: what the test above claims to visit.
+// The list of cases holds all combinations that the test above is meant to visit.
 TEST(StandardCases, VisitEveryRemainderInEveryDimension) {
   std::set<std::size_t> rows, widths, hidden;
   for (const Kind kind : all_kinds()) {
@@ -99,7 +99,7 @@ TEST(StandardCases, VisitEveryRemainderInEveryDimension) {
   EXPECT_TRUE(std::includes(hidden.begin(), hidden.end(), tile_widths.begin(), tile_widths.end()));
 }
 
-// The oracle by hand: 1×1, x = 1, so every number can be checked on paper.
+// The oracle, computed by hand: 1×1 and x = 1, so that every number can be checked on paper.
 TEST(Oracle, AgreesWithHandComputedValues) {
   const float x = 1, gate = 2, up = 3, down = 0.5F, gate_bias = -1, up_bias = 1, down_bias = 10;
   const Weights weights{{&gate}, {&up}, {&down}, &gate_bias, &up_bias, &down_bias};

@@ -9,7 +9,7 @@
 namespace sluice::tests {
 namespace {
 
-// The portable baseline is the slow one.
+// The portable baseline is slow, so it gets fewer cases.
 std::uint32_t tilings(Isa isa) { return brief ? 2 : isa == Isa::scalar ? 3 : 10; }
 
 std::vector<tuner::Case> chain_cases(Kind kind) {
@@ -22,7 +22,7 @@ Plan plain_plan(const Ffn& ffn, std::size_t m) {
   return analytical_plan(CacheSizes{}, ffn.isa(), ffn.kind(), ffn.shape(), m, 1, ffn.nr());
 }
 
-// A pool whose threads come late, but for one: what is claimed goes to that one first.
+// A pool in which all threads but one start late, so that this one claims the first panels.
 class Straggling final : public Executor {
  public:
   explicit Straggling(std::uint32_t first) : first_(first) {}
@@ -168,7 +168,7 @@ TEST_P(OneChain, ARowDoesNotDependOnTheRowsAroundIt) {
 TEST_P(OneChain, PanelWidthAndWeightOrderDoNotChangeABit) {
   const tuner::Case one = chain_cases(kind()).front();
   const tuner::Problem problem(one);
-  // The same matrices, the other way round.
+  // The same matrices, transposed.
   const auto transposed = [](const std::vector<float>& source, std::size_t rows, std::size_t columns, std::size_t ld) {
     std::vector<float> target(source.empty() ? 0 : rows * columns);
     for (std::size_t i = 0; i < (source.empty() ? 0 : rows); ++i) {

@@ -1,4 +1,4 @@
-// Owns: what the kernel tests share: which kernels and how many cases there are to test, and memory with guard pages.
+// Owns: what the kernel tests share: the kernels to test, the number of cases, memory with guard pages.
 // Does not own: the cases and the comparison with the oracle (tuner/workload/verification.hpp).
 #pragma once
 
@@ -73,7 +73,7 @@ inline auto every_kernel() {
   return testing::Combine(testing::ValuesIn(all_runnable()), testing::ValuesIn(all_kinds()));
 }
 
-// Memory between two pages that must not be touched, flush with one of them.
+// Memory that is adjacent to one of two pages that must not be touched.
 enum class Edge { low, high };
 class GuardedMemory {
  public:

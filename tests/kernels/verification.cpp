@@ -7,7 +7,7 @@
 namespace sluice::tests {
 namespace {
 
-// May the plan be crowned?
+// Whether the verification accepts the plan.
 bool verify_plan(const Ffn& ffn, const Weights& weights, const Plan& plan, std::size_t m,
                  Executor* executor = nullptr) {
   tuner::Random random(m);
@@ -93,7 +93,7 @@ TEST_P(PlanVerifications, AcceptAPlanThatKeepsTheBits) {
   EXPECT_FALSE(verify_plan(*ffn, problem.weights(), invalid, 29, &pool));
 }
 
-// Weights that are not those of the FFN: as if every kernel were wrong.
+// The weights are not those of the FFN, which looks as if every kernel were wrong.
 TEST_P(PlanVerifications, RefuseAnFfnThatTheOracleContradicts) {
   const tuner::Problem problem({swiglu, {67, 131}, 29, false, Order::in_out, false, false, 3});
   const Result<Ffn> ffn = Ffn::pack({67, 131}, swiglu, problem.weights(), pack_options(GetParam()));

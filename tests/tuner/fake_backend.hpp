@@ -18,8 +18,8 @@ namespace sluice::tuner {
 
 struct Killed {};
 
-// Costs are a function of the plan and of how many measurements there were before, in this run or those it resumes; so
-// is the time.
+// Cost and time are functions of the plan and of the number of earlier measurements, in this run and in those that it
+// resumes.
 class FakeBackend : public MeasurementBackend {
  public:
   explicit FakeBackend(std::uint64_t measured_before = 0) : number_(measured_before) {}
@@ -95,7 +95,7 @@ inline JournalHeader header_of(const TuneOptions& options) {
   return header;
 }
 
-// In the order of a profile's file: a resumed tuning tells its plans in another.
+// Sorts the plans as a profile does, because a resumed tuning reports them in another order.
 inline std::string text_of(const std::vector<ProfilePlan>& plans) {
   std::string text;
   Profile profile;
@@ -115,7 +115,7 @@ struct Attempt {
   std::uint64_t verified = 0;
 };
 
-// Resumes what is at `path`, or begins it.
+// Resumes the tuning whose journal is at `path`, or begins it.
 inline Attempt attempt(const std::filesystem::path& path, std::uint64_t kill_at = ~std::uint64_t{0},
                        Rigor rigor = Rigor::measure) {
   Attempt result;

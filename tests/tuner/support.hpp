@@ -18,7 +18,7 @@
 
 namespace sluice::tuner {
 
-// Empty at first, removed at the end.
+// A directory that is empty at first and removed at the end.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -52,7 +52,7 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// What sysfs says of where a CPU is.
+// Writes the files of sysfs that tell the place of a CPU.
 inline void place_cpu(const TemporaryDirectory& root, unsigned cpu, unsigned core, unsigned package = 0) {
   const std::string topology = "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
   root.write(topology + "core_id", std::to_string(core) + "\n");

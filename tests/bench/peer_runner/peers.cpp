@@ -1,5 +1,5 @@
-// Peers as processes: right and wrong answers, crashes, silence; that each is stopped between its turns and none
-// outlives us; what samples say of the best one. The peer is fake_peer.py.
+// Peers as processes: right and wrong answers, crashes, silence. Each is stopped between its turns, and none outlives
+// its parent. What samples say of the best peer. The peer is fake_peer.py.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// 'R', 'S', 'T', …; 'Z' when it is gone, reaped or not.
+// The state of a process as /proc has it ('R', 'S', 'T', …); 'Z' when it is gone, reaped or not.
 char state_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
@@ -53,7 +53,7 @@ class Peers : public testing::Test {
     return std::make_unique<PreparedPeer>(program(mode), cell_, shared_, 2, expected(), limits);
   }
 
-  // What it fails with; empty when it does not.
+  // The error of a peer; empty when it has none.
   std::string failure(const std::string& mode, const PeerLimits& limits = {}) {
     try {
       prepared(mode, limits);
@@ -109,7 +109,8 @@ TEST_F(Peers, WrongAnswersAreFound) {
   EXPECT_THROW(late->check(), PeerError);
 }
 
-// At the depth of real layers the worst case is so far off that half precision stays within it.
+// With deep layers the worst-case bound is so wide that half precision stays within it, so the test needs a tighter
+// one.
 TEST(ExpectedAnswer, HalfPrecisionIsNotFloat32) {
   const Shape shape{512, 1024};
   constexpr std::size_t m = 2;

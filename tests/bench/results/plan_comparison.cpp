@@ -1,4 +1,4 @@
-// Two plans for one cell: what samples taken in turns say of them, beside what the profile promised; the table; which
+// Two plans for one cell: what samples taken in turns say of them and of the profile's promise, the table, and which
 // baselines are refused.
 #include "bench/results/plan_comparison.hpp"
 
@@ -82,7 +82,7 @@ TEST(PlanComparison, ThePromiseIsTheCellsOwn) {
   EXPECT_EQ(promise->ratio_to_default.value, 0.9);
   EXPECT_EQ(promise->ratio_to_default.low, 0.89);
   EXPECT_DOUBLE_EQ(promise->roof_in_place, 0.8 / 0.84);
-  // Against another baseline there is no ratio to the default here.
+  // With another baseline there is no ratio to the default.
   EXPECT_FALSE(compare_with_baseline(cell, "other.json", isa, 0.8, plans).promise->in_place.has_value());
 
   const auto none = [&](const Measurement& other) {
@@ -91,7 +91,7 @@ TEST(PlanComparison, ThePromiseIsTheCellsOwn) {
   Measurement borrowed = cell;
   borrowed.origin = PlanOrigin::borrowed;
   EXPECT_TRUE(none(borrowed));
-  // In the bucket of 64 rows, whose plan it uses; but with fewer rows it reaches another fraction.
+  // 50 rows use the plan of the bucket of 64, but reach another fraction of the roof.
   Measurement between = cell;
   between.cell.m = 50;
   EXPECT_TRUE(none(between));

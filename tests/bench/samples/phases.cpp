@@ -21,7 +21,7 @@ TEST(PhaseShares, AreAveragedOverTheThreadsAndLeaveTheCall) {
 }
 
 TEST(PhaseShares, NeverExceedTheWhole) {
-  // The counters of two processors may differ: more ticks inside than in all.
+  // The counters of two processors may differ, so the phases may have more ticks than the whole call.
   std::array<detail::ThreadPhases, 1> threads{{{{0, 101, 0, 1, 0, 0}}}};
   const PhaseShares shares = shares_of({.threads = threads, .used = 1, .total = 100});
   EXPECT_NEAR(sum(shares), 1, 1e-12);

@@ -1,4 +1,4 @@
-// Into how many portions a forward is divided, and that a layer goes through all of them.
+// The number of portions of a forward, and that a layer goes through all of them.
 #include "bench/samples/portions.hpp"
 
 #include <gtest/gtest.h>

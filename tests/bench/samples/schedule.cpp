@@ -1,5 +1,5 @@
-// How time is dealt to groups of cells: fairly, early to each, and more where an interval is wide. A clock that is
-// told.
+// The division of time among groups of cells: fair, early for each group, more where an interval is wide. The time is
+// made up.
 #include "bench/samples/schedule.hpp"
 
 #include <gtest/gtest.h>
@@ -17,8 +17,8 @@ struct Played {
   std::vector<std::size_t> stretches;
 };
 
-// Groups whose stretches take `lengths`, whose intervals narrow with the root of their time from `widths` at one
-// second; until all together had `budget` seconds.
+// Plays a schedule until all groups together have taken `budget` seconds. A stretch of a group takes `lengths`; its
+// interval is `widths` wide after one second and narrows with the root of its time.
 Played play(const std::vector<double>& weights, const std::vector<double>& lengths, const std::vector<double>& widths,
             double budget) {
   Schedule schedule(weights, 1);
@@ -38,14 +38,14 @@ TEST(Schedule, EveryGroupHasItsTurnBeforeAnyHasTwo) {
     const Played played = play({1, 1, 1, 1}, {0.1, 0.1, 1, 2}, {0.1, 0.1, 0.1, 0.1}, budget);
     const auto [least, most] = std::ranges::minmax(played.seconds);
     EXPECT_GT(*std::ranges::min_element(played.stretches), 0U);
-    EXPECT_LE(most - least, 2.1) << budget;  // a stretch of the longest
+    EXPECT_LE(most - least, 2.1) << budget;  // one stretch of the longest group
   }
 }
 
 TEST(Schedule, TimeIsInProportionToTheWeights) {
   const Played played = play({1, 3}, {0.1, 0.1}, {0.1, 0.1}, 100);
-  // A group of three times the weight whose interval is as wide after as many seconds is three times as certain: of
-  // the median of the two noises the one has one and a half, the other half.
+  // Both intervals have the same width per second, so the group with three times the weight has three times the time
+  // and less noise: 0.5 of the median noise against 1.5.
   EXPECT_NEAR(played.seconds[1] / played.seconds[0], 3 * std::max(0.5, 1 / Schedule::most_favour) / 1.5, 0.1);
 }
 

@@ -1,5 +1,5 @@
-// forward allocates nothing, and works without memory. This program counts every allocation of the process, so the test
-// has it to itself.
+// forward allocates nothing, and works when no memory is left. The program counts every allocation of its process, so
+// it holds no other test.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -21,7 +21,7 @@ std::atomic<bool> exhausted{false};  // there is no memory left
 }  // namespace
 
 #if defined(SLUICE_SANITIZED) || !defined(__GLIBC__)
-// A sanitizer owns malloc: the C++ operators are what is left to count.
+// A sanitizer owns malloc, so only the C++ operators can be counted.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
   return exhausted ? nullptr : std::malloc(size == 0 ? 1 : size);
@@ -39,7 +39,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 #else
-// The C library's names, and its own behind them.
+// Replaces the C library's functions, which call its internal ones.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,readability-inconsistent-declaration-parameter-name)
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -81,7 +81,7 @@ TEST(Allocation, IsCounted) {
   EXPECT_GT(allocations, before) << seen.size();
 }
 
-// Before any other test: the shared pool must not be there yet.
+// Runs before any other test, while the shared pool does not exist yet.
 TEST(Allocation, WithoutMemoryForThreadsTheCallerWorksAlone) {
   const Kind swiglu{Activation::silu, true};
   const tuner::Problem problem({swiglu, {67, 131}, 29, true, Order::in_out, false, false, 5});
@@ -124,7 +124,7 @@ TEST_P(Allocation, NoneInForward) {
     EXPECT_TRUE(status.ok()) << status.message();
     EXPECT_EQ(after - before, 0U) << tuner::describe(plan);
   }
-  // Errors neither.
+  // A call that fails allocates nothing either.
   const std::size_t before = allocations;
   const Status status = ffn->forward(nullptr, 29, y.data(), Workspace());
   const std::size_t after = allocations;

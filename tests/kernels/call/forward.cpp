@@ -1,4 +1,4 @@
-// The contract of forward: what is an error and says so, what is promised to hosts with threads and forks.
+// The contract of forward: which calls are errors, and what hosts with threads and forks can rely on.
 #include <sys/wait.h>
 
 #include <atomic>
@@ -25,7 +25,7 @@ class Forward : public testing::Test {
   Status forward(const ForwardOptions& options = {}) {
     return ffn_.forward(problem_.x.data(), row_count, y_.data(), workspace_, options);
   }
-  // The call failed as it should, and left y as it was.
+  // Whether the call failed as it should and left y unchanged.
   void expect_refused(const Status& status, Code code, const std::string& word) {
     EXPECT_EQ(status.code(), code) << status.message();
     EXPECT_NE(std::string(status.message()).find(word), std::string::npos) << status.message();
@@ -134,7 +134,7 @@ TEST_F(Forward, TheWorkspaceForManyRowsServesFewerRowsAndThreads) {
   }
 }
 
-// Blocks are balanced, so a few rows less may make taller blocks.
+// Blocks are balanced, so fewer rows may make taller blocks.
 TEST_F(Forward, TheWorkspaceForManyRowsServesFewerUnderAnyPlan) {
   const Isa isa = ffn_.isa();
   tuner::Random random(10);
@@ -154,7 +154,7 @@ TEST_F(Forward, TheWorkspaceForManyRowsServesFewerUnderAnyPlan) {
   }
 }
 
-// Fewer rows may be shared by fewer threads, and in another way.
+// Fewer rows may use fewer threads and another schedule.
 TEST_F(Forward, TheWorkspaceForManyRowsServesFewerRowsOfAnyShape) {
   for (const Shape shape : {Shape{64, 96}, Shape{96, 96}, Shape{256, 72}, Shape{72, 512}, Shape{200, 300}}) {
     const std::vector<float> zeros(shape.d_model * shape.d_ff);
@@ -195,7 +195,7 @@ TEST_F(Forward, MaxThreadsLimitsThePlan) {
   }
 }
 
-// An executor that cannot have its threads now: the call says so or runs otherwise, but never half.
+// An executor that cannot start its threads: the call fails or runs on one thread, but is never half done.
 TEST_F(Forward, AnExecutorThatRefusesIsNoCrash) {
   struct Refusing final : Executor {
     [[nodiscard]] std::uint32_t max_threads() const noexcept override { return 2; }

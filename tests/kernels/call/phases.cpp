@@ -1,4 +1,4 @@
-// Where the time goes: the answer is the same bits with and without asking, and the shares add up.
+// Phases of a call: measuring them changes no bit of the answer, and the shares add up.
 #include "kernels/call/phases.hpp"
 
 #include <array>
@@ -69,7 +69,7 @@ TEST_P(PhasesOf, EveryScheduleGivesTheSameBitsAndSharesThatAddUp) {
 
 INSTANTIATE_TEST_SUITE_P(, PhasesOf, every_isa(), isa_name);
 
-// An executor that never has threads: the call is left to one.
+// An executor that never has threads, so that the call runs on one.
 class NoThreads final : public Executor {
  public:
   [[nodiscard]] std::uint32_t max_threads() const noexcept override { return 2; }

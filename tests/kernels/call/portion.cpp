@@ -1,4 +1,4 @@
-// Portions of a call: together they do each panel once, and say truly what part of the work each was.
+// Portions of a call: together they compute each panel once, and each tells rightly what part of the work it was.
 #include "kernels/call/portion.hpp"
 
 #include <cmath>
@@ -16,8 +16,8 @@ constexpr std::size_t row_count = 37;
 
 class PortionsOf : public PerIsa {};
 
-// A whole forward leaves all of H and the packed x in the workspace, where there is one block: the down stage of every
-// portion then finds what it reads, and writes its own panels of y.
+// With a single block a whole forward leaves all of H and the packed x in the workspace. So the down stage of every
+// portion finds its operands and writes its own panels of y.
 TEST_P(PortionsOf, TogetherWriteEachElementOnce) {
   const tuner::Problem problem({swiglu, shape, row_count, true, Order::in_out, false, false, 3});
   const Result<Ffn> ffn = Ffn::pack(shape, swiglu, problem.weights(), pack_options(GetParam()));
@@ -54,7 +54,7 @@ TEST_P(PortionsOf, TogetherWriteEachElementOnce) {
               ++written[i];
               ++here;
             }
-            // Of the down stage as much as of the up stage, but for the panels that do not divide.
+            // A portion has the same part of the down stage as of the up stage, within a panel's rounding.
             const double down = static_cast<double>(here) / static_cast<double>(y.size());
             EXPECT_NEAR(work, down, 3.0 * plan.tiling.nr / static_cast<double>(shape.d_model));
             sum += work;

@@ -211,7 +211,7 @@ TEST_F(PlanChoices, APlanForOneRowTileServesItsOwnBucketOnly) {
   EXPECT_EQ(choose(rows, swiglu, tallest, 1).row, &rows[0]);
   EXPECT_EQ(choose(rows, swiglu, 1, 1).row, nullptr);
   EXPECT_EQ(choose(rows, swiglu, std::size_t{tallest} * 2, 1).row, &rows[1]);
-  // Nor do a few full tiles speak for many.
+  // A row for a few full tiles does not serve many rows either.
   EXPECT_EQ(choose(rows, swiglu, 256, 1).row, nullptr);
 }
 
@@ -235,7 +235,7 @@ TEST_F(PlanChoices, ABorrowedPlanThatUsedAllItsThreadsGetsMore) {
   EXPECT_EQ(choice.origin, PlanOrigin::borrowed);
   EXPECT_EQ(choice.plan.tiling, one.plan.tiling);
   EXPECT_EQ(choice.plan.threads, 2U);
-  // It was allowed two and took one: more threads would not help it.
+  // The row was allowed two threads and uses one, so it also serves calls with more.
   one.max_threads = 2;
   EXPECT_EQ(choose(std::span(&one, 1), swiglu, 256, 4).plan.threads, 1U);
 }
@@ -269,8 +269,8 @@ TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   EXPECT_EQ(choose(std::span(&good, 1), swiglu, 256, 1, good.plan.tiling.nr + 1).origin, PlanOrigin::analytical);
 }
 
-// What was found for the nearest shape serves one that was not tuned, in the same bucket and with one thread or
-// several.
+// A shape that was not tuned gets the plan of the nearest shape in the same bucket. One thread and several are kept
+// apart.
 TEST_F(PlanChoices, WhatWasFoundForAnotherShapeIsTransferred) {
   const auto elsewhere = [&](Shape other, Kind kind, std::uint32_t m, std::uint32_t threads, std::uint32_t kc) {
     PlanRow made = row(kind, m, threads, kc);
@@ -287,7 +287,7 @@ TEST_F(PlanChoices, WhatWasFoundForAnotherShapeIsTransferred) {
   EXPECT_EQ(near.plan, rows[1].plan);
   EXPECT_EQ(choose(rows, relu, 256, 1).row, &rows[4]);
   EXPECT_EQ(choose(rows, swiglu, 256, 2).row, &rows[3]);
-  EXPECT_EQ(choose(rows, swiglu, 256, 4).row, &rows[3]);  // several threads speak for more
+  EXPECT_EQ(choose(rows, swiglu, 256, 4).row, &rows[3]);  // rows for several threads serve more of them
   EXPECT_EQ(choose(rows, swiglu, 256, 4).plan.threads, analytical(swiglu, 256, 4).threads);
   EXPECT_EQ(choose(rows, swiglu, 8, 1).origin, PlanOrigin::analytical);
   EXPECT_EQ(choose(std::span(rows).first(1), swiglu, 256, 1).row, &rows[0]);
@@ -307,7 +307,7 @@ TEST_F(PlanChoices, WhatWasAllOfTheProblemThereIsAllOfItHere) {
   EXPECT_EQ(choose(std::span(&small, 1), swiglu, 256, 1).plan.tiling.kc, 48U);
 }
 
-// Where the search of another shape left the analytical plan standing, so it stands here: this shape's own.
+// If the search for another shape kept the analytical plan, this shape keeps its own analytical plan.
 TEST_F(PlanChoices, AnAnalyticalPlanThatStoodElsewhereStandsHere) {
   const Shape other{768, 2048};
   const PlanRow stood{isa, swiglu, other, 256, 2, analytical_plan(CacheSizes{}, isa, swiglu, other, 256, 2)};
@@ -316,7 +316,7 @@ TEST_F(PlanChoices, AnAnalyticalPlanThatStoodElsewhereStandsHere) {
   EXPECT_EQ(choice.plan, analytical(swiglu, 256, 2));
 }
 
-// A search at the end of a bucket that found nothing better leaves each M its own analytical plan.
+// If the search at the end of a bucket found nothing better, each M of the bucket has its own analytical plan.
 TEST_P(Plans, OfAnAnalyticalPlanThatStoodEachRowCountHasItsOwn) {
   constexpr Shape shape{512, 1024};
   for (const std::uint32_t bucket : {4U, 8U, 16U, 64U, 256U}) {
@@ -333,7 +333,7 @@ TEST_P(Plans, OfAnAnalyticalPlanThatStoodEachRowCountHasItsOwn) {
   }
 }
 
-// A host compiles in whatever header it was given, of another machine or another version.
+// A host may compile in a header that was exported on another machine or by another version.
 TEST_F(PlanChoices, FromATableOfNonsenseIsAPlanThatRuns) {
   std::mt19937_64 random(20260131);
   const auto any = [&](std::initializer_list<std::uint32_t> values) {
@@ -378,7 +378,7 @@ TEST_P(Plans, AnyTunedRowSetsTheWidthOfItsShape) {
       {GetParam(), swiglu, shape, 1, 1, analytical_plan(CacheSizes{}, GetParam(), swiglu, shape, 1, 1, tile.nr)}};
   EXPECT_EQ(tuned_nr({rows}, GetParam(), swiglu, shape), tile.nr);
   EXPECT_EQ(tuned_nr({rows}, GetParam(), relu, shape), 0U);
-  // A row for one row of x says nothing about 256 but the width of the weights that both share.
+  // A plan for M = 1 tells nothing about M = 256, except the panel width of the weights that both share.
   for (const std::size_t m : {1U, 256U})
     EXPECT_EQ(choose_plan({rows}, CacheSizes{}, GetParam(), swiglu, shape, m, 1).plan.tiling.nr, tile.nr) << m;
 

@@ -49,7 +49,7 @@ TEST(Claims, HandOutEverythingOnceInEverShorterRuns) {
   }
 }
 
-// A core that runs at half the others' speed ends with them, and has had that much less to do, even if it comes first.
+// A core of half the others' speed ends with them and does half of their work, even if it starts first.
 TEST(Claims, LeaveASlowCoreItsShare) {
   detail::Claims claims;
   constexpr std::size_t panels = 352;
@@ -68,7 +68,7 @@ TEST(Claims, LeaveASlowCoreItsShare) {
   EXPECT_LT(done[0], panels / 6);
 }
 
-// Two sockets of 64 cores: a thread without a panel would only wait at the barriers.
+// Two sockets of 64 cores: no plan has threads without a panel, which would only wait at the barriers.
 TEST(Share, TheAnalyticalPlanLeavesNoThreadOfManyWithoutAPanel) {
   for (const Shape shape : {Shape{4096, 11008}, Shape{768, 2048}, Shape{64, 40}}) {
     for (const Kind kind : {swiglu, relu}) {
@@ -76,7 +76,7 @@ TEST(Share, TheAnalyticalPlanLeavesNoThreadOfManyWithoutAPanel) {
         const Plan plan = analytical_plan(CacheSizes{}, isa, kind, shape, 256, 128);
         const std::size_t panels = (std::min(shape.d_model, shape.d_ff) + plan.tiling.nr - 1) / plan.tiling.nr;
         EXPECT_LE(plan.threads, 128U);
-        // The small shape has too little work for many; the large one keeps all that have a panel busy.
+        // The small shape has too little work for many threads; the large one uses as many as have a panel.
         if (shape.d_model == 4096) {
           EXPECT_EQ(plan.threads, std::min<std::size_t>(128, panels));
         }
@@ -116,15 +116,16 @@ TEST(Board, HandsOutEachStageOnceInEverShorterRuns) {
   EXPECT_EQ(board.take(8).panels, 0U);
 }
 
-// Four threads with a board each; who has done its own takes from the others. Each panel is computed once, from all
-// panels of the stage before.
+// Four threads have a board each; a thread whose own board is done takes panels from the others. Each panel is computed
+// once, after all panels of the stage before it.
 TEST(Board, AStageOpensWhenAllOfTheLastIsDoneWhoeverDoesIt) {
   constexpr std::size_t threads = 4;
   constexpr std::size_t stages = brief ? 50 : 400;
   constexpr std::size_t panels = 23;
   struct Team {
     detail::Board board;
-    std::array<std::size_t, panels> times{};  // what was computed, not atomic: the board orders it
+    std::array<std::size_t, panels>
+        times{};  // how often each panel was computed; not atomic, since the board orders it
   };
   std::array<Team, threads> teams;
   std::array<std::size_t, threads> wrong{};
@@ -140,7 +141,7 @@ TEST(Board, AStageOpensWhenAllOfTheLastIsDoneWhoeverDoesIt) {
   };
   const auto run = [&](std::size_t self) {
     Team& own = teams[self];
-    // The first has more to do than the others, which therefore help.
+    // The first thread has more to do than the others, so they help it.
     for (std::size_t stage = 0; stage < (self == 0 ? 4 * stages : stages); ++stage) {
       own.board.wait();
       for (const std::size_t times : own.times) wrong[self] += times == stage ? 0 : 1;

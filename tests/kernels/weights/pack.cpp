@@ -1,4 +1,4 @@
-// The contract of pack: what is refused, what a packed FFN says of itself, which matrix is which.
+// The contract of pack: what is refused, the properties of a packed FFN, the role of each matrix.
 #include <cmath>
 #include <string>
 
@@ -53,7 +53,7 @@ TEST(Pack, ReportsWhatItHolds) {
   }
 }
 
-// Notes how many parts a call has; gives them to a pool, or refuses.
+// Records the number of parts of a call, and either runs them on a pool or refuses.
 class NotingExecutor final : public Executor {
  public:
   explicit NotingExecutor(bool refuses) : refuses_(refuses) {}
@@ -91,7 +91,7 @@ TEST(Pack, SharesTheWorkWithTheExecutorAndDoesWithoutIt) {
   EXPECT_NE(answers[0], std::vector<float>(shape.d_model));
 }
 
-// y = silu(gate·x)·(up·x)·down with values that no swap of matrices leaves as they are.
+// y = silu(gate·x)·(up·x)·down with values for which every swap of matrices changes the result.
 TEST(Mapping, GateIsInsideTheActivationAndUpIsTheOther) {
   const float x = 1, gate = 2, up = 3, down = 5, gate_bias = 0.5F, up_bias = -1, down_bias = 0.25F;
   const Weights weights{{&gate}, {&up}, {&down}, &gate_bias, &up_bias, &down_bias};

@@ -134,7 +134,7 @@ PlannedCell planned(const Profile& profile, Kind kind, std::size_t m, std::uint3
 }
 
 TEST(Borrowing, CostsNothingOnlyWhereLikeStepsLedToTheSamePlan) {
-  // M 64 from M 256 at one thread; the profile knows that step at two threads.
+  // M = 64 is borrowed from M = 256 at one thread; the profile has both of them at two threads.
   const PlannedCell same =
       planned(tuned({{swiglu, 256, 1, 128}, {swiglu, 256, 2, 192}, {swiglu, 64, 2, 192}}), swiglu, 64, 1);
   ASSERT_TRUE(same.borrowing.has_value());

@@ -1,4 +1,4 @@
-// The doctor: what follows from readings, without a clock or a machine.
+// The doctor's findings from given readings, without a clock or a machine.
 #include <algorithm>
 
 #include "tests/tuner/support.hpp"
@@ -8,7 +8,7 @@
 namespace sluice::tuner {
 namespace {
 
-// `slow` of each ten probes at `depth` of the speed, together at the end of the ten; 1 ms each.
+// A series of probes of 1 ms each. In each ten of them the last `slow` have `depth` of the speed.
 ProbeSeries series_of(std::size_t tens, std::size_t slow, double depth, std::uint32_t threads = 1,
                       Roof roof = Roof::fma) {
   ProbeSeries series{roof, threads, Clock::calm_bound(roof), 1e11 * threads, {}};
@@ -19,7 +19,7 @@ ProbeSeries series_of(std::size_t tens, std::size_t slow, double depth, std::uin
   return series;
 }
 
-// Of a machine that is fit and gives nothing to note.
+// The readings of a machine without any finding.
 Readings calm_readings() {
   Readings readings;
   readings.machine = example_machine();
@@ -53,7 +53,7 @@ const Finding& about(const std::vector<Finding>& findings, std::string_view subj
   return *found;
 }
 
-// The findings that are not ok, after a change of the calm readings.
+// The findings that are not ok after a change to the calm readings.
 template <class Change>
 std::vector<Finding> complaints(Change change) {
   Readings readings = calm_readings();

@@ -68,7 +68,7 @@ TEST(CoreClasses, AreNoneWhereCoresAreAlike) {
   EXPECT_TRUE(servers.classes.empty());
 }
 
-// One thread per core unless `siblings` says which are together.
+// Describes a CPU; `siblings` lists the CPUs of its core.
 void write_cpu(const TemporaryDirectory& root, unsigned cpu, unsigned core, const std::string& siblings,
                unsigned capacity = 0) {
   const std::string base = fmt::format("sys/devices/system/cpu/cpu{}", cpu);
@@ -162,7 +162,7 @@ TEST(ChooseCpus, RefusesWhatIsNotThere) {
   expect_message(refusal(classes, {0}, "efficiency"), exit_code::unsupported, {"--cores efficiency", "affinity"});
 }
 
-// What the machine is from a process with this affinity mask.
+// The machine as a process with this affinity mask sees it.
 Machine hybrid_machine(const TemporaryDirectory& root, const std::string& allowed) {
   root.write("proc/self/status", "Cpus_allowed_list:\t" + allowed + "\n");
   return probe_machine({root.path(), std::nullopt});
@@ -184,7 +184,7 @@ TEST(HybridMachine, IsAnotherPerClassInUse) {
   EXPECT_NE(fast.fingerprint(), slow.fingerprint());
   EXPECT_NE(fast.fingerprint(), mixed.fingerprint());
   EXPECT_EQ(differences(fast, slow), (std::vector<std::string>{"core_class (performance, here efficiency)"}));
-  // The part of a class that a container leaves is still that class.
+  // A container that leaves only a part of a class does not change the class.
   EXPECT_EQ(hybrid_machine(root, "2-3").fingerprint(), fast.fingerprint());
   EXPECT_EQ(hybrid_machine(root, "2-3").default_threads(), 1U);
 }

@@ -1,4 +1,4 @@
-// Which features the words of a CPU and of its operating system stand for.
+// The features that follow from the registers of a CPU and from the operating system's names.
 #include "tuner/machine/features.hpp"
 
 #include <gtest/gtest.h>

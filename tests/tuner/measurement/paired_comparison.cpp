@@ -1,4 +1,4 @@
-// When a comparison is over, and what it says: every pair counts, and it goes on while its ratio is not known.
+// When a comparison is over and what it says: every pair counts, and it goes on until its ratio is known well enough.
 #include "tuner/measurement/paired_comparison.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,8 @@ namespace {
 
 TimedPair pair(double ratio, bool contended = false) { return {{100 * ratio, 0.9, contended}, {100, 0.8, false}}; }
 
-// Pairs until it is over, every other one `apart` of the ratio above, then below.
+// Adds pairs until the comparison is over, alternately above and below equality by the factor 1 + apart. Returns their
+// number.
 std::size_t length(PairedComparison comparison, double apart) {
   while (!comparison.over()) comparison.add(pair(comparison.size() % 2 == 0 ? 1 + apart : 1 / (1 + apart)));
   return comparison.size();
@@ -46,8 +47,8 @@ TEST(PairedComparison, IsDecidedByAllPairs) {
   EXPECT_EQ(comparison.outcome().contended_share, 0.625);
 }
 
-// Neighbours halve the speed of most samples for a while, of the one, the other or both: the plan that is three percent
-// slower is told from the faster one, and a plan from itself in no more cases than stated.
+// Neighbours slow half of the pairs to half of the speed, and some single samples as well. A difference of three per
+// cent is always found, and a plan is called different from itself in no more cases than stated.
 TEST(PairedComparison, TellsPlansApartBesideLoudNeighbours) {
   std::mt19937_64 random(5);
   std::uniform_real_distribution<double> chance(0, 1);
@@ -70,7 +71,7 @@ TEST(PairedComparison, TellsPlansApartBesideLoudNeighbours) {
     EXPECT_EQ(fought(1.03), Verdict::slower);
     EXPECT_EQ(fought(1 / 1.03), Verdict::faster);
   }
-  EXPECT_LE(alarms, 22);  // of 200 at 5 %: more in one of two thousand
+  EXPECT_LE(alarms, 22);  // of 200; with 5 % each, one run in two thousand exceeds it
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST(Profile, MergesCellsAndRoofsIntoTheFile) {
   merge_into_file(path, fresh);
 
   const Profile merged_profile = load_profile(path);
-  // In the order of their cells, whatever was finished first.
+  // Sorted by their cells, not by when they were finished.
   ASSERT_EQ(merged_profile.plans.size(), 3U);
   EXPECT_EQ(merged_profile.plans[0].row.kind, relu);
   EXPECT_EQ(merged_profile.plans[1].row.m, 64U);
@@ -163,7 +163,7 @@ TEST(Profile, OfThreadsInTheSameCellsHoldsOneOfTheirs) {
   EXPECT_EQ(directory.files(), 1);
 }
 
-// The exit code of merging `fresh` into the file, in a process of its own that first does `handicap`.
+// Merges `fresh` into the file in a process of its own that calls `handicap` first. Returns its exit code.
 int merge_in_child(const std::filesystem::path& path, const Profile& fresh, const std::function<bool()>& handicap) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -183,7 +183,7 @@ TEST(Profile, ThatDoesNotFitOnTheDiskIsTheOldOne) {
   Profile fresh = make_profile(example_machine(), {"sluice", "tune"});
   fresh.plans = {{example_row(geglu, 64), std::nullopt}};
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, before.size() / 2, before.size()}) {
-    // A limit of the file's size instead of a full disk: the write fails after as many bytes.
+    // A limit on the file's size stands for a full disk: writing fails after that many bytes.
     const auto handicap = [&] {
       const rlimit limit{size, size};
       return ::signal(SIGXFSZ, SIG_IGN) != SIG_ERR && ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
@@ -195,7 +195,7 @@ TEST(Profile, ThatDoesNotFitOnTheDiskIsTheOldOne) {
     }
     EXPECT_EQ(directory.files(), 1) << size;
   }
-  // Room again.
+  // Without the limit the merge succeeds.
   EXPECT_EQ(merge_in_child(path, fresh, [] { return true; }), exit_code::ok);
   EXPECT_EQ(load_profile(path).plans.size(), 3U);
 }
@@ -207,7 +207,7 @@ TEST(Profile, InAReadOnlyDirectoryIsTheOldOneAndStillRead) {
   const std::string before = contents_of(path);
   ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
   ASSERT_EQ(::chmod(directory.path().c_str(), 0555), 0);
-  // Modes do not bind root.
+  // File modes do not restrict root.
   const auto as_nobody = [] { return ::getuid() != 0 || (::setgid(65534) == 0 && ::setuid(65534) == 0); };
   EXPECT_EQ(merge_in_child(path, example_profile(), as_nobody), exit_code::file);
   EXPECT_EQ(merge_in_child(directory.path() / "new.json", example_profile(), as_nobody), exit_code::file);
@@ -220,7 +220,7 @@ TEST(Profile, InAReadOnlyDirectoryIsTheOldOneAndStillRead) {
 TEST(Profile, CutOffInTheFileIsAFailureThatLeavesIt) {
   const TemporaryDirectory directory;
   const std::string text = profile_text(example_profile());
-  // That no prefix parses is tested in profile_json.cpp; here the file and the way a tuner meets it.
+  // profile_json.cpp tests that no prefix parses. This test is about the file, read as a tuner reads it.
   for (std::size_t size = 0; size < text.size() - 2; size += 97) {
     const auto path = directory.write("profile.json", std::string_view(text).substr(0, size));
     expect_message(failure_of([&] { (void)load_profile(path); }), exit_code::file, {path.string(), "line "});

@@ -1,4 +1,4 @@
-// The JSON of a profile: both ways, and every way in which it can be damaged.
+// The JSON of a profile: writing, reading, and every way in which it can be damaged.
 #include "tuner/profile/profile_json.hpp"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ Failure failure_of_text(std::string_view text) {
   return failure_of([&] { (void)parse_profile(text, "p.json"); });
 }
 
-// The complaint about an example that was changed.
+// The error message for a changed example.
 Failure failure_after(const std::function<void(Json&)>& change) {
   Json json = Json::parse(profile_text(example_profile()));
   change(json);
@@ -84,7 +84,7 @@ TEST(ProfileJson, DamagedAtRandomIsAFailureOrAProfile) {
       char& byte = damaged[below(damaged.size())];
       byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << below(8)));
     }
-    // A lost or a repeated block, as of a disk.
+    // A block is lost or repeated, as on a faulty disk.
     if (below(3) == 0) damaged.erase(below(damaged.size()), below(512));
     if (below(3) == 0) damaged.insert(below(damaged.size()), damaged.substr(below(damaged.size()), below(512)));
     const Failure failure = failure_of_text(damaged);

@@ -1,4 +1,4 @@
-// Putting profiles together: it must not matter in which order, nor how often.
+// Merging profiles: neither order nor repetition matters.
 #include "tuner/profile/profile_merge.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 namespace sluice::tuner {
 namespace {
 
-// Few values of each, so that profiles share cells, and cells share evidence up to the last criterion.
+// Each field has few values, so that profiles share cells and ties reach the last criterion.
 class RandomProfiles {
  public:
   explicit RandomProfiles(std::uint64_t seed) : random_(seed) {}
@@ -106,7 +106,7 @@ TEST(Merge, TakesTheBetterEvidence) {
     return other;
   };
   const ProfilePlan unmeasured{plan.row, std::nullopt};
-  // A lower mean that is less certain proves less.
+  // A lower mean with a wider interval proves less.
   const ProfilePlan uncertain = with([](Measured& m) { m = {0.9, 0.8, 1.0, Verdict::inconclusive, 90, 14, 0.95, 0}; });
   const ProfilePlan default_won = with([](Measured& m) { m = {1, 1, 1, Verdict::default_won, 90, 14, 0.9, 0}; });
   const ProfilePlan fewer_pairs = with([](Measured& m) { m.pairs = 19; });

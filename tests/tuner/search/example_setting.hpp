@@ -5,7 +5,7 @@
 
 namespace sluice::tuner {
 
-// Of the most capable instruction set that runs here, in the panel width that its plans usually have.
+// Uses the most capable instruction set that runs here and the panel width of its analytical plans.
 inline Setting example(std::size_t m, std::uint32_t threads = 2) {
   const Isa isa = runnable_isas().back();
   return {CacheSizes{}, isa, swiglu, {2048, 5632}, m, threads, register_tiles(isa).front().nr};

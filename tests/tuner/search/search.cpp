@@ -104,8 +104,8 @@ TEST(Search, AnExhaustiveOneTriesEveryPlanOncePerRound) {
   EXPECT_EQ(bowl(search.best()), least);
 }
 
-// All plans are equal but one, which is 4 % faster; single costs scatter by 3 %. The lowest of all typical costs is
-// often some lucky plan's, which does not stay ahead in the final.
+// All plans are equal except one that is 4 % faster; single costs scatter by 3 %. The plan with the lowest typical cost
+// is often a lucky one, which loses in the final.
 TEST(Search, AnExhaustiveOnesWinnerIsNoLuckyOne) {
   const Setting setting = scalar_example();
   const std::size_t plans = JointSpace(setting).size();
@@ -162,7 +162,7 @@ TEST(Search, AFlatLandscapeKeepsTheDefault) {
   }
 }
 
-// A neighbour that halves the core for some trials in a row, and a machine that slows down by a half meanwhile.
+// A neighbour halves the speed for some trials in a row, while the machine itself slows down by a half.
 TEST(Search, BurstsAndDriftCostLittle) {
   const Setting setting = example(256);
   for (const Strategy strategy : strategies) {

@@ -1,4 +1,4 @@
-// Time as it is granted and divided.
+// The division of the time budget among cells.
 #include "tuner/tuning/budget.hpp"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ TEST(Budget, GivesLargeCellsMoreAndLeftOversToThoseAfter) {
   EXPECT_NEAR(budget.share(large, 0) + 2 * budget.share(small, 0), 100, 1e-9);
   const double planned = budget.share(large, 0);
   budget.finish(small);
-  EXPECT_GT(budget.share(large, 0), planned);  // the small one took nothing
+  EXPECT_GT(budget.share(large, 0), planned);  // the small cell took nothing
   budget.finish(large);
   EXPECT_NEAR(budget.share(small, 60), 40, 1e-9);
   EXPECT_EQ(budget.share(small, 101), 0);
@@ -45,7 +45,7 @@ TEST(Budget, AffordsWhatFitsAsFarAsItHasLearned) {
   EXPECT_TRUE(budget.affords(large, 0));
   EXPECT_FALSE(budget.affords(large, 19));
   EXPECT_TRUE(budget.affords(small, 21));  // next to nothing
-  // A machine ten times slower than assumed.
+  // The machine is ten times slower than assumed.
   budget.learn(large, {4096, 768}, 10 * assumed_seconds(large, {4096, 768}));
   EXPECT_FALSE(budget.affords(large, 0));
   EXPECT_TRUE(Budget(std::nullopt, {large}).affords(large, 1e9));

@@ -1,4 +1,4 @@
-// The journal: what was written comes back; any damage costs the damaged lines and no other.
+// The journal: what was written is read back, and damage costs the damaged lines and no others.
 #include "tuner/tuning/journal.hpp"
 
 #include <gtest/gtest.h>
@@ -132,7 +132,7 @@ TEST(Journal, AnyAlteredByteCostsItsRecordAlone) {
       std::string damaged = text;
       damaged[i] = byte;
       const JournalContents contents = parse_journal(damaged, "j");
-      // A line break that is gone joins two records into one that is neither.
+      // A lost line break joins two records, and both are lost.
       ASSERT_EQ(records(contents), lines.size() - (text[i] == '\n' && i + 1 != text.size() ? 2 : 1)) << i;
       ASSERT_GE(contents.damaged, 1U);
     }

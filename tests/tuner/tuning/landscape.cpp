@@ -1,6 +1,6 @@
 // Searches replayed on costs recorded on a shared machine, and the statistics on its noise. The landscapes are of
 // `rigor exhaustive` on one thread of a two-core virtual machine (Zen 4, AVX-512) with busy neighbours;
-// that of 1536x4096, M = 8, was recorded when the search was finished.
+// that of 1536x4096, M = 8, was recorded after the search was written, so the search was not fitted to it.
 #include "tuner/tuning/landscape.hpp"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ class RecordedLandscape : public testing::TestWithParam<std::filesystem::path> {
 
 constexpr std::size_t seeds = 60;
 
-// The goal is 2 % on average and 5 % at worst; and a search must be worth its trials.
+// The goal is a regret of 2 % on average and 5 % at worst, with a limited number of trials.
 TEST_P(RecordedLandscape, TheDefaultSearchHasLittleRegret) {
   const Landscape landscape = load_landscape(GetParam());
   const ReplaySummary found = replay_many(landscape, Search::Options{}.strategy, Rigor::measure, seeds);
@@ -72,8 +72,8 @@ TEST_P(RecordedLandscape, ItsTextIsReadAgain) {
   EXPECT_EQ(again.series(), landscape.series());
 }
 
-// The same plan under two names, 200 seeded runs on its recorded repetitions: called different in at most 5 % of them.
-// The bound is what a binomial of 5 % exceeds in one case of a thousand: 21 of 200.
+// The same plan under two names may be called different in at most 5 % of 200 seeded runs on recorded repetitions. A
+// binomial of 5 % exceeds the bound, 21 of 200, in one case of a thousand.
 constexpr std::size_t runs = 200;
 constexpr std::size_t most_called_different = 21;
 
@@ -82,7 +82,7 @@ bool called_different(const std::vector<double>& a, const std::vector<double>& b
   return verdict == Verdict::faster || verdict == Verdict::slower;
 }
 
-// Neighbouring rounds are a pair, which of the two is a by lot, as the tuner does it.
+// Two rounds in a row are a pair. Which of the two is a is random, as in the tuner.
 TEST_P(RecordedLandscape, APlanAgainstItselfIsRarelyCalledDifferent) {
   const Landscape landscape = load_landscape(GetParam());
   std::size_t different = 0;
@@ -101,7 +101,7 @@ TEST_P(RecordedLandscape, APlanAgainstItselfIsRarelyCalledDifferent) {
   EXPECT_LE(different, most_called_different);
 }
 
-// Samples that follow each other directly: whatever lasts longer than one of them is in them.
+// Samples of a series follow each other directly, so a disturbance that lasts longer than one affects both of a pair.
 TEST_P(RecordedLandscape, ASeriesSplitInPairsIsRarelyCalledDifferent) {
   const Landscape landscape = load_landscape(GetParam());
   const std::vector<double>& series = landscape.series();
@@ -134,7 +134,7 @@ TEST(Landscape, TheBestPlanOfOneHalfIsJudgedOnTheOther) {
   std::vector<std::vector<double>> costs(plans.size());
   for (std::vector<double>& mine : costs)
     for (int i = 0; i < 12; ++i) mine.push_back(1e6 * std::exp(noise(random)));
-  // All plans are equal: nobody can be better by more than the judging half's noise, lucky as their first half was.
+  // All plans are equal. However lucky a plan was in the first half, it is judged by the noise of the other half.
   const ReplaySummary found = replay_many({setting, plans, costs}, Strategy::halving, Rigor::measure, 50);
   EXPECT_NEAR(found.geomean, 0, 0.02);
 }

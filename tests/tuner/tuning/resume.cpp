@@ -44,7 +44,7 @@ TEST(Resume, KilledAtRandomPointsAndResumedItEndsTheSame) {
         ASSERT_EQ(text_of(part.plans), text_of(whole.plans)) << i;
         break;
       }
-      // Nothing was measured twice, and the journal tells the same story to the byte.
+      // Nothing was measured twice, and the journal is the same to the byte.
       ASSERT_EQ(done, whole.measurements) << i;
       ASSERT_EQ(contents_of(path), journal) << i;
     }
@@ -67,8 +67,8 @@ TEST(Resume, CutAnywhereInItsJournalItEndsTheSame) {
   }
 }
 
-// Some cells of a group are recorded as finished, the others only measured: their validations took turns, so the first
-// are needed to tell how long those of the others were.
+// Some cells of a group are recorded as finished, others only as measured. Their validations took turns, so the number
+// of pairs of the latter depends on the former.
 TEST(Resume, CutWhileItFinishesAGroupItEndsTheSame) {
   const TemporaryDirectory directory;
   const Attempt whole = attempt(directory.path() / "whole");
@@ -81,7 +81,7 @@ TEST(Resume, CutWhileItFinishesAGroupItEndsTheSame) {
     const Attempt resumed = attempt(path);
     EXPECT_EQ(measured(parse_journal(part, "cut")) + resumed.measurements, whole.measurements) << cut;
     EXPECT_LE(resumed.verified, whole.verified) << cut;
-    EXPECT_GT(resumed.verified, 0U) << cut;  // what is crowned now, though its pairs were measured before
+    EXPECT_GT(resumed.verified, 0U) << cut;  // a plan that wins now is verified, though its pairs are old
     EXPECT_EQ(text_of(resumed.plans), text_of(whole.plans)) << cut;
     EXPECT_EQ(contents_of(path), journal) << cut;
     ++cuts_tried;
@@ -108,7 +108,7 @@ TEST(Resume, DamageInTheMiddleCostsTheDamagedRecordsAlone) {
   const TemporaryDirectory directory;
   const Attempt whole = attempt(directory.path() / "whole");
   std::string journal = contents_of(directory.path() / "whole");
-  // All but the end record and the finished cells: these would be taken over, whatever they came from.
+  // Without the end record and the finished cells, which would be taken over whatever they came from.
   std::string kept;
   std::size_t removed = 0;
   std::size_t lines = 0;
@@ -144,7 +144,7 @@ TEST(Resume, InterruptedATuningKeepsWhatItHasAndGoesOn) {
       FakeBackend backend;
       backend.interrupt_at = static_cast<std::uint64_t>(share * static_cast<double>(whole.measurements));
       EXPECT_TRUE(tune(example_cells(), options, backend, &journal).interrupted);
-      EXPECT_EQ(backend.measurements, backend.interrupt_at);  // the trial it was at, and no other
+      EXPECT_EQ(backend.measurements, backend.interrupt_at);  // it ends after the current trial
       EXPECT_FALSE(journal.contents().ended);
     }
     EXPECT_LE(plans.size(), 4U);
@@ -152,7 +152,7 @@ TEST(Resume, InterruptedATuningKeepsWhatItHasAndGoesOn) {
   }
 }
 
-// Its journal is a landscape all the same, though the finalists were timed more often than the rest.
+// The journal is a landscape, although the finalists were timed more often than the other plans.
 TEST(Resume, AnExhaustiveTuningGoesOnInItsFinal) {
   const TemporaryDirectory directory;
   const std::vector<Cell> cells{{swiglu, {64, 128}, 16, 1, {}}};

@@ -48,7 +48,7 @@ TEST(Tune, TheProofsOfAGroupTakeTurns) {
   std::vector<std::uint32_t> turns;  // the M of each pair on the whole problem
   for (const Pair& pair : read_journal(directory.path() / "j").pairs)
     if (pair.purpose != PairPurpose::width) turns.push_back(pair.row.m);
-  // Once all have begun, none has two pairs in a row while another's validation goes on.
+  // Once all validations have begun, none takes two pairs in a row unless it is the last.
   const auto all_begun = std::ranges::find(turns, 32U);
   std::size_t taken = 0;
   for (auto turn = std::ranges::find_if(all_begun, turns.end(), [](std::uint32_t m) { return m != 32; });
@@ -57,7 +57,7 @@ TEST(Tune, TheProofsOfAGroupTakeTurns) {
     EXPECT_TRUE(alone || *turn != *(turn + 1)) << taken;
   }
   EXPECT_GT(taken, 20U);
-  // Each was told when it had a result, and when that was proven.
+  // Each cell is reported twice: when it has a result, and when the result is proven.
   EXPECT_EQ(told.size(), cells.size());
   for (const auto& [m, proven] : told) EXPECT_EQ(proven, (std::vector<bool>{false, true})) << m;
 }
@@ -91,7 +91,7 @@ TEST(Tune, KeepsTheWidthOfPlansThatAreThere) {
   }
 }
 
-// Of gated plans of 256x512, tuned on a backend with this factor.
+// Tunes gated cells of 256x512 on a backend whose costs have this factor.
 std::vector<ProfilePlan> tuned_with(Rigor rigor, const std::function<double(const Plan&)>& more) {
   std::vector<ProfilePlan> plans;
   TuneOptions options = example_options(plans);
@@ -122,14 +122,14 @@ TEST(Tune, AnotherWidthIsChosenWhereItIsFasterOverAllMAndSlowerForNone) {
   // Much faster for one row, a little slower for more.
   const auto mixed = [&](const Plan& plan) { return plan.tiling.nr != other ? 1.0 : plan.tiling.mc == 1 ? 0.7 : 1.15; };
   EXPECT_EQ(width(Rigor::measure, mixed), usual);
-  // Slower by the analytical plans, faster by one that only a search finds.
+  // Slower with the analytical plans, faster with a plan that only a search finds.
   const auto hidden = [&](const Plan& plan) {
     return plan.tiling.nr != other ? 1.0 : plan.tiling.pack_x && plan.tiling.prefetch == 0 ? 0.8 : 1.1;
   };
   EXPECT_EQ(width(Rigor::measure, hidden), usual);
   EXPECT_EQ(width(Rigor::patient, hidden), other);
 
-  // What the profile says of its plans is against the default of everybody, of the usual width.
+  // The ratios in the profile are to the default plan of the usual width, not to one of the chosen width.
   for (const ProfilePlan& plan : tuned_with(Rigor::measure, if_other(0.9))) {
     EXPECT_EQ(plan.measured->verdict, Verdict::faster);
     EXPECT_LT(plan.measured->ratio_low, 0.9);
@@ -154,8 +154,8 @@ TEST(Tune, FewerThreadsWinWhereTheyAreFaster) {
   }
 }
 
-// The searches of the small shape's cells see other costs than its validations: none finds anything. What the large
-// shape's cells found is tried for them, and crowned where it is faster.
+// The searches for the small shape see other costs than its validations, so they find nothing. The plan that the large
+// shape's cells found is tried for them and chosen if it is faster.
 TEST(Tune, WhatWonInOneCellIsTriedWhereTheSearchFoundNothing) {
   const Isa isa = runnable_isas().back();
   const Cell large{swiglu, {1024, 4096}, 256, 1, {}};

@@ -1,4 +1,4 @@
-// Which cells a selection means, and the sandwich clock's arithmetic. No speed is asserted.
+// The cells of a selection, and the clock's arithmetic. No speed is asserted.
 #include "tuner/workload/cell.hpp"
 
 #include <gtest/gtest.h>
@@ -108,11 +108,11 @@ TEST(Clock, HasAReadRoofForEachFootprint) {
   ASSERT_EQ(roofs.read.size(), 2U);
   EXPECT_EQ(roofs.read[0].footprint_bytes, small.bytes());
   EXPECT_EQ(roofs.read[0].bytes_per_second, clock.read_bandwidth());
-  // Beside work that reads many times the footprint the probe goes through it as often.
+  // If the work reads many times the footprint, the probe goes through the footprint as many times.
   const Sample long_hot = clock.measure(Roof::read, 1e8, [] {});
   EXPECT_GT(long_hot.before, 0);
   EXPECT_EQ(long_hot.footprint, small.bytes());
-  // Too little to share: the large buffer again.
+  // Memory that is too small to share among threads: the probe returns to the large buffer.
   clock.read_from(memory.first(16));
   EXPECT_EQ(clock.footprint(), cold);
 }
