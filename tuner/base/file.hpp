@@ -10,8 +10,7 @@
 
 namespace sluice::tuner {
 
-// Returns the whole file. More than `limit` bytes are an error: no file of Sluice is as large, and a device may never
-// end.
+// Returns the whole file. More than `limit` bytes are an error: no file of ours is as large, and a device never ends.
 std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{16} << 20U);
 
 // Replaces the file or leaves it as it was: it writes a temporary file beside it, syncs that and renames it. On failure

@@ -172,8 +172,7 @@ std::optional<Midr> find_midr(const std::filesystem::path& root, const Fields& f
   file >> text;
   const auto midr = number(text);
   if (!midr || *midr == 0) return std::nullopt;
-  // The architecture field is 0xF ("see the feature registers") on every 64-bit core, which therefore counts as version
-  // 8.
+  // The architecture field is 0xF ("see the feature registers") on every 64-bit core. That stands for version 8.
   return Midr{*midr >> 24U, (*midr >> 20U) & 0xFU, 8, (*midr >> 4U) & 0xFFFU, *midr & 0xFU};
 }
 

@@ -10,7 +10,7 @@
 namespace sluice::tuner {
 namespace {
 
-// In which respects a cell differs from a call of the same ISA.
+// The respects in which a cell differs from a call of the same ISA.
 struct Step {
   bool shape;
   bool kind;
@@ -38,7 +38,7 @@ std::vector<std::string> step_texts(const PlanRow& row, const Call& call) {
   return texts;
 }
 
-// What the plan comes to in this call: extents beyond the problem are the problem's.
+// Returns the fields of a plan as this call uses them: each extent is clipped to the problem.
 std::array<std::pair<std::string_view, std::string>, 10> fields(const Plan& plan, const Call& call) {
   const Tiling& t = plan.tiling;
   const auto within = [](std::uint32_t extent, std::size_t size) {
@@ -58,8 +58,8 @@ std::array<std::pair<std::string_view, std::string>, 10> fields(const Plan& plan
            {"threads", fmt::format("{}", plan.threads)}}};
 }
 
-// The pairs of rows that make the step elsewhere: they differ where the borrowed row differs from the call, in the same
-// values, and agree in everything else.
+// Returns the pairs of rows that differ from each other exactly as the borrowed row differs from the call: in the same
+// respects, from the same value to the same value.
 std::vector<LikeStep> find_like_steps(const std::vector<PlanRow>& rows, const PlanRow& borrowed, const Call& call) {
   const Step differs = step(borrowed, call);
   if (differs.shape || borrowed.kind.gated != call.kind.gated) return {};

@@ -1,6 +1,6 @@
-// Owns: what a profile tells of a call whose plan was tuned for another: in what the call differs from the cell the
-// plan was tuned for, and what that may cost. Only from what was measured: there is no model of the cost, and where the
-// profile holds nothing to compare, the cost is unknown. Does not own: choosing the plan (choose_plan).
+// Owns: what a profile says about a call whose plan was tuned for another cell: how the call differs from that cell,
+// and what that may cost. There is no model of the cost: it comes from measurements alone, and is unknown where the
+// profile has nothing to compare. Does not own: choosing the plan (choose_plan).
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace sluice::tuner {
 
-// One call, as choose_plan() is asked for it.
+// One call, as choose_plan() takes it.
 struct Call {
   Isa isa;
   Kind kind;
@@ -22,8 +22,8 @@ struct Call {
   std::uint32_t max_threads;
 };
 
-// A pair of plans that the profile holds for the same step as from the borrowed cell to the call (from M 256 to M 64,
-// say), made elsewhere: at another thread limit, M or activation.
+// Two rows of the profile whose cells differ as the borrowed cell differs from the call (M 256 and M 64, for example),
+// but at another thread limit, M or activation.
 struct LikeStep {
   PlanRow from;
   PlanRow to;
@@ -32,25 +32,25 @@ struct LikeStep {
 
 struct Borrowing {
   std::vector<std::string> steps;    // from the cell to the call: "M 256 for 64", "at most 2 threads for 1"
-  bool other_machine = false;        // the most uncertain step; which fields differ, usable_rows() tells
+  bool other_machine = false;        // the most uncertain step; usable_rows() tells which fields differ
   std::vector<std::string> changes;  // from the plan this call would have without a profile: "kc 384, analytical 96"
   std::vector<LikeStep> like_steps;
 
-  // No cost is expected where every like step led from a plan to the same plan. Else it is unknown.
+  // Whether no cost is expected, because on this machine every like step kept the plan. Otherwise the cost is unknown.
   [[nodiscard]] bool none_expected() const;
-  // One sentence.
+  // Returns the same in words.
   [[nodiscard]] std::string expected_cost() const;
 };
 
-// What is known of using `row`, a row of `profile`, for the call. analytical: what it would be without a profile.
+// Returns what is known about using `row` of `profile` for the call. `analytical` is the call's plan without a profile.
 Borrowing explain_borrowing(const Profile& profile, bool exact_machine, const PlanRow& row, const Call& call,
                             const Plan& analytical);
 
-// All fields of a plan for this call, each extent clipped to the problem: "nr 32 mr 13 kc whole mc 128 …".
+// Returns all fields of a plan for this call, each extent clipped to the problem: "nr 32 mr 13 kc whole mc 128 …".
 std::string plan_words(const Plan& plan, const Call& call);
 
-// The fields in which two plans differ for this call, each extent clipped to the problem: "kc 384, analytical 96",
-// where `other` names the second plan.
+// Returns the fields in which two plans differ for this call, each extent clipped to the problem: "kc 384, analytical
+// 96". `other` is the word for the second plan.
 std::vector<std::string> plan_differences(const Plan& plan, const Plan& second, std::string_view other,
                                           const Call& call);
 

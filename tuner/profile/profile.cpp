@@ -26,7 +26,7 @@ constexpr std::array<std::pair<Verdict, std::string_view>, 5> verdicts{{
     {Verdict::default_won, "default"},
 }};
 
-// Replaces the elements of `into` that are the same question as one of `fresh`; appends the others.
+// Puts each element of `fresh` in the place of the one in `into` that answers the same question, or appends it.
 template <class T, class Same>
 void replace_or_append(std::vector<T>& into, const std::vector<T>& fresh, Same same) {
   for (const T& element : fresh) {
@@ -40,7 +40,7 @@ void replace_or_append(std::vector<T>& into, const std::vector<T>& fresh, Same s
   }
 }
 
-// What is at `path` if results of the machine with this fingerprint may be added to it; nothing when there is no file.
+// Returns the profile at `path`, or nothing when there is no file. Throws if it is of another machine.
 std::optional<Profile> load_mergeable(const std::filesystem::path& path, const Machine& machine,
                                       const std::string& fingerprint) {
   std::optional<Profile> present = find_profile(path, false);
@@ -100,7 +100,7 @@ std::vector<std::string> fingerprint_differences(const Profile& profile, const M
 
 void write_profile(const std::filesystem::path& path, const Profile& profile) {
   const std::string text = profile_text(profile);
-  // What could not be read again must not replace what can.
+  // A text that cannot be read back must not replace a sound profile.
   (void)parse_profile(text, path.string());
   write_file_atomically(path, text);
 }
@@ -124,7 +124,7 @@ void merge(Profile& into, const Profile& fresh) {
 }
 
 void check_mergeable(const std::filesystem::path& path, const Machine& machine) {
-  const FileLock lock(path);  // also says whether the directory can be written
+  const FileLock lock(path);  // also checks that the directory can be written
   (void)load_mergeable(path, machine, machine.fingerprint());
 }
 
@@ -149,7 +149,7 @@ std::vector<PlanRow> sorted_rows(const Profile& profile) {
 }
 
 std::vector<std::string> width_conflicts(const std::vector<PlanRow>& rows) {
-  // By ISA, whether gated, shape: the plans of another width than the one in use.
+  // The number of plans whose width is not the one in use, by ISA, whether gated, and shape.
   std::map<std::tuple<Isa, bool, std::size_t, std::size_t>, std::size_t> useless;
   for (const PlanRow& row : rows) {
     if (row.plan.tiling.nr != tuned_nr({rows}, row.isa, row.kind, row.shape) && !register_tiles(row.isa).empty())

@@ -17,7 +17,7 @@ namespace sluice::tuner {
 
 inline constexpr std::string_view default_profile_path = "out/profile.json";
 
-// Measured limits. threads run at once; flops in FLOP/s.
+// Measured limits of so many threads at once. flops is in FLOP/s.
 struct FmaRoof {
   Isa isa;
   std::uint32_t threads;
@@ -36,12 +36,12 @@ struct Roofs {
   friend bool operator==(const Roofs&, const Roofs&) = default;
 };
 
-// How a tuned plan compares with the analytical default; default_won: no plan was better.
+// How a tuned plan compares with the analytical one. default_won: no plan was better.
 enum class Verdict : std::uint8_t { faster, tied, slower, inconclusive, default_won };
 std::string_view name(Verdict verdict) noexcept;
 std::optional<Verdict> parse_verdict(std::string_view name) noexcept;
 
-// ratio = time(tuned) / time(default), paired; low and high are its 95 % interval.
+// ratio_to_default is time(tuned) / time(analytical) from pairs. ratio_low and ratio_high are its 95 % interval.
 struct Measured {
   double ratio_to_default;
   double ratio_low;
@@ -59,7 +59,7 @@ struct ProfilePlan {
   std::optional<Measured> measured;
 };
 
-// The question that a row answers: rows with the same key replace each other. In the order of the key rows are sorted.
+// Identifies the cell of a row. Rows with the same key replace each other, and rows are sorted by their keys.
 inline auto cell_key(const PlanRow& row) {
   return std::tuple(row.isa, row.kind.gated, row.kind.activation, row.shape.d_model, row.shape.d_ff, row.m,
                     row.max_threads);
@@ -76,24 +76,24 @@ struct Profile {
   std::vector<ProfilePlan> plans;
 };
 
-// An empty profile of this version and moment.
+// Returns an empty profile with this version and the present time.
 Profile make_profile(const Machine& machine, std::vector<std::string> command);
 
-// Failure 5 with file and field when it is missing, unreadable, damaged, of a newer schema or not a profile.
+// Throws Failure 5 with file and field if it is missing, unreadable, damaged, of a newer schema or not a profile.
 Profile load_profile(const std::filesystem::path& path);
 
-// Nothing when there is no such file and it was not asked for by name (`required`).
+// Returns nothing if there is no such file, unless it was asked for by name (`required`). Then it throws Failure 5.
 std::optional<Profile> find_profile(const std::filesystem::path& path, bool required);
 
-// Puts the plans and roofs of `fresh` into the profile at `path`, under a lock, atomically; a cell or roof that is
-// there is replaced, all others stay. Creates the file. Failure 5, and the file untouched, when what is there is not a
-// sound profile of the same machine.
+// Puts the plans and roofs of `fresh` into the profile at `path`, atomically and under a lock. They replace those of
+// the same cell or roof; all others stay. Creates a missing file. Throws Failure 5 and leaves the file untouched if it
+// is not a sound profile of the same machine.
 void merge_into_file(const std::filesystem::path& path, const Profile& fresh);
 
-// Replaces the file at `path`, atomically; the caller holds its lock. What could not be read back is not written.
+// Replaces the file at `path` atomically. The caller holds its lock. A profile that cannot be read back is not written.
 void write_profile(const std::filesystem::path& path, const Profile& profile);
 
-// What merge_into_file() would refuse, before hours of measuring.
+// Throws what merge_into_file() would throw, so that it is known before hours of measuring.
 void check_mergeable(const std::filesystem::path& path, const Machine& machine);
 
 // Replaces the plan of the same cell, or appends it.
@@ -102,17 +102,17 @@ void put(std::vector<ProfilePlan>& plans, const ProfilePlan& plan);
 // Replaces cells and roofs of `into` by those of `fresh` and appends the new ones.
 void merge(Profile& into, const Profile& fresh);
 
-// All plans, in an order that does not depend on the order of tuning.
+// Both are in the order of cell_key(), which does not depend on the order of tuning.
 std::vector<ProfilePlan> sorted_plans(const Profile& profile);
 std::vector<PlanRow> sorted_rows(const Profile& profile);
 
-// The fields of the fingerprint in which a profile's machine differs, with both values, `here` naming the second: as
-// differences(), but never empty when the fingerprints differ.
+// Returns the fields of the fingerprint in which a profile's machine differs, as differences() does. If there are none,
+// it returns the two fingerprints instead.
 std::vector<std::string> fingerprint_differences(const Profile& profile, const Machine& machine,
                                                  const std::string& fingerprint, std::string_view here = "here");
 
-// One packing of the weights serves every M, so of a shape only the plans for one panel width are of use: those of
-// tuned_nr(). A line for each shape that has others.
+// One packing of the weights serves every M, so a shape can only use the plans for one panel width, that of tuned_nr().
+// Returns a line for each shape that has others.
 std::vector<std::string> width_conflicts(const std::vector<PlanRow>& rows);
 
 // The rows of a profile that may be used on a machine.
@@ -123,7 +123,7 @@ struct UsableRows {
   std::vector<std::string> warnings;     // one line each, to be shown to the user
 
   [[nodiscard]] PlanTable table() const { return {rows}; }
-  // Where a plan chosen from table() really comes from: an exact row of another machine is borrowed.
+  // Where a plan chosen from table() really comes from. An exact row of another machine counts as borrowed.
   [[nodiscard]] PlanOrigin origin(const PlanChoice& choice) const {
     return choice.origin == PlanOrigin::exact && !exact ? PlanOrigin::borrowed : choice.origin;
   }

@@ -54,7 +54,7 @@ Json to_json(const Machine& machine) {
             {"governor", nullable(machine.governor)},
             {"hypervisor", nullable(machine.hypervisor)}};
   if (machine.core_classes.empty()) return json;
-  // Of hybrid machines only.
+  // Only hybrid machines have these fields.
   json["core_class"] = nullable(machine.core_class);
   json["core_classes"] = Json::array();
   for (const CoreClass& one : machine.core_classes) {
@@ -67,7 +67,7 @@ Json to_json(const Machine& machine) {
 }
 
 Json to_json(const Roofs& roofs) {
-  // In an order of their own: that of measuring depends on what happened to be needed first.
+  // Roofs are sorted, because the order of measuring depends on what happened to be needed first.
   Roofs sorted = roofs;
   std::ranges::sort(sorted.fma, {}, [](const FmaRoof& roof) { return std::pair(roof.isa, roof.threads); });
   std::ranges::sort(sorted.read, {},

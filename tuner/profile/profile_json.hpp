@@ -19,13 +19,13 @@ inline constexpr std::string_view profile_schema = "sluice-profile";
 inline constexpr std::string_view plans_schema = "sluice-plans";
 inline constexpr std::uint32_t schema_version = 1;
 
-// JSON's null where there is no value.
+// Returns JSON's null where there is no value.
 template <class T>
 Json nullable(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-// With its fingerprint.
+// The fingerprint is included.
 Json to_json(const Machine& machine);
 Json to_json(const Roofs& roofs);
 Json to_json(const Plan& plan);
@@ -33,19 +33,20 @@ Json to_json(const PlanRow& row);
 Json to_json(const Measured& measured);
 Json to_json(const ProfilePlan& plan);
 
-// Indented text with a final newline. Bytes that are not UTF-8 (file names) are replaced. A number that is not finite
-// is a Failure 4: no measurement of ours may produce one, and JSON cannot hold it.
+// Returns indented text with a final newline. Bytes that are not UTF-8 (in file names) are replaced. Throws Failure 4
+// for a number that is not finite: no measurement may produce one, and JSON cannot hold it.
 std::string dump(const Json& json);
 
 std::string profile_text(const Profile& profile);
 
-// Failure 5 that begins with `file` and names the field. A Plan must be valid for its ISA, if this build holds it.
+// Throws Failure 5, which begins with `file` and names the field. A plan must be valid for its ISA, if this build has
+// it.
 Profile parse_profile(std::string_view text, const std::string& file);
 
-// The parts, for other files that hold them.
+// These read the parts, for other files that hold them.
 Isa read_isa(const JsonField& field);
 Kind read_kind(const JsonField& field);
-Plan read_plan(const JsonField& field);  // valid for its ISA or not
+Plan read_plan(const JsonField& field);  // does not check it for an ISA
 Measured read_measured(const JsonField& field);
 
 // The exported form: {schema: sluice-plans, schema_version, sluice_version, machine, plans}.

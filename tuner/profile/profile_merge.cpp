@@ -9,15 +9,15 @@
 namespace sluice::tuner {
 namespace {
 
-// One line; bytes that are not UTF-8 are no reason to fail.
+// Writes one line. Bytes that are not UTF-8 are replaced, as they are no reason to fail.
 std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// What a profile says of itself besides its plans and roofs. The date is ISO 8601, which sorts as text.
+// What a profile says about itself besides its plans and roofs. The date is ISO 8601, which sorts as text.
 auto head(const Profile& profile) {
   return std::tuple(profile.created, profile.sluice_version, profile.command, text(to_json(profile.machine)));
 }
 
-// Keeps, of the elements that answer the same question, the one that `wins` over the others; in the order of `key`.
+// Keeps one element for each key, the one that `wins` over the others, and sorts by `key`.
 template <class T, class Key, class Wins>
 std::vector<T> best_of_each(std::vector<T> all, Key key, Wins wins) {
   std::sort(all.begin(), all.end(),
@@ -37,7 +37,7 @@ std::vector<T> joined(std::vector<T> first, const std::vector<T>& second) {
 bool better(const ProfilePlan& a, const ProfilePlan& b) {
   if (a.measured.has_value() != b.measured.has_value()) return a.measured.has_value();
   if (a.measured) {
-    // The more pairs the better: turned round.
+    // More pairs are better, so the numbers of pairs are swapped.
     const auto a_rank = std::tuple(a.measured->ratio_high, b.measured->pairs, a.measured->contended_share);
     const auto b_rank = std::tuple(b.measured->ratio_high, a.measured->pairs, b.measured->contended_share);
     if (a_rank != b_rank) return a_rank < b_rank;

@@ -6,21 +6,21 @@
 
 namespace sluice::tuner {
 
-// Whether `a` is the better answer to the same cell. A total order of what the plans themselves say, so that it does
-// not matter in which order profiles are put together:
+// Whether `a` is the better plan for the same cell. It is a total order of the plans' own fields, so that the order in
+// which profiles are put together does not matter:
 //   1. measured before not measured;
 //   2. the lower ratio_high: both were compared with the analytical plan, and this is the share of its time that a plan
-//      is proven not to exceed (a wide interval pays for itself; a default that won has 1);
+//      is proven not to exceed (so a wide interval counts against a plan; a default that won has 1);
 //   3. more pairs;
 //   4. the smaller contended share;
 //   5. the lexicographically smaller JSON, so that no two different plans are equal.
 bool better(const ProfilePlan& a, const ProfilePlan& b);
 
-// Every cell and roof of either profile, in the order of sorted_plans(); of a cell that both hold, the better plan; of
-// a roof, the higher. Date, version, command and machine are those of the profile created last. Both are of one
-// machine.
+// Returns every cell and roof of either profile, in the order of sorted_plans(). Of a cell that both hold it keeps the
+// better plan, of a roof the higher one. Date, version, command and machine are those of the profile created last. Both
+// must be of one machine.
 //
-// Commutative and associative; merged(a, a) is a, put in order.
+// It is commutative and associative, and merged(a, a) is a, put in order.
 Profile merged(const Profile& a, const Profile& b);
 
 }  // namespace sluice::tuner

@@ -114,7 +114,7 @@ PlanRow read_row(const JsonField& field) {
     field["plan"]["threads"].fail(
         fmt::format("is {}, expected at most max_threads = {}", row.plan.threads, row.max_threads));
   }
-  // A build without the ISA has no microkernel to compare with; the rows are carried along, never run.
+  // A build without the ISA has no microkernel to check the row against. It keeps such rows and never runs them.
   if (!register_tiles(row.isa).empty()) {
     if (const Status status = validate(row.plan, row.isa); !status.ok()) field["plan"].fail(status.message());
   }

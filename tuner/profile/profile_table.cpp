@@ -18,13 +18,13 @@ std::string quoted_if_needed(std::string_view text) {
   return quoted + '"';
 }
 
-// As JSON prints it, which reads back as the same number; text without its quotes, nothing for null.
+// Numbers are printed as in JSON, which reads back as the same number. Text has no quotes, and null is an empty field.
 std::string csv_field(const Json& value) {
   if (value.is_null()) return "";
   return value.is_string() ? quoted_if_needed(value.get<std::string>()) : value.dump();
 }
 
-// The cell and the plan, flat.
+// Returns the cell and the plan as one flat object.
 Json configuration(const PlanRow& row) {
   Json flat = to_json(row);
   const Json plan = flat["plan"];
@@ -33,7 +33,7 @@ Json configuration(const PlanRow& row) {
   return flat;
 }
 
-// In the order of the columns. All null where nothing was measured.
+// Returns the fields in the order of the columns. All are null where nothing was measured.
 Json measurements(const std::optional<Measured>& measured) {
   Json fields = to_json(measured.value_or(Measured{}));
   if (!measured) {
@@ -42,7 +42,7 @@ Json measurements(const std::optional<Measured>& measured) {
   return fields;
 }
 
-// Everything there is to a plan, with the names of the columns.
+// Returns everything about a plan, under the names of the columns.
 Json record(const Profile& profile, const ProfilePlan& plan) {
   Json fields = configuration(plan.row);
   fields.update(measurements(plan.measured));
@@ -79,7 +79,7 @@ std::string t4_text(const Profile& profile) {
       for (const auto& item : measured.items())
         values.push_back(Json{{"name", item.key()}, {"value", item.value()}, {"unit", ""}});
     }
-    // Only what computes the right answer is ever put into a profile.
+    // Only plans that compute the right answer are ever put into a profile.
     results.push_back(Json{{"timestamp", profile.created},
                            {"configuration", configuration(plan.row)},
                            {"times", Json{{"runtimes", Json::array()}}},

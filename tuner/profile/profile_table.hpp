@@ -1,5 +1,5 @@
 // Owns: a profile as a table: one record per plan, for spreadsheets (CSV) and for the tools of the FAIR auto-tuning
-// project (T4). Both hold everything that a plan and its measurement are, in the order of sorted_plans().
+// project (T4). Both hold every field of a plan and its measurement, in the order of sorted_plans().
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace sluice::tuner {
 
-// RFC 4180: a header line, CRLF, quotes where a field needs them. Columns are only ever added, at the end. Empty: not
-// measured, or unknown. Numbers have as many digits as it takes to read back the same.
+// Returns CSV by RFC 4180: a header line, CRLF, quotes where a field needs them. Columns are only ever added, at the
+// end. An empty field was not measured or is unknown. Numbers have enough digits to read back the same.
 std::string csv_text(const Profile& profile);
 
-// Kernel Tuner's T4 results, version 1.0.0: one result per plan. A profile holds ratios and fractions of roofs, not
+// Returns Kernel Tuner's T4 results, version 1.0.0, one per plan. A profile holds ratios and fractions of roofs, not
 // times, so `runtimes` is empty and the objective is ratio_to_default. `configuration` holds the cell and the plan.
 std::string t4_text(const Profile& profile);
 

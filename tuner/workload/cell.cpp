@@ -13,7 +13,7 @@ std::vector<Shape> shapes(const Workload& workload, Kind kind, const PlainSizes&
   if (kind.gated || sizes.as_named) return {shape(workload, kind)};
   std::vector<Shape> all;
   if (sizes.equal_width) all.push_back({workload.d_model, workload.d_ff_gated});
-  // An odd F has no exact partner; the next larger one is at most one column too wide.
+  // For an odd F, 1.5·F is rounded up to a whole column.
   if (sizes.equal_budget) all.push_back({workload.d_model, (3 * workload.d_ff_gated + 1) / 2});
   return all;
 }

@@ -20,18 +20,18 @@ struct Cell {
   std::vector<std::string> models;  // the named workloads it belongs to
 };
 
-// How the plain kinds are sized. as_named: the model's own plain d_ff. For comparing with a gated kind of (D, F):
-// equal width: (D, F); equal budget: (D, 1.5·F), which has as many weights and FLOPs.
+// How the plain kinds are sized. as_named is the model's own plain d_ff. The others are for comparing with a gated kind
+// of (D, F): equal_width is (D, F), and equal_budget is (D, 1.5·F), which has as many weights and FLOPs.
 struct PlainSizes {
   bool as_named = true;
   bool equal_width = false;
   bool equal_budget = false;
 };
 
-// Words of the option --equal: "width", "budget"; none: as named. Failure 2 for another word.
+// Parses the words of --equal, "width" and "budget". No word means as_named. Throws Failure 2 for another word.
 PlainSizes parse_plain_sizes(const std::vector<std::string>& words);
 
-// What cells are made from: all combinations. No list is empty.
+// Cells are made from all combinations of these. No list may be empty.
 struct CellAxes {
   std::vector<Workload> workloads;  // sizes given as numbers: one, without a name
   std::vector<Kind> kinds;
@@ -39,7 +39,7 @@ struct CellAxes {
   std::vector<std::uint32_t> threads;
 };
 
-// Without repetitions; cells to be compared with each other (one model, M and thread count) are neighbours.
+// Returns the cells without repetitions. Those to be compared (one model, M and thread count) follow each other.
 std::vector<Cell> cells(const CellAxes& axes, const PlainSizes& plain_sizes);
 
 // "2048x5632".

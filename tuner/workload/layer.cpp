@@ -13,7 +13,7 @@ void require(const Status& status) {
   if (!status.ok()) throw Failure(exit_code::unsupported, status.message());
 }
 
-// Values in (−scale, scale) without denormals; cheap, for they are made by the hundred million.
+// Makes values in (−scale, scale) without denormals. It is cheap, because layers need hundreds of millions of them.
 std::vector<float> made_up(std::size_t count, float scale, std::uint32_t seed) {
   std::vector<float> values(count);
   std::uint32_t state = seed;
@@ -30,7 +30,7 @@ Layer::Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max
              PlanTable plans)
     : shape_(shape), gated_(gated) {
   const std::size_t count = shape.d_model * shape.d_ff;
-  // Sums over k stay around one, where the activations are curved.
+  // These scales keep sums over k around one, where the activations are curved.
   const float in_scale = std::sqrt(3.0f / static_cast<float>(shape.d_model));
   const float down_scale = std::sqrt(3.0f / static_cast<float>(shape.d_ff));
   if (gated) gate_ = made_up(count, in_scale, 1);
@@ -45,7 +45,7 @@ Layer::Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max
     Result<Ffn> ffn = Ffn::pack(shape, kind, weights(), {.plans = plans, .isa = isa, .nr = nr});
     require(ffn.status());
     packed += ffn->packed_size();
-    copies_.emplace_back().reserve(activation_count);  // references to variants stay valid
+    copies_.emplace_back().reserve(activation_count);  // so that references to variants stay valid
     copies_.back().push_back(*std::move(ffn));
   } while (packed < cold_bytes);
 }
@@ -67,7 +67,7 @@ void Layer::prepare(std::size_t m, const Plan& plan) {
   workspace_.reset();
   workspace_ = std::make_unique<Workspace>(*size);
   if (workspace_->size() < *size) throw Failure(exit_code::unsupported, "no memory for a workspace; use fewer rows");
-  // Touched now, so that no timed call meets a page for the first time.
+  // Touches every page now, so that no timed call is the first to do so.
   std::fill_n(static_cast<unsigned char*>(workspace_->data()), *size, static_cast<unsigned char>(0));
 }
 

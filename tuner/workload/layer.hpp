@@ -16,37 +16,37 @@ namespace sluice::tuner {
 
 class Layer {
  public:
-  // Packs ceil(cold_bytes / packed size) copies, at least one. nr = 0: the width of the plans in the table, which must
-  // outlive the layer. Throws Failure 4 when memory is short, or what packing complains of.
+  // Packs ceil(cold_bytes / packed size) copies, at least one. nr = 0 stands for the width of the plans in the table,
+  // which must outlive the layer. Throws Failure 4 when packing fails.
   Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
         PlanTable plans = {});
 
-  // One forward of m ≤ max_m rows on the copy whose turn it is. Throws Failure on a status that is not ok. `phases`: to
-  // be told where the time went.
+  // Runs one forward of m ≤ max_m rows on the copy whose turn it is. prepare() must come first. Throws Failure 4 when
+  // the forward fails. `phases` receives where the time went.
   void forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
                detail::Phases* phases = nullptr);
-  // One of `count` portions of such a forward, each in turn, whoever asks: so that no call finds the weights of the
-  // last one in a cache. Returns what part of the forward's multiplications it was; y is no answer.
+  // Runs one of `count` portions of such a forward. Every call runs the next one, whoever asks, so that none finds the
+  // last one's weights in a cache. Returns the portion's share of the forward's multiplications. y is not a result.
   double forward_portion(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
                          std::uint32_t count);
-  // Makes the workspace large enough and packs nothing: so that the first timed forward allocates nothing.
+  // Makes the workspace large enough, so that the first timed forward allocates nothing. Packs nothing.
   void prepare(std::size_t m, const Plan& plan);
 
   [[nodiscard]] PlanVerification verification(Activation activation, std::size_t m);
 
-  // Views of the unpacked weights; x and the last forward's y, [max_m, d_model].
+  // weights() are views of the unpacked weights. x and the last forward's y are [max_m, d_model].
   [[nodiscard]] Weights weights() const;
   [[nodiscard]] const std::vector<float>& x() const { return x_; }
   [[nodiscard]] const std::vector<float>& y() const { return y_; }
 
-  // Frees the unpacked weights; no verification() or weights() afterwards.
+  // Frees the unpacked weights. verification() and weights() must not be called afterwards.
   void release_unpacked();
 
   [[nodiscard]] Shape shape() const { return shape_; }
   [[nodiscard]] bool gated() const { return gated_; }
   [[nodiscard]] std::uint32_t nr() const { return copies_.front().front().nr(); }
   [[nodiscard]] std::size_t copies() const { return copies_.size(); }
-  // What the first copy packed.
+  // Returns the packed weights of the first copy.
   [[nodiscard]] std::span<const float> packed_memory() const;
 
  private:

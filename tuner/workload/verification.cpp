@@ -11,7 +11,7 @@ namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// What forward must not touch: the ends of y's rows.
+// Whether the ends of y's rows, which forward must not touch, are unchanged.
 bool padding_untouched(const Problem& problem, std::span<const float> y) noexcept {
   const std::size_t width = problem.definition().shape.d_model;
   for (std::size_t i = 0; i < problem.definition().m; ++i) {
@@ -28,12 +28,12 @@ PackOptions pack_options(Isa isa, PlanTable plans) {
   PackOptions options;
   options.isa = isa;
   options.plans = plans;
-  // Not this machine's: a failure found on one machine is to be found again on another.
+  // These are not this machine's caches, so that a failure found on one machine is found again on another.
   options.caches = CacheSizes{};
   return options;
 }
 
-// The worst of all rows, or of three rows where the oracle would take seconds for each case.
+// Returns the worst of all rows, or of three rows where the oracle would take seconds for each case.
 double worst_of(const Problem& problem, std::span<const float> y) {
   const Case& one = problem.definition();
   const auto rows_from = [&](std::size_t first, std::size_t rows) {
@@ -64,7 +64,7 @@ Result<std::vector<float>> solve(const Ffn& ffn, const Problem& problem, const P
   if (!size) {
     return size.status();
   }
-  // Floats, so that it can be filled with NaN.
+  // The memory consists of floats, so that it can be filled with NaN.
   std::vector<float> memory(*size / sizeof(float) + 1, not_a_number);
   const Workspace workspace(memory.data(), *size);
   std::vector<float> y = problem.y;
@@ -167,7 +167,7 @@ PlanVerification::PlanVerification(const Ffn& ffn, const Weights& weights, std::
   if (!status_.ok() || m == 0) {
     return;
   }
-  // The first and the last row stand in different tiles. An oracle of all rows would cost more than the tuning.
+  // The first and the last row mostly lie in different tiles. Checking all rows would cost more than the tuning.
   for (const std::size_t row : {std::size_t{0}, m - 1}) {
     Answer answer;
     answer.y.resize(shape.d_model);

@@ -18,15 +18,15 @@ namespace sluice::tuner {
 
 std::string describe(const Plan& plan);
 
-// Solves the problem with packed weights: y as a copy of problem.y, padding included. The workspace is filled with NaN
-// first, so that a read of memory not yet written shows. plan: null: what the Ffn chooses.
+// Solves the problem with packed weights. Returns y, which starts as a copy of problem.y, padding included. The
+// workspace is filled with NaN first, so that a read of unwritten memory shows. A null plan lets the Ffn choose.
 Result<std::vector<float>> solve(const Ffn& ffn, const Problem& problem, const Plan* plan = nullptr,
                                  Executor* executor = nullptr);
 
-// A valid plan with extents small enough that a small problem has many blocks, remainders in each of them.
+// Returns a valid plan with extents so small that even a small problem has many blocks and remainders.
 Plan random_plan(Random& random, Isa isa, Kind kind, std::uint32_t nr, std::uint32_t max_threads);
 
-// What became of one kernel's cases.
+// The outcome of one kernel's cases.
 struct KernelVerdict {
   std::string kernel;  // "avx512/swiglu"
   Isa isa;
@@ -42,28 +42,29 @@ struct VerifyOptions {
   Coverage coverage = Coverage::full;  // of the standard cases
   std::uint32_t threads = 3;           // the most that a tried plan uses
   PlanTable plans{};                   // tuned plans to use where they fit
-  // Whose kernels are verified; a test puts damaged ones here.
+  // How the kernels to be verified are packed. A test puts damaged ones here.
   std::function<Result<Ffn>(Shape, Kind, const Weights&, const PackOptions&)> pack = &Ffn::pack;
 };
 
-// Solves every standard case under the plan the library chooses and under a seeded random plan. Passed: all errors
-// within the bound, both results equal to the bit, padding of y untouched. A status when the kernel cannot be run.
+// Solves every standard case with the plan that the library chooses and with a seeded random plan. It passes if all
+// errors are within the bound, both results are equal to the bit and the padding of y is untouched. Returns an error
+// status when the kernel cannot be run.
 Result<KernelVerdict> verify(Isa isa, Kind kind, const VerifyOptions& options = {});
-// The same with cases of the caller's, all of this kind; of large ones three rows are compared with the oracle.
+// Does the same with the caller's cases, all of this kind. Of large ones, three rows are compared with the oracle.
 Result<KernelVerdict> verify(Isa isa, Kind kind, std::span<const Case> cases, const VerifyOptions& options = {});
 
-// For the tuner: may a plan be crowned? Solves M rows once by the analytical plan on one thread, compares some rows of
-// that with the oracle, and then every candidate's whole output with it, to the bit.
+// Tells the tuner whether a plan's results are right. It solves M rows once by the analytical plan on one thread and
+// compares some of them with the oracle. Every candidate's whole output must then equal that result to the bit.
 class PlanVerification {
  public:
-  // Uses ffn during its life, and `weights` (those that ffn was packed from) only here. x: [m, d_model], dense.
+  // ffn must outlive this object. `weights`, from which it was packed, are only used here. x is dense, [m, d_model].
   PlanVerification(const Ffn& ffn, const Weights& weights, std::vector<float> x, std::size_t m);
 
-  // Why no plan can be accepted: the analytical plan failed or was out of bound. Ok otherwise.
+  // Says why no plan can be accepted, if the analytical plan failed or was out of bound. Otherwise it is ok.
   [[nodiscard]] const Status& status() const noexcept { return status_; }
   [[nodiscard]] double worst_error_over_bound() const noexcept { return worst_; }
 
-  // Ok when the plan gives the same bits. executor: null: the process-wide pool.
+  // Returns ok when the plan gives the same bits. A null executor stands for the process-wide pool.
   [[nodiscard]] Status verify(const Plan& plan, Executor* executor = nullptr);
 
  private:

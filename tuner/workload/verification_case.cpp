@@ -28,11 +28,11 @@ constexpr std::size_t width_remainders[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  
                                             23, 24, 25, 31, 32, 33, 47, 48, 49, 63, 64, 65, 67, 127, 131};
 static_assert(std::size(row_remainders) == std::size(width_remainders));
 constexpr std::size_t remainder_count = std::size(row_remainders);
-// Strides through width_remainders; prime to its length, so that each dimension visits every remainder.
+// Strides through width_remainders. They are prime to its length, so that each dimension visits every remainder.
 constexpr std::size_t model_stride = 7;
 constexpr std::size_t feed_forward_stride = 11;
 constexpr std::size_t brief_step = 5;
-// Several blocks of everything, at extents that no tile divides.
+// These have several blocks in each dimension, and no tile divides them.
 constexpr Shape deep_shape{259, 521};
 constexpr std::size_t deep_rows = 33;
 
@@ -42,8 +42,8 @@ std::size_t kind_index(Kind kind) noexcept {
   return static_cast<std::size_t>(found - all.begin());
 }
 
-// The largest power of two ≤ 1/√terms: a sum of so many products of values around 1 stays around 1, where activations
-// are curved.
+// Returns the largest power of two ≤ 1/√terms. It keeps a sum of so many products of values around 1 near 1, where
+// activations are curved.
 float unit_scale(std::size_t terms) noexcept {
   float scale = 1.0F;
   while (static_cast<double>(scale) * static_cast<double>(scale) * static_cast<double>(terms) > 1.0) {
@@ -87,7 +87,7 @@ std::uint64_t Random::next() noexcept {
 }
 
 std::uint64_t Random::between(std::uint64_t low, std::uint64_t high) noexcept {
-  // The upper 32 bits scaled to the range; its bias, at most range/2³², does not matter to a test.
+  // Scales the upper 32 bits to the range. The bias, at most range/2³², does not matter to a test.
   return low + (((next() >> 32) * (high - low + 1)) >> 32);
 }
 
@@ -108,7 +108,7 @@ std::vector<Case> standard_cases(Kind kind, Coverage coverage) {
   std::uint64_t seed = 1000 * (kind_number + 1);
   for (const bool biases : {false, true}) {
     for (const Order order : {Order::in_out, Order::out_in}) {
-      // Another pairing of remainders for each combination.
+      // Each combination pairs the remainders differently.
       const std::size_t rotation = 4 * kind_number + (biases ? 2 : 0) + (order == Order::out_in ? 1 : 0);
       const std::size_t first = coverage == Coverage::brief ? rotation % brief_step : 0;
       for (std::size_t i = first; i < remainder_count; i += coverage == Coverage::brief ? brief_step : 1) {

@@ -15,15 +15,15 @@
 namespace sluice::tuner {
 
 // xoshiro256** (Blackman, Vigna: Scrambled linear pseudorandom number generators, 2021), its state filled by
-// splitmix64. The standard library's distributions differ between implementations; these numbers do not.
+// splitmix64. The standard library's distributions differ between implementations, while these numbers do not.
 class Random {
  public:
   explicit Random(std::uint64_t seed) noexcept;
 
   std::uint64_t next() noexcept;
-  // Uniform in [low, high].
+  // Returns an integer, uniform in [low, high].
   std::uint64_t between(std::uint64_t low, std::uint64_t high) noexcept;
-  // An integer of 24 bits times a power of two, in [−scale, scale): exact on every platform. scale: a power of two.
+  // Returns an integer of 24 bits times `scale`/2²³, in [−scale, scale). It is exact if scale is a power of two.
   float value(float scale) noexcept;
 
  private:
@@ -41,11 +41,11 @@ struct Case {
   bool accumulate;  // y += …
   std::uint64_t seed;
 };
-// "swiglu 33x65 M=7 in_out biases padded seed=12": enough to repeat the case.
+// Tells enough to repeat the case: "swiglu 33x65 M=7 in_out biases padded seed=12".
 std::string describe(const Case& one);
 
-// full: every remainder (1, 2, tile − 1, tile, tile + 1, primes) of M, d_model and d_ff for each combination of biases
-// and order. brief: a fifth of them, for emulators; over all kinds together still every remainder.
+// `full` visits every remainder (1, 2, tile − 1, tile, tile + 1, primes) of M, d_model and d_ff for each combination of
+// biases and order. `brief`, for emulators, visits a fifth of them, but over all kinds together still every remainder.
 enum class Coverage : std::uint8_t { brief, full };
 std::vector<Case> standard_cases(Kind kind, Coverage coverage);
 
@@ -77,15 +77,15 @@ struct Answer {
   std::vector<double> y, bound;
 };
 
-// The largest |y − answer| / bound over the elements of y (row stride ldy); infinite where y is not finite but the
-// answer is. At most 1 when the kernel is right.
+// Returns the largest |y − answer| / bound over the elements of y (row stride ldy). It is at most 1 when the kernel is
+// right, and infinite where y is not finite but the answer is.
 double worst_error_over_bound(const Answer& answer, std::span<const float> y, Shape shape, std::size_t m,
                               std::size_t ldy);
 
-// Two results are equal when their bits are, all NaNs taken as one.
+// Whether two results have the same bits. All NaNs count as one.
 bool equal_bits(std::span<const float> a, std::span<const float> b) noexcept;
 
-// FNV-1a over the little-endian bytes of the floats, all NaNs taken as one.
+// FNV-1a over the little-endian bytes of the floats. All NaNs count as one.
 class Digest {
  public:
   void add(std::span<const float> values) noexcept;

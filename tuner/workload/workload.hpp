@@ -18,13 +18,13 @@ struct Workload {
   friend constexpr bool operator==(const Workload&, const Workload&) = default;
 };
 
-// Every named workload, small models first.
+// Returns every named workload, small models first.
 std::span<const Workload> workloads() noexcept;
 
-// Null when there is no such name.
+// Returns null when there is no such name.
 const Workload* find_workload(std::string_view name) noexcept;
 
-// The sizes a kind has in this workload.
+// Returns the sizes that a kind has in this workload.
 Shape shape(const Workload& workload, Kind kind) noexcept;
 
 }  // namespace sluice::tuner
