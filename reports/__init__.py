@@ -1,2 +1,2 @@
-"""Profile and results in; HTML, PNG and Markdown out. Each room knows those before it: data, statistics, findings,
-figures, pages, commands."""
+"""Turns a profile and results into HTML, PNG and Markdown. Each room imports only those before it: data, statistics,
+findings, figures, pages, commands."""

@@ -1,12 +1,12 @@
 """The reports as a program: `python3 reports`, or what `sluice report` and `sluice compare` run.
 
-Owns: finding the package from its own folder. What is asked for is report_command.py's to say.
+Owns: finding the package from its own folder. Does not own: the verbs and their options (report_command.py).
 """
 
 import sys
 from pathlib import Path
 
-# The folder itself comes first where a folder is run; its rooms are to be found under its name alone.
+# Python puts the folder that it runs first on the path. The rooms must be found under the package's name alone.
 sys.path[0] = str(Path(__file__).absolute().parents[1])
 
 from reports.commands.report_command import main  # noqa: E402

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns: the proof that each ISA object is sealed: one table out, nothing weak, nothing needed from outside but plain C
-# functions. An inline function compiled under wide flags and kept by the linker would crash older CPUs.
+# Owns: the proof that each ISA object is sealed: it exports one table and nothing weak, and needs only plain C functions from
+# outside. An inline function compiled under wide flags and kept by the linker would crash older CPUs.
 # Usage: sealed.sh NM OBJECT...
 set -euo pipefail
 

@@ -1,9 +1,9 @@
-"""Owns: the proof that no microkernel keeps a vector of its hot loop on the stack: a tile that outgrows the registers
-would lose a tenth of its speed without a word. Does not own: the kernels' numbers (tests/kernels).
+"""Owns: the proof that no microkernel keeps a vector of its hot loop on the stack. A tile that outgrows the registers
+would silently lose a tenth of its speed. Does not own: the kernels' numbers (tests/kernels).
 
 Usage: spills.py OBJDUMP OBJECT...
        spills.py OBJDUMP --with CLANG DATABASE OBJECT...
-The second form compiles the source of each object anew by CLANG, with the options that the compilation database has.
+The second form compiles the source of each object again with CLANG and the options of the compilation database.
 
 A hot loop is an innermost loop that holds FMAs. A vector on the stack is a failure. Addresses and counters on the stack
 cost a load each, which a loop that waits for FMAs hides; `allowed_addresses` says how many may be there.
@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from disassembly import VECTOR, microkernels, recompile  # noqa: E402
 
-# (object, form, rows, vectors) -> vectors on the stack that are known and borne.
+# (object, form, rows, vectors) -> vectors on the stack that are known and accepted.
 # clang 14 loads some floats of the next step of each row in place too early for 6 x 4 accumulators.
 KNOWN_VECTORS = {("neon by clang++", "in_place", 6, 4): 6}
 
@@ -32,7 +32,7 @@ def allowed_addresses(form, rows):
 
 
 def check(title, found):
-    """Prints what stands on the stack; whether all of it is allowed and there is something to prove."""
+    """Prints what is on the stack. Returns whether all of it is allowed and at least one kernel was found."""
     good = bool(found)
     for kernel in found:
         form, rows, references = kernel.form, kernel.rows, kernel.stack_references

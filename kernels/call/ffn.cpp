@@ -33,7 +33,7 @@ Status check_plan(const Plan& plan, Isa isa, std::uint32_t nr) noexcept {
   return {};
 }
 
-// Null where there is no memory for it: the caller's thread then works alone.
+// Returns null if there is no memory for the pool. The caller's thread then works alone.
 Executor* shared_pool() noexcept {
   try {
     return &ThreadPool::process_wide();
@@ -68,8 +68,8 @@ Result<std::size_t> Ffn::workspace_size(std::size_t m, const Plan& plan) const n
 Result<std::size_t> Ffn::workspace_size(std::size_t max_m, std::uint32_t max_threads) const noexcept {
   max_threads = std::min(max_threads == 0 ? available_threads() : max_threads, max_plan_threads);
   std::size_t most = 0;
-  // Within a bucket every M has one plan, and the need grows with M and with the threads: the bucket's end decides. But
-  // each of few rows may have a plan of its own, and fewer threads another, so each of those is asked.
+  // Within a bucket every M has one plan, and the need grows with M, so the bucket's end decides. But each small M may
+  // have a plan of its own, and so may each number of threads, so all of these are asked.
   constexpr std::size_t few_rows = 16;
   const auto next = [&](std::size_t m) { return m < few_rows ? m + 1 : m > max_m / 2 ? max_m : 2 * m; };
   for (std::size_t m = 1; max_m != 0; m = next(m)) {
@@ -183,7 +183,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
   };
   bool started = false;
   Status status = run_with(plan.threads, started);
-  // The executor has no threads to give now; the answer is the same.
+  // The executor has no threads to give now, so the caller works alone. The answer is the same.
   if (status.ok() && !started) status = run_with(1, started);
   if (phases != nullptr) phases->total = detail::ticks() - begin;
   return status;

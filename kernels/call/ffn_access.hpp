@@ -18,9 +18,9 @@ struct FfnAccess {
   static std::span<const float> packed_memory(const Ffn& ffn) noexcept;
   // What a measurement asks of a call.
   struct Asked {
-    detail::Phases* phases = nullptr;  // to be told where the time goes
-    detail::Portion portion = {};      // of the work; y is an answer only where this is all of it
-    double* work = nullptr;            // to be told what part of the multiplications that was
+    detail::Phases* phases = nullptr;  // receives where the time goes
+    detail::Portion portion = {};      // of the work; y is an answer only if this is all of it
+    double* work = nullptr;            // receives the portion's share of the multiplications
   };
   static Status forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
                         const ForwardOptions& options, const Asked& asked) noexcept;

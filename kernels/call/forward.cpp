@@ -1,4 +1,4 @@
-// Owns: the journey of a block of rows: pack x → up stage → H → down stage → y, shared by a team of threads.
+// Owns: the stages of a block of rows: pack x → up stage → H → down stage → y, shared by a team of threads.
 #include "kernels/call/forward.hpp"
 
 #include <algorithm>
@@ -82,7 +82,7 @@ class Member {
       wait();
     }
     run_stage_of(turn, Stage::up);
-    // All have passed the last turn's barrier, after which nobody takes from its up stage any more.
+    // All threads have passed the last turn's barrier, so none takes from its up stage any more.
     if (call_.claims != nullptr && member_ == 0) call_.claims->up[(turn_ + 1) % 2].reset();
     wait();
     if (call_.claims != nullptr && member_ == 0) call_.claims->down[(turn_ + 1) % 2].reset();
@@ -136,7 +136,7 @@ class Member {
     clock_.end(Phase::wait);
   }
 
-  // Computes some panels of what a team has open, which may be another's; false where nothing is left to take.
+  // Takes and computes some panels that a team, its own or another, has open. Returns false if none is left.
   bool take_from(std::size_t team) noexcept {
     Board& board = call_.boards[team];
     const Board::Part part = board.take(blocking_.block_panels);
@@ -150,7 +150,7 @@ class Member {
     return true;
   }
 
-  // Takes from what the other teams have open until all are done.
+  // Takes panels that the other teams have open until all teams are done.
   void help() noexcept {
     const auto all_closed = [&] {
       bool closed = true;
@@ -236,7 +236,7 @@ class Member {
     std::size_t begin = panels.begin;
     if (!stage.c_per_block) stage.c = turn.y + begin * tiles.rows * nr;
     if (!call_.accumulate) return run(begin, panels.end);
-    // The stored y and the bias start the chains; one block of panels at a time where c holds no more.
+    // The chains start from the stored y plus the bias, which are loaded block by block if c holds one block of panels.
     while (begin < panels.end) {
       const std::size_t next = stage.c_per_block ? std::min(panels.end, begin + stage.block_panels) : panels.end;
       if (turn.f == 0)

@@ -30,17 +30,18 @@ struct ForwardCall {
   std::size_t m;
   bool accumulate;
   float* memory;        // 64-byte aligned workspace
-  Barrier* barrier;     // of the one team, where all threads are one
+  Barrier* barrier;     // for the threads of a team of several
   StageClaims* claims;  // under claim_columns, else null
   Board* boards;        // of each team under claim_rows, else null
-  Phases* phases;       // null: nobody asks where the time goes
-  Portion portion;      // all of the work, but in measurements
+  Phases* phases;       // null: phases are not measured
+  Portion portion;      // all of the work, except in measurements
 };
 
-// The part of thread `index`; all parts run at the same time.
+// Does the part of thread `index`. All parts must run at the same time.
 void forward_part(const ForwardCall& call, std::uint32_t index) noexcept;
 
-// What part of a call's multiplications its portion is, from 0 to 1. Needs up, down, blocking, claims, boards, portion.
+// The share of a call's multiplications that its portion does, from 0 to 1. Needs up, down, blocking, claims, boards
+// and portion.
 double work_of_portion(const ForwardCall& call) noexcept;
 
 }  // namespace sluice::detail

@@ -39,7 +39,7 @@ struct alignas(64) ThreadPhases {
 struct Phases {
   std::span<ThreadPhases> threads;  // room for each thread of the plan
   std::uint32_t used = 0;           // the threads the call ran on
-  std::uint64_t total = 0;  // ticks from the beginning of the call to its end; what the phases leave is the call
+  std::uint64_t total = 0;  // ticks from the beginning of the call to its end; the phases leave the call's overhead
 };
 
 // Charges the time since the last stamp to a phase; does nothing without a place to write to.

@@ -1,6 +1,6 @@
 // Owns: doing a part of a call's work, for measurements of calls so long that a pair of them does not meet the same
-// neighbours. Internal. All portions of a call together do each panel once; what stands in y then is no answer, for the
-// down stage of a portion reads all of H, most of which it has not written.
+// neighbours. Internal. All portions of a call together do each panel once. y is then no answer, since the down stage
+// of a portion reads all of H, most of which it has not written.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace sluice::detail {
 
-// Of each stage of each block, part `index` of `count` of the panels; of packing x as much.
+// Part `index` of `count` of the panels of each stage of each block, and the same part of packing x.
 struct Portion {
   std::uint32_t index = 0;
   std::uint32_t count = 1;

@@ -165,10 +165,10 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
         call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
         call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
 
-        // Weights: the next panel's slice in the order of this loop, or, in one stream, a distance ahead. Spread evenly
-        // over the k steps of all tiles: asked for by the group of four, M = 16 takes 1.02 of the time, M = 64 1.01
-        // (Zen 4, one thread). Where a step is due less than a line, several ask for the same one: within 0.4 % for
-        // every tile in L1 but 6x64, which takes 1.4 % longer.
+        // Weights: the next panel's slice in the order of this loop, or, in one stream, a distance ahead. Prefetches
+        // are spread evenly over the k steps of all tiles: once per group of four steps, M = 16 takes 1.02 of the time,
+        // M = 64 1.01 (Zen 4, one thread). If less than a line is due per step, several steps prefetch the same line:
+        // within 0.4 % for every tile in L1 but 6x64, which takes 1.4 % longer.
         std::size_t due = 0;
         const float* next = call.b;
         if (s.prefetch != 0) {

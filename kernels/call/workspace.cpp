@@ -64,7 +64,7 @@ bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b
     return false;
   b.team_stride = end;
   if (__builtin_mul_overflow(end, b.teams, &b.board)) return false;
-  // Where there are more stages or panels than a board can count, nobody helps.
+  // If there are more stages or panels than a board can count, threads do not help each other.
   std::size_t stages = 0;
   b.boards = tiling.schedule == Schedule::claim_rows && b.teams > 1 &&
              !__builtin_mul_overflow(2 * ceil_divide(b.team_rows, b.block_rows), b.f_blocks, &stages) &&

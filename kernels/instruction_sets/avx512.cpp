@@ -41,16 +41,16 @@ struct Avx512 {
     return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));
   }
 
-  // 9 to 16 rows × 16 columns → 16 dense columns. Each column is stored whole; what of it lies beyond `rows` is
-  // overwritten by the next, and masked off the last. Blocks of four rows need four times the stores, most of them
-  // across cache lines.
+  // 9 to 16 rows × 16 columns → 16 dense columns. Each column is stored whole: the next column overwrites what lies
+  // beyond `rows`, and the last column is masked. Blocks of four rows need four times the stores, most of which cross
+  // cache lines.
   static constexpr std::ptrdiff_t tall_rows = 16;
   [[gnu::always_inline]] static inline void transpose_tall(const float* source, std::ptrdiff_t source_stride,
                                                            std::ptrdiff_t rows, float* target) {
     __m512 r[16];
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(source + (i < rows ? i : 0) * source_stride);
-      // After pairs and fours, r[4·g + c] holds column c + 4·L of rows 4·g … 4·g + 3 in its 128-bit lane L.
+      // Afterwards r[g + c] holds column c + 4·L of rows g to g + 3 in its 128-bit lane L.
 #pragma GCC unroll 4
     for (int g = 0; g < 16; g += 4) {
       const __m512 low01 = _mm512_unpacklo_ps(r[g], r[g + 1]);

@@ -25,7 +25,7 @@ struct Row {
   bool (*can_run)() noexcept;
 };
 
-// Adding an ISA: its file, its flags, its row. Worst to best.
+// One row per ISA, worst to best.
 constexpr Row table[] = {
     {Isa::scalar, "scalar", &detail::scalar_kernels, always},
 #if defined(__aarch64__)

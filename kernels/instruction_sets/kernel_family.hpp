@@ -13,8 +13,8 @@
 namespace sluice::detail {
 namespace {
 
-// The microkernels of one panel width: 1 … max_mr rows with A packed and in place, one stream of weights for the
-// fewest, wide ones as far as `accumulators` registers reach, and interleaved ones for up to so many rows.
+// The microkernels of one panel width: for 1 to max_mr rows with A packed and in place; for up to stream_rows as one
+// stream of weights; for panels side by side as far as `accumulators` registers reach; for up to interleaved_rows.
 template <class Simd, int vectors, int max_mr, int accumulators, int interleaved_rows = 0>
 struct PanelFamily {
   template <bool packed, int... index>
@@ -45,7 +45,7 @@ struct PanelFamily {
     else
       return Interleaved<packed, index...>::entries;
   }
-  // Three rows as one stream: 79 % of the read roof, as two 98 % (Zen 4).
+  // Three rows reach 79 % of the read roof as one stream, 98 % as two (Zen 4).
   static constexpr int stream_rows = 2;
   static constexpr int wide_rows = accumulators / (static_cast<int>(wide_panels) * vectors);
 

@@ -14,8 +14,8 @@ struct Neon {
   [[gnu::always_inline]] static inline Batch fma(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
   [[gnu::always_inline]] static inline void accumulate(Batch& c, Batch a, Batch b) { c = vfmaq_f32(c, a, b); }
 
-  // c += a·b in place, a by element: neither a dup nor a load that replicates, which take the FMAs' pipes on Neoverse
-  // cores. With the intrinsics, g++ 12 copies accumulators around in the hot loop and clang 14 spills them.
+  // c += a·b in place, a by element. A dup or a replicating load would take the FMAs' pipes on Neoverse cores. With the
+  // intrinsics, g++ 12 copies accumulators around in the hot loop and clang 14 spills them.
   static constexpr bool by_element = true;
   [[gnu::always_inline]] static inline void accumulate(Batch& c, float a, Batch b) {
     float32x4_t sum = c;
@@ -62,9 +62,9 @@ struct Neon {
   }
 };
 
-// Predicted alike on Neoverse cores (scripts/analyze.sh: both above 99 % of the FMA bound); 6 × 16 is preferred for its
-// single row, which is one stream of whole cache lines. 8 × 16 would need all 32 registers for accumulators, and 8 × 12
-// has no halves for gate and up.
+// Both are predicted to be equally fast on Neoverse cores (scripts/analyze.sh: above 99 % of the FMA bound). 6 × 16 is
+// preferred since its single row is one stream of whole cache lines. 8 × 16 would need all 32 registers for
+// accumulators, and 8 × 12 has no halves for gate and up.
 constexpr PanelKernels panels[] = {PanelFamily<Neon, 4, 6, 24>::value(), PanelFamily<Neon, 2, 12, 24>::value()};
 
 }  // namespace

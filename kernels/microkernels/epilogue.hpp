@@ -60,7 +60,7 @@ void epilogue(const EpilogueCall& call) {
   constexpr std::size_t max_panel = 16 * 64;  // mr × nr of the largest register tile
   alignas(64) float tile[max_panel];
   const std::size_t panel_width = gated ? call.nr / 2 : call.nr;
-  // A panel's columns may straddle slices of the down stage: where those from `done` on go, and how many of them.
+  // A panel's columns may straddle slices of the down stage. Says where those from `done` on go and how many fit there.
   struct Part {
     float* at;
     std::size_t columns;
@@ -74,7 +74,7 @@ void epilogue(const EpilogueCall& call) {
                 call.width - done < left ? call.width - done : left};
   };
   for (std::size_t t = 0; t < call.tiles; ++t) {
-    // H is larger than L2 where M is large: the lines of the next tile are asked for while this one is made.
+    // H is larger than L2 if M is large, so the lines of the next tile are prefetched while this one is made.
     if (t + 1 < call.tiles) {
       const Part next = part(t + 1, 0);
       for (std::size_t i = 0; i < next.columns * call.mr; i += 16) __builtin_prefetch(next.at + i, 1);

@@ -2,10 +2,10 @@
 // ISA files only.
 //
 // One panel is one stream of weights, and a processor's own prefetcher brings one stream slower than several (Zen 3:
-// one 22 GB/s, two 27, four 28). More rows than a register tile has room for beside several panels cannot take them in
-// one pass; so a pass takes a short slice of k of each panel, its row tiles one after another while the slice is in L1,
-// and the partial sums wait there as well. The slices must be short: while the later row tiles compute no new line is
-// asked for (M = 8, four panels, Zen 3, of the 28 GB/s: slices of 16 20.9, of 32 14.2, of 64 12.7, of 256 12.2).
+// one 22 GB/s, two 27, four 28). The registers do not hold all rows beside several panels. So a pass takes a short
+// slice of k of each panel and computes the row tiles one after another while the slice is in L1, where the partial
+// sums wait as well. The slices must be short, since no new line is fetched while the later row tiles compute (M = 8,
+// four panels, Zen 3, of the 28 GB/s: slices of 16 reach 20.9, of 32 14.2, of 64 12.7, of 256 12.2).
 #pragma once
 
 #include <cstddef>
@@ -53,7 +53,7 @@ void interleaved_kernel(const PanelCall& call) {
   constexpr int height = rows / tiles;
   constexpr int tall = rows % tiles;
   constexpr std::ptrdiff_t nr = vectors * static_cast<std::ptrdiff_t>(Simd::Batch::size);
-  // Each of the tiles asks for its part of the lines that the slice a distance ahead has.
+  // Each row tile prefetches its part of the lines of the slice that is `ahead` bytes further on.
   constexpr std::ptrdiff_t ahead_step = nr * static_cast<std::ptrdiff_t>(sizeof(float)) / tiles;
   const std::ptrdiff_t ahead = call.weight_prefetch - reinterpret_cast<const char*>(call.b);
   const auto run = [&](auto ask) __attribute__((always_inline)) {

@@ -37,7 +37,7 @@ struct PanelCall {
 using PanelKernel = void (*)(const PanelCall& call);
 
 // The microkernels of one panel width; index mr − 1. Those for few rows take one tile, A packed or in place: rows of
-// stride a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, what starts it at
+// stride a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, its start at
 // c_in + p·c_in_tile_stride.
 struct PanelKernels {
   RegisterTile tile;

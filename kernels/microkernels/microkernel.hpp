@@ -89,7 +89,7 @@ void panel_kernel(const PanelCall& call) {
       weights_ahead += weight_step;
     };
     for (std::size_t group = call.k / 4; group != 0; --group) {
-      if constexpr (packed) {  // what stands in place has no slices
+      if constexpr (packed) {  // rows in place are not stored in slices
         __builtin_prefetch(data_ahead, 0, 2);
         data_ahead += data_step;
       }
@@ -120,11 +120,11 @@ void panel_kernel(const PanelCall& call) {
   }
 }
 
-// Up to so many bytes ahead the processor's own prefetcher has brought the line into L2 before, and what is left to
-// gain is the way to L1 (Zen 4, weights in L3, one row, 128 ahead: 0.96 of the time; 512 ahead: 1.06 to 1.13).
+// Up to this many bytes ahead, the processor's own prefetcher has already brought the line into L2, so it is prefetched
+// to L1 (Zen 4, weights in L3, one row, 128 ahead: 0.96 of the time; 512 ahead: 1.06 to 1.13).
 constexpr std::ptrdiff_t near_prefetch = 256;
 
-// Whether an ISA can add a product with a factor in memory by one instruction, which pays for one row in two streams.
+// Whether an ISA has one instruction that adds a product with a factor in memory. It pays for one row in two streams.
 template <class Simd>
 constexpr bool from_memory = requires(typename Simd::Batch& sum, typename Simd::Batch factor, const float* weights) {
   Simd::accumulate_from(sum, factor, weights);
@@ -149,7 +149,7 @@ void few_rows_kernel(const PanelCall& call) {
         acc[p][i][j] = V::load_unaligned(call.c_in + p * call.c_in_tile_stride + i * call.c_in_row_stride + j * lanes);
   const float* a = call.a;
   const float* b = call.b;
-  // locality: the one of __builtin_prefetch; 0: asks for nothing.
+  // locality: that of __builtin_prefetch; 0: no prefetch.
   const auto step = [&](auto locality) __attribute__((always_inline)) {
     Factor<Simd> factor[mr];
 #pragma GCC unroll 8
@@ -180,7 +180,8 @@ void few_rows_kernel(const PanelCall& call) {
   };
   const auto all_steps = [&](auto locality) __attribute__((always_inline)) {
     std::size_t k = call.k;
-    // A single stream is so short a loop that its count takes time (two rows: 0.985); two streams gain nothing.
+    // The loop of a single stream is so short that counting takes time (unrolled, two rows take 0.985 of it). Two
+    // streams gain nothing by it.
     if constexpr (panels == 1) {
       for (; k >= 4; k -= 4) {
 #pragma GCC unroll 4

@@ -18,8 +18,8 @@ bool applies(const PlanRow& row, Isa isa, Kind kind, Shape shape) noexcept {
 }
 
 // Whether a row that applies tells anything about another bucket. One row tile is a stream of weights whose prefetch
-// hangs on the number of rows (2048x5632 by the plan for M = 8: M = 4 reaches 0.67 of the read roof, M = 2 0.70; by the
-// analytical plan 0.9), and a plan made for fewer than some full tiles says nothing about many.
+// depends on the number of rows (2048x5632 by the plan for M = 8: M = 4 reaches 0.67 of the read roof, M = 2 0.70; by
+// the analytical plan 0.9), and a plan made for fewer than some full tiles says nothing about many.
 bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
   const std::uint32_t row_bucket = m_bucket(row.m);
   if (row_bucket == bucket) return true;
@@ -32,10 +32,10 @@ bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
          (row_bucket > bucket || row_bucket >= some_full_tiles);
 }
 
-// In the order of importance how far a row's cell is from the call's within one regime, the same bucket of M and one
-// thread or several: whether L3 holds the weights, which blocks of rows read again; threads; octaves of the shape; the
-// gate; the activation. What a search finds hangs on the machine more than on the shape: at M = 1 ten of twelve cells
-// found the same two streams (Zen 3, AVX2).
+// How far a row's cell is from the call's within one regime (the same bucket of M, and one thread or several), the most
+// important difference first: whether L3 holds the weights, which blocks of rows read again; threads; octaves of the
+// shape; the gate; the activation. What a search finds depends on the machine more than on the shape: at M = 1 ten of
+// twelve cells found the same two streams (Zen 3, AVX2).
 using RegimeDistance = std::tuple<bool, std::uint32_t, double, bool, bool>;
 
 RegimeDistance distance(const PlanRow& row, const PlanRow& asked, const CacheSizes& caches) noexcept {
@@ -51,8 +51,8 @@ RegimeDistance distance(const PlanRow& row, const PlanRow& asked, const CacheSiz
           row.kind.gated != asked.kind.gated, row.kind.activation != asked.kind.activation};
 }
 
-// The row of another shape or gate that tells most of a call that no row was tuned for; null where none does.
-// asked.plan: the analytical one, whose panel width the weights have.
+// Returns the nearest row of another shape or gate for a call that no row was tuned for, or null if there is none.
+// asked.plan is the analytical plan; the weights have its panel width.
 const PlanRow* nearest_of_regime(PlanTable table, const CacheSizes& caches, const PlanRow& asked) noexcept {
   const PlanRow* best = nullptr;
   RegimeDistance least{};
@@ -70,14 +70,14 @@ const PlanRow* nearest_of_regime(PlanTable table, const CacheSizes& caches, cons
   return best;
 }
 
-// Whether the row's plan is the analytical one of its cell, which stood against a search: then a call that it serves
-// has the analytical plan of its own. (By the one for M = 8 M = 5 takes 1.13 of the time, M = 6 1.04; Zen 3, AVX2.)
+// Whether the row's plan is the analytical one of its cell, which the search did not replace. A call that such a row
+// serves gets its own analytical plan: by the one for M = 8, M = 5 takes 1.13 of the time, M = 6 1.04 (Zen 3, AVX2).
 bool stood(const PlanRow& row, const CacheSizes& caches) noexcept {
   return row.plan == analytical_plan(caches, row.isa, row.kind, row.shape, row.m, row.max_threads, row.plan.tiling.nr);
 }
 
-// The row's plan for another shape. The caches are the same, so blocks are; an extent that was all of the problem there
-// is so here.
+// The row's plan for another shape. The caches are the same, so the blocks stay the same. An extent that covered the
+// whole problem there covers the whole problem here.
 Plan carried_over(const PlanRow& row, const Plan& analytical, const CacheSizes& caches) noexcept {
   const Tiling& there = row.plan.tiling;
   if (stood(row, caches)) return analytical;
@@ -88,7 +88,7 @@ Plan carried_over(const PlanRow& row, const Plan& analytical, const CacheSizes& 
   };
   whole(plan.tiling.kc, 1, std::max(row.shape.d_model, row.shape.d_ff));
   whole(plan.tiling.fc, there.nr, row.kind.gated ? 2 * row.shape.d_ff : row.shape.d_ff);
-  // Threads are worth their wake-up by the size of the work.
+  // Whether threads are worth their wake-up depends on the size of the work.
   plan.threads =
       row.plan.threads == row.max_threads ? analytical.threads : std::min(row.plan.threads, analytical.threads);
   return plan;
@@ -108,7 +108,7 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
   const std::uint32_t threads = std::clamp(max_threads, 1U, max_plan_threads);
   const std::uint32_t bucket = m_bucket(m);
   const PlanRow* best = nullptr;
-  // Rows are measured with weights from memory.
+  // Rows are measured with weights from memory, so here they serve only to set the panel width.
   if (detail::few_rows_from_l3(caches, kind, shape, m)) {
     if (nr == 0) nr = tuned_nr(table, isa, kind, shape);
     table = {};
@@ -130,7 +130,7 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
     }
   }
   if (best == nullptr) {
-    // Beside plans for other M: of their width, since one packed layout serves every M.
+    // If rows for other M apply, the plan has their panel width, since one packed layout serves every M.
     const std::uint32_t width = nr != 0 ? nr : tuned_nr(table, isa, kind, shape);
     const Plan plan = analytical_plan(caches, isa, kind, shape, m, threads, width);
     const PlanRow* like = nr == 0 || nr == plan.tiling.nr

@@ -50,25 +50,25 @@ class Board {
   static constexpr std::uint64_t max_stages = UINT32_MAX;
   static constexpr std::size_t max_panels = UINT32_MAX;
 
-  // The first `panels` of the last `left` of a stage.
+  // The first `panels` panels of the last `left` panels of a stage.
   struct Part {
     std::uint64_t stage;
     std::size_t left;
     std::size_t panels;
   };
 
-  // By the owner, after wait(): panels of a stage may be taken. What they are computed from is written.
+  // Lets others take panels of a stage. The owner calls it after wait(), when all that they need is written.
   void open(std::uint64_t stage, std::size_t panels) noexcept {
     opened_ = panels;
     done_.store(0, std::memory_order_relaxed);
     open_.store(stage << 32U | panels, std::memory_order_release);
   }
 
-  // By the owner: nothing will be opened any more.
+  // The owner calls it when it will open no further stage.
   void close() noexcept { open_.store(closed_word, std::memory_order_release); }
   [[nodiscard]] bool closed() const noexcept { return open_.load(std::memory_order_acquire) == closed_word; }
 
-  // A quarter of what is left, at most `most` panels; no panels where nothing is left.
+  // Takes a quarter of what is left: at least one panel and at most `most`, or none if nothing is left.
   Part take(std::size_t most) noexcept {
     std::uint64_t word = open_.load(std::memory_order_acquire);
     Part part{};
@@ -82,7 +82,7 @@ class Board {
 
   void done(const Part& part) noexcept { done_.fetch_add(part.panels, std::memory_order_release); }
 
-  // By the owner: until all parts that were taken are done.
+  // The owner waits until all parts that were taken are done.
   void wait() noexcept {
     while (!spin([&] { return done_.load(std::memory_order_acquire) == opened_; }, 1000)) sched_yield();
   }

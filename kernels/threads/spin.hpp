@@ -20,7 +20,7 @@ inline void relax() noexcept {
 #endif
 }
 
-// Spins until done() or `rounds` have passed; says whether done.
+// Spins until done() or until `rounds` have passed. Returns whether it is done.
 template <class Done>
 bool spin(Done done, std::uint32_t rounds) noexcept {
   for (std::uint32_t round = 0; round < rounds; ++round) {

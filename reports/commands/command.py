@@ -18,7 +18,7 @@ OK, USAGE, REGRESSION, CANNOT, FILE_PROBLEM, INTERRUPTED = 0, 2, 3, 4, 5, 130
 
 
 class Arguments(argparse.ArgumentParser):
-    """Says a usage error in one line; `prog` is "sluice VERB"."""
+    """Prints a usage error in one line; `prog` is "sluice VERB"."""
 
     def error(self, message):
         complain(self.prog, f"{message}; see {self.prog} --help")
@@ -36,11 +36,11 @@ def path_text(text):
 
 
 def prepare(directory):
-    """Makes the output directory before the drawing, so that an unwritable place is told at once."""
+    """Makes the output directory before anything is drawn, so that an unwritable place is reported at once."""
     os.makedirs(directory, exist_ok=True)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PermissionError(13, "Permission denied", directory)
-    # A font cache to build or a glyph that is missing is no concern of the user: stderr carries errors, one line each.
+    # Messages about font caches and missing glyphs do not help the user. stderr carries errors, one line each.
     warnings.simplefilter("ignore")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
@@ -73,7 +73,7 @@ def current_umask():
 
 
 def run(program, work):
-    """The exit code of `work()`, which returns one itself; every failure is one line on stderr."""
+    """Returns the exit code that `work()` returns; every failure becomes one line on stderr and a code of its own."""
     # A terminal without the characters × or − gets a question mark instead of a failure.
     sys.stdout.reconfigure(errors="replace")
     try:
@@ -88,7 +88,7 @@ def run(program, work):
                  "scipy; run apt-get install python3-matplotlib python3-jinja2 python3-scipy")
         return CANNOT
     except BrokenPipeError:
-        # The reader of the summary left early; the files are written.
+        # The reader of the summary closed the pipe early; the files are written by then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:

@@ -1,7 +1,7 @@
 """sluice compare: two results, cell by cell.
 
-Owns: the options of `sluice compare`, its text and JSON, and when it fails. The page is compare_page.py's, imported
-late: the text alone needs neither matplotlib nor jinja2, only SciPy.
+Owns: the options of `sluice compare`, its text and JSON, and when it fails. Does not own: the page (compare_page.py),
+which is imported late, because the text alone needs neither matplotlib nor jinja2, only SciPy.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def effect(text):
         value = float(number)
     except ValueError:
         value = math.nan
-    # A bare number could mean either; 2 % and 200 % are not to be confused.
+    # A bare 2 could mean 2 % or 200 %.
     if not text.endswith("%") or not 0 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a percentage, expected one of 0% or more, as in 2%")
     return value / 100

@@ -1,7 +1,7 @@
 """sluice report --fleet: several machines on one page.
 
-Owns: its output on the terminal and the files it writes. The options are report_command.py's, the words
-fleet_page.py's.
+Owns: its output on the terminal and the files it writes. Does not own: the options (report_command.py), the words
+(fleet_page.py).
 """
 
 import json

@@ -1,7 +1,7 @@
 """sluice report: turns a profile and benchmark results into a page, plots and a Markdown summary.
 
-Owns: the options of `sluice report`, and which verb is meant. Reads the two files through results.py, and imports the
-drawing modules late, so that --help and input errors need no library beside Python's own.
+Owns: the options of `sluice report`, and which verb is meant. The drawing modules are imported late, so that --help and
+input errors need no library beside Python's own.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def short_summary(cells, comparisons, found, index):
 
 
 def load_predictions(path):
-    # Lays out tables, so it needs what the drawing needs.
+    # static.py imports the tables, which need the drawing libraries.
     from reports.pages.static import load_static
 
     return load_static(path)

@@ -1,1 +1,1 @@
-"""The files, read and checked: what a cell, a profile and the results consist of."""
+"""Reads and checks the files; says what a cell, a profile and the results consist of."""

@@ -1,14 +1,14 @@
 """Opens the JSON files that the reports read.
 
-Owns: whether a file is there, is JSON and of a version that is known; the one line that refuses it. Does not own: what
-stands in a profile or in results (results.py).
+Owns: the check that a file exists, is JSON and has a known version; the one line that refuses it. Does not own: the
+contents of a profile or of results (results.py).
 """
 
 import json
 
 SCHEMA_VERSION = 1
-LARGEST = 1e30  # beyond lies no value of a machine, and arithmetic overflows
-DEEPEST = 8     # of the objects and lists in the context
+LARGEST = 1e30  # no value of a machine is larger, and arithmetic beyond may overflow
+DEEPEST = 8     # levels of objects and lists in the context
 
 
 class InputError(Exception):
@@ -16,7 +16,7 @@ class InputError(Exception):
 
 
 class WrongValue(InputError):
-    """A value of the wrong form; `finding` says which, without the file and the cure."""
+    """A value of the wrong form; `finding` says which, without the file's name and the advice."""
 
     def __init__(self, path, finding):
         super().__init__(f"{path}: {finding}; write the file anew")
@@ -24,7 +24,7 @@ class WrongValue(InputError):
 
 
 def known(value, depth=0):
-    """The context with null, which means unknown, for what is no number of this world or too deep to be shown."""
+    """Replaces NaN, numbers that are too large and parts that are nested too deeply by None, which means unknown."""
     if depth > DEEPEST:
         return None
     if isinstance(value, dict):
@@ -41,7 +41,7 @@ def refuse_constant(word):
 
 
 def read_json(path, maker, constant=refuse_constant):
-    """The object in the file; `maker` is the command that writes such a file, `constant` makes a value of NaN."""
+    """The object in the file. `maker` is the command that writes such a file; `constant` converts NaN and infinity."""
     try:
         with open(path, encoding="utf-8") as stream:
             document = json.load(stream, parse_constant=constant)

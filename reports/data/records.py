@@ -29,12 +29,12 @@ class Cell:
     bytes_per_second: float = 0.0
     roof_fraction: float | None = None
     roof: str | None = None         # "fma" or "read": the roof that binds
-    samples: dict = field(default_factory=dict, hash=False)  # round -> ns; of older files the undisturbed ones alone
+    samples: dict = field(default_factory=dict, hash=False)  # round -> ns; older files hold only uncontended ones here
     contended_samples: int = 0
-    left_out: int = 0               # of these, those that are not among the samples: in older files all
-    probes: tuple = field(default=(), hash=False)   # of each sample the logarithm of the probes' speed beside it
-    portions: int = 1               # a sample is of one of so many, its time that of the whole at that speed
-    wholes: dict = field(default_factory=dict, hash=False)  # round -> ns of forwards taken whole beside portions
+    left_out: int = 0               # contended ones that `samples` does not hold: in older files all
+    probes: tuple = field(default=(), hash=False)   # per sample: log of the geometric mean of its two probes' speeds
+    portions: int = 1               # n > 1: a sample is one of n portions, its time scaled to the whole
+    wholes: dict = field(default_factory=dict, hash=False)  # round -> ns of whole forwards sampled beside the portions
     contended: bool = False         # every sample was contended
     plan_origin: str | None = None
     plan: dict | None = field(default=None, hash=False)     # as in the file
@@ -42,9 +42,9 @@ class Cell:
     peer: str | None = None         # the library that was measured; None: Sluice
     peer_version: str | None = None
     peer_variant: str | None = None
-    # The file's word for a baseline plan: whose it is, "default" or the file of a profile; None: the own one.
+    # Whose baseline plan the cell was measured with: "default" or the file of a profile. None: its own plan.
     rival: str | None = None
-    # Of an own cell: what the benchmark says of its baseline plan.
+    # For a cell with its own plan: what the benchmark says of the baseline plan.
     against: dict | None = field(default=None, hash=False)
     error: str | None = None
     place: str = field(default="", compare=False)   # in the file, "benchmarks[3]"
@@ -69,7 +69,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Micro:
-    """One micro benchmark: a part of a forward alone."""
+    """One micro benchmark: a part of a forward, measured alone."""
 
     name: str
     group: str
@@ -98,7 +98,7 @@ class Results:
     micros: list
     baseline_plan_cells: list = field(default_factory=list)  # cells with a baseline plan
     asked: int | None = None     # how many cells the run was to measure
-    reported: int | None = None  # how many of them it came to
+    reported: int | None = None  # how many of them it reported
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Reads profile.json and results.json and checks them.
 
-Owns: the shape of the two files, turned into the records of records.py. Every later module may trust what this one
-returns. Does not own: whether a file is JSON of a version that is known (documents.py), what the numbers mean
-(comparison.py) or how they are shown (figures.py, page.py).
+Owns: the checks of the two files and their conversion into the records of records.py, which every later module may
+trust. Does not own: whether a file is JSON of a known version (documents.py), what the numbers mean (comparison.py) or
+how they are shown (figures.py, page.py).
 
 Times are nanoseconds, rates are per second. A file that cannot be trusted raises InputError with one line that names
-the value, what was expected and how to mend it. An entry of the results that cannot be trusted is left out, which the
-report says; the others still make a report.
+the value, what was expected and how to mend it. An entry of the results that cannot be trusted is left out; the report
+says so and is made from the others.
 """
 
 import math
@@ -32,7 +32,7 @@ def load_profile(path):
     plans = reader.listed(document, "plans", "", required=True)
     for index, plan in enumerate(plans):
         reader.check_plan(plan, f"plans[{index}]")
-        # Where it stands in the file, for the sources of what is printed of it.
+        # The sources of the numbers printed from this plan name its place in the file.
         plan["place"] = f"plans[{index}]"
     return Profile(document, reader.mapping(document, "machine", ""), fma_roofs, read_roofs, plans)
 
@@ -108,7 +108,7 @@ class Reader:
         return value
 
     def positive(self, value, place):
-        # Compared before it is converted: an integer beyond the doubles would make float() overflow.
+        # The comparison comes before the conversion, because float() fails for an integer beyond the doubles.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not LEAST <= value <= LARGEST:
             self.fail(place, value, f"a number from {LEAST:g} to {LARGEST:g}")
         return float(value)
@@ -155,7 +155,7 @@ class Reader:
                 self.positive(measured.get(key), f"{place}.measured.{key}")
 
     def read_entry(self, entry, place, found, names):
-        """Puts the entry where it belongs in `found`; `names` holds the keys so far."""
+        """Puts the entry where it belongs in `found`; `names` holds the identities of the entries before it."""
         if not isinstance(entry, dict):
             self.fail(place, entry, "an object")
         name = self.text(entry, "name", place)
@@ -199,7 +199,7 @@ class Reader:
         return NANOSECONDS[unit]
 
     def phases(self, entry, place):
-        """{phase: share}, or None where nobody asked."""
+        """{phase: share}, or None when phases were not measured."""
         shares = entry.get("phases")
         if shares is None:
             return None
@@ -242,7 +242,7 @@ class Reader:
             phases=self.phases(entry, place), against=self.against(entry, place))
 
     def against(self, entry, place):
-        """What the entry says of its baseline plan, checked; None where it met none."""
+        """What the entry says of its baseline plan, checked; None when it was compared with none."""
         if entry.get("against") is None:
             return None
         value = self.mapping(entry, "against", place + ".")
@@ -264,7 +264,7 @@ class Reader:
         return value
 
     def marks(self, entry, place):
-        """How many samples were contended. Files without a mark on each sample have those in a list of their own."""
+        """Counts the contended samples. Files without a mark on each sample keep them in a list of their own."""
         if entry.get("sample_contended") is None:
             count = len(self.listed(entry, "contended_samples_ns", place + "."))
             return {"contended_samples": count, "left_out": count}

@@ -1,7 +1,7 @@
 """Draws how two runs compare.
 
-Owns: the figures of `sluice compare`: every cell by its ratio, and the ratio over M for each shape. Style and output
-are drawing.py's.
+Owns: the figures of `sluice compare`: every cell by its ratio, and the ratio over M for each shape. Does not own: style
+and output (drawing.py).
 """
 
 from reports.data.records import GATED_KINDS, PLAIN_KINDS
@@ -29,7 +29,7 @@ def data_rows(pairs):
 
 
 def set_ratio_axis(axes, pairs):
-    """Every ratio is inside; an interval may run out of the figure, for one noisy cell would flatten all others."""
+    """Keeps every ratio inside. An interval may leave the figure, because one noisy cell would flatten all others."""
     ratios = [pair.ratio.ratio for pair in pairs]
     narrow = [bound for pair in pairs if pair.verdict != "inconclusive" for bound in (pair.ratio.low, pair.ratio.high)]
     low, high = min(ratios + narrow + [1 - NARROWEST_SPAN]), max(ratios + narrow + [1 + NARROWEST_SPAN])
@@ -75,7 +75,7 @@ def place_of(pair):
 
 
 def shape_figures(pairs):
-    """The ratio over M, one figure for each shape, ISA and thread count; of one M the figure above says it all."""
+    """The ratio over M, one figure for each shape, ISA and thread count that has several M."""
     groups = {}
     for pair in known(pairs):
         groups.setdefault(place_of(pair), []).append(pair)

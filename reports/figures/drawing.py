@@ -2,9 +2,9 @@
 
 Owns: the palette, the style, the M axis, the Figure record. Does not own what is drawn (figures.py).
 
-Every colour below is used once and only here, so the SVG text can be searched for it and the colour replaced by a CSS
-variable: one drawing serves the light and the dark page. The series colours are a darkened Okabe-Ito palette, told
-apart by people with any common colour blindness; markers and dashes say the same a second time.
+Every colour is defined only here and has one use, so it can be found in the SVG text and replaced by a CSS variable;
+one drawing serves the light and the dark page. The series colours are a darkened Okabe-Ito palette, which people with
+any common colour blindness can tell apart; markers and dashes repeat the distinction.
 """
 
 import io
@@ -25,7 +25,7 @@ CSS_NAMES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES)}
 WIDTH = 4.6     # inches: small enough that 9-point labels stay readable on a phone
 PNG_DPI = 160
-SOURCE_MARK = "source:"     # opens the id of a number that stands in a drawing; the page makes it a data-source
+SOURCE_MARK = "source:"     # begins the id of a number in a drawing; inline_svg makes it a data-source
 
 STYLE = {
     "font.family": "sans-serif", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left",
@@ -40,7 +40,7 @@ STYLE = {
     # Text stays text (selectable, searchable, small), and equal input gives an equal file.
     "svg.fonttype": "none", "svg.hashsalt": "sluice",
 }
-matplotlib.rcParams.update(STYLE)   # for the whole process: it only draws this report
+matplotlib.rcParams.update(STYLE)   # for the whole process, which draws only this report
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ def pictures(drawing):
     svg, png = io.StringIO(), io.BytesIO()
     drawing.savefig(svg, format="svg", transparent=True,
                     metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    # The places of everything are found; finding them again for the PNG would take as long as drawing it.
+    # The layout is known by now; computing it again for the PNG would take as long as drawing it.
     drawing.set_layout_engine("none")
     drawing.savefig(png, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
     return svg.getvalue(), png.getvalue()
 
 
 def svg_file(text):
-    """The drawing on white paper, so that it can be read on a dark page too."""
+    """The drawing on white, so that it can be read on a dark page too."""
     text = re.sub(rf' id="{SOURCE_MARK}[^"]*"', "", text)
     return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', text, count=1).encode()
 
@@ -142,7 +142,7 @@ def set_log_axis(axis):
     low, high = axis.get_view_interval()
     steps = [1, 1.2, 1.5, 2, 3, 5, 7] if high / low < 8 else [1, 2, 5] if high / low < 300 else [1]
     ticks = [step * 10.0**decade for decade in range(-9, 16) for step in steps]
-    # Every tick is measured when a figure is laid out, seen or not.
+    # The layout measures every tick, visible or not.
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low / 2 <= tick <= 2 * high]))
     axis.set_minor_locator(NullLocator())
 

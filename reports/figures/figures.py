@@ -1,7 +1,7 @@
 """Draws the figures of the report, each with its caption, alt text and data table.
 
-Owns: what is drawn. Every function takes checked values and returns a list of Figure, empty when there is nothing to
-draw. Style and output are drawing.py's.
+Owns: what is drawn of cost, speed and roofs. Does not own: style and output (drawing.py). Every function takes checked
+values and returns a list of Figure, empty when there is nothing to draw.
 """
 
 from reports.data.records import GATED_KINDS
@@ -16,12 +16,12 @@ from reports.statistics.comparison import BASELINE, IDEAL, order
 
 BASELINE_STYLES = {"budget": {"color": INK, "marker": ".", "linestyle": "-"},
                    "width": {"color": MUTED, "marker": ".", "linestyle": "--"}}
-WIDEST_INTERVAL = 0.1   # half-width; a wider bar says nothing but that, and leaves the panel
+WIDEST_INTERVAL = 0.1   # half-width; a wider bar may leave the panel
 NARROWEST_SPAN = 0.02   # of the ratio axis about the ideal: a zoom further in would make noise look like an effect
 
 
 def series_style(index):
-    """Beyond as many series as colours the colours come again with other marks."""
+    """After the last colour the colours repeat, with other marks."""
     again = index // len(SERIES)
     return {"color": SERIES[index % len(SERIES)], "marker": MARKERS[(index + 3 * again) % len(MARKERS)],
             "linestyle": DASHES[(index + again) % len(DASHES)]}
@@ -32,7 +32,7 @@ def kind_style(kind):
 
 
 def facets(workload, cells):
-    """(ISA, threads) of a workload's gated cells, and the cells of each."""
+    """{(ISA, threads): cells} of a workload, where at least one of the cells is gated."""
     found = {}
     for cell in sorted(cells, key=order):
         if workload.owns(cell):

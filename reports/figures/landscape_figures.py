@@ -1,6 +1,6 @@
 """Draws the tile landscape of a tuning.
 
-Owns: one heatmap per cell of the journal. Reading the journal is landscapes.py's.
+Owns: one heatmap per cell of the journal. Does not own: reading the journal (landscapes.py).
 """
 
 import json
@@ -33,7 +33,7 @@ def landscape_figure(place):
     low = place.best / max(best.values())
     for (row, column), time in best.items():
         x, y, speed = columns.index(column), rows.index(row), place.best / time
-        # Thin enough for the number on it, in the light and in the dark.
+        # Transparent enough that the number on it can be read on a light and on a dark page.
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=SERIES[1], linewidth=0,
                                  alpha=0.05 + 0.5 * ((speed - low) / (1 - low) if low < 1 else 1)))
         axes.text(x, y, f"{100 * speed:.0f}", ha="center", va="center", fontsize=7,
@@ -72,5 +72,5 @@ def rank(value):
 
 
 def short(value):
-    """A block that is never reached is said as no block."""
+    """Writes a block size that no shape reaches as ∞."""
     return "∞" if isinstance(value, int) and value >= NO_BLOCK else str(value)

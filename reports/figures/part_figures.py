@@ -1,7 +1,7 @@
 """Draws where the time of a forward goes, and Sluice beside other libraries.
 
-Owns: these two groups of figures. The figures about the gate and the roofs are figures.py's, tuning and noise are
-quality_figures.py's.
+Owns: these two groups of figures. Does not own: the figures about the gate and the roofs (figures.py), about tuning and
+noise (quality_figures.py).
 """
 
 from matplotlib.transforms import blended_transform_factory
@@ -46,7 +46,7 @@ def phase_figure(workload, isa, kind, cells, context):
     axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the time of all threads")
-    # Over the labels of the bars too, from the left end of the figure: the axes alone are too narrow for seven names.
+    # The legend starts at the left end of the figure, because the axes alone are too narrow for seven names.
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=4, borderaxespad=0.2, columnspacing=1.0,
                 handlelength=1.0, bbox_transform=blended_transform_factory(drawing.transFigure, axes.transAxes))
     place = prose(traces.label(workload), f", {kind_name(kind)}, {isa_name(isa)}")
@@ -70,7 +70,7 @@ def peer_figures(workload, pairs, context):
     for isa, threads in dict.fromkeys((pair.own.isa, pair.own.threads) for pair in own):
         here = [pair for pair in own if (pair.own.isa, pair.own.threads) == (isa, threads)]
         kind = headline_kind([pair.own for pair in here])
-        # A plain workload's own shape and its equal-budget one would be two points at one M.
+        # A plain workload's own shape and its equal-budget shape would make two points at one M.
         width = min(pair.own.d_ff for pair in here if pair.own.kind == kind)
         figures.append(peer_figure(workload, isa, threads, kind, [
             pair for pair in here if pair.own.kind == kind and pair.own.d_ff == width], context))

@@ -1,7 +1,7 @@
 """Draws the figures about tuning, scaling and noise.
 
-Owns: tuned plans against the analytical default, thread scaling, the noise audit. The figures about the cost of the
-gate and the roofs are figures.py's.
+Owns: tuned plans against the analytical default, thread scaling, the noise audit. Does not own: the figures about the
+cost of the gate and the roofs (figures.py).
 """
 
 from matplotlib.ticker import MaxNLocator

@@ -1,1 +1,1 @@
-"""What is said of it, in words and traced numbers."""
+"""Says in words and traced numbers what was found."""

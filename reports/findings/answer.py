@@ -1,8 +1,7 @@
 """Says the answer in sentences.
 
-Owns: names, the small table and the one or two sentences per model that open the report, and the JSON summary. Pure
-functions over comparisons and cells; page.py and report_command.py place the words. Does not own: what is missing
-(gaps.py).
+Owns: names, the small table and the sentences per model that open the report, and the JSON summary; pure functions over
+comparisons and cells. Does not own: where the words stand (page.py, report_command.py), what is missing (gaps.py).
 """
 
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ def isa_name(isa):
 
 
 def isa_rank(isa):
-    """Sorts ISAs from narrow to wide; one that is not listed comes first."""
+    """Sorts ISAs from narrow to wide; an unknown one comes first."""
     return (ISA_ORDER.index(isa) if isa in ISA_ORDER else -1, isa)
 
 
@@ -51,7 +50,7 @@ def group_name(first, gated):
 
 
 def at_m(cells, source):
-    """'at M = 1, 4', with the thread counts: merged where their M are the same."""
+    """'at M = 1, 4', with the thread counts, which are merged where their M are the same."""
     lists = {}
     for threads in sorted({cell.threads for cell in cells}):
         ms = ", ".join(str(cell.m) for cell in sorted(cells, key=lambda cell: cell.m) if cell.threads == threads)
@@ -225,7 +224,7 @@ def pooled_sentence(kind, comparisons):
 
 
 def apart_sentence(comparison):
-    """A cell that is not like the others, with its plan: the likeliest cause."""
+    """Names a cell that is not like the others, with its plan, which is the likeliest cause."""
     gated, budget = comparison.gated, comparison.what == "budget"
     pair = (comparison.estimate, gated, comparison.baseline)
     plan = prose("; its plan is ", plan_fact(gated)) if gated.plan else ""

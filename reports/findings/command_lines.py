@@ -1,6 +1,6 @@
 """Writes the commands that measure a part of the report again.
 
-Owns: the command line for some cells or plans. The commands that made the two files are in the files themselves.
+Owns: the command line for some cells or plans. Does not own: the commands that made the two files, which these hold.
 """
 
 import shlex
@@ -11,7 +11,7 @@ def listed(values):
 
 
 def bench_command(cells, context, *options):
-    """Measures these cells, one line for each ISA; baselines come by --equal."""
+    """The commands that measure these cells, a line for each ISA; --equal adds the baselines."""
     profile, measurement = context.get("profile"), context.get("measurement")
     words = list(options)
     if isinstance(measurement, dict) and measurement.get("cold") is False:
@@ -26,7 +26,7 @@ def bench_command(cells, context, *options):
 
 
 def tune_command(plans, *options):
-    """Tunes these plans again."""
+    """The command that tunes these plans again."""
     rows = [Row(plan) for plan in plans]
     return shlex.join(["sluice", "tune", *selection([(row, row.max_threads) for row in rows]), *options])
 
@@ -42,10 +42,10 @@ class Row:
 
 
 def selection(cells):
-    """The options that select them: by the names of models where all have one, by their shape otherwise."""
+    """The options that select these cells: by shape when there is one shape, else by model when all cells have one."""
     own = [cell for cell, _ in cells]
     gated = {(cell.d_model, cell.d_ff) for cell in own if cell.gated}
-    # The baselines of equal budget come with the gated shape they are compared with.
+    # --equal adds the baseline of equal budget to its gated shape, so its own shape is not selected.
     shapes = sorted({(cell.d_model, cell.d_ff) for cell in own} - {
         (d_model, 3 * d_ff // 2) for d_model, d_ff in gated if 2 * (3 * d_ff // 2) == 3 * d_ff})
     words = []

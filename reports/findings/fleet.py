@@ -1,7 +1,7 @@
 """Several machines side by side.
 
-Owns: reading the folders of a fleet, what is known of each machine, and which cells all machines have. Pure but for
-load_fleet; fleet_page.py shows the values.
+Owns: reading the folders of a fleet, what is known of each machine, and which cells all machines have; all but
+load_fleet are pure functions. Does not own: showing the values (fleet_page.py).
 """
 
 import os
@@ -21,7 +21,7 @@ from reports.statistics.comparison import Estimate, compare, pooled
 class Member:
     """One machine: a folder with results.json and perhaps profile.json."""
 
-    name: str               # CPU and fingerprint, told apart from all others
+    name: str               # CPU and fingerprint, unique in the fleet
     folder: str
     results: Results
     profile: Profile | None
@@ -42,7 +42,7 @@ class Summary:
 
 
 def load_fleet(folders):
-    """(members, sentences about those that are missing or damaged); without any member, InputError."""
+    """(members, sentences about what is missing or damaged); raises InputError when no member can be read."""
     found, problems, first = [], [], None
     for folder in folders:
         try:
@@ -62,7 +62,7 @@ def load_fleet(folders):
     if not found:
         raise first
     names = [machine_name(results) for _, results, _ in found]
-    # Two runs of one machine, or machines that nobody named, go by their folders too.
+    # Two runs of one machine, or machines without a name, are told apart by their folders.
     names = [name if names.count(name) == 1 else f"{name}, {folder}" for name, (folder, _, _) in zip(names, found)]
     members = [Member(name, folder, results, profile, compare(results.cells))
                for name, (folder, results, profile) in zip(names, found)]
@@ -76,7 +76,7 @@ def load_fleet(folders):
 
 
 def fleet_kind(members):
-    """The gated kind that the most machines measured, SwiGLU among equals."""
+    """The gated kind that the most machines measured; among equals SwiGLU."""
     gated = [cell for member in members for cell in member.results.cells if cell.gated]
     if not gated:
         return None
@@ -87,7 +87,7 @@ def fleet_kind(members):
 
 
 def place(cell):
-    """What makes cells of two machines the same work; each machine takes the ISA that serves it best."""
+    """The key by which cells of two machines are the same work. It has no ISA: each machine uses its fastest."""
     return (cell.d_model, cell.d_ff, cell.weights, cell.m, cell.threads)
 
 
@@ -121,7 +121,7 @@ def summarise(member, kind, places=None):
 
 
 def summaries(members, kind):
-    """(every machine over its own cells, all over the cells they share: empty without such)"""
+    """(every machine over its own cells, every machine over the cells that all have; [] when there are none)"""
     shared = common_places(members, kind)
     return ([summarise(member, kind) for member in members],
             [summarise(member, kind, shared) for member in members] if shared else [])

@@ -10,7 +10,7 @@ from reports.statistics.comparison import whole_over_portions
 
 
 def missing_parts(profile, results, cells, comparisons):
-    """What the report cannot say, and what would let it."""
+    """Says what the report cannot tell, and what would mend it."""
     notes = []
     gated = [cell for cell in cells if cell.gated]
     if not cells:
@@ -59,7 +59,7 @@ def missing_parts(profile, results, cells, comparisons):
 
 
 def sampled_in_portions(cells):
-    """How long forwards were sampled, and whether that holds for the whole."""
+    """Says how many cells were sampled in portions, and how well these agree with whole forwards."""
     portioned = [cell for cell in cells if cell.portions > 1]
     if not portioned:
         return []

@@ -1,7 +1,7 @@
 """Reads the journal of a tuning.
 
-Owns: the landscape of each tuned cell, that is what every plan tried took, and its regret. A journal is JSON Lines and
-may end anywhere: a line that cannot be read is passed over. Does not own: drawing it (landscape_figures.py).
+Owns: the landscape of each tuned cell (the time of every plan tried) and the regret of its default. A journal is JSON
+Lines and may end anywhere; a line that cannot be read is skipped. Does not own: drawing it (landscape_figures.py).
 """
 
 import json
@@ -18,7 +18,7 @@ AXES = ("mr", "nr", "kc", "mc", "nc", "fc", "prefetch", "schedule", "threads")
 
 @dataclass(frozen=True)
 class Landscape:
-    """One cell: what each plan took, the analytical default first."""
+    """One cell: the time of each plan, the analytical default first."""
 
     cell: dict      # what was tuned, as in the file
     label: str
@@ -43,14 +43,14 @@ class Landscape:
         return self.plans[0][1] / self.best - 1
 
     def axes(self):
-        """The two parameters of which most values were tried; None where fewer than two vary."""
+        """The two parameters with the most values tried; None when fewer than two vary."""
         counts = {name: len({json.dumps(plan.get(name)) for plan, _ in self.plans}) for name in AXES}
         varied = sorted((name for name in AXES if counts[name] > 1), key=lambda name: -counts[name])
         return varied[:2] if len(varied) > 1 else None
 
 
 def load_landscapes(path):
-    """The landscapes of a journal, in its order. Contended trials count only where a plan has no other."""
+    """The landscapes of a journal, in its order. Every trial of a plan counts, contended or not."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             lines = stream.readlines()
@@ -66,7 +66,7 @@ def load_landscapes(path):
             plans.setdefault(plan, (trial["plan"], []))[1].append(trial["cost_ns"])
     found = {}
     for cell, plans in cells.items():
-        # Of the slices that a cell was timed on the one with the most plans is the landscape.
+        # A cell may have been timed on several slices; the slice with the most plans is its landscape.
         if cell[:-1] not in found or len(plans) > len(found[cell[:-1]].plans):
             found[cell[:-1]] = landscape(cell[:-1], plans)
     if not found:

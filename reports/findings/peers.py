@@ -1,7 +1,7 @@
-"""Puts Sluice beside other libraries.
+"""Compares Sluice with other libraries.
 
-Owns: which peer's cell stands beside which of ours, the verdict on it, the geometric means by M. Pure functions over
-Cell values; the statistics are comparison.py's, the words of a table tables.py's.
+Owns: which peer's cell is compared with which of Sluice's, the verdict on it, the geometric means by M; pure functions
+over Cell values. Does not own: the paired ratio (comparison.py), the words of a table (tables.py).
 
 A ratio is the peer's time over Sluice's, paired by round: above 1 Sluice is ahead.
 """
@@ -19,7 +19,7 @@ VERDICTS = {"slower": "ahead", "faster": "behind", "tied": "tied", "inconclusive
 
 @dataclass(frozen=True)
 class Beside:
-    """One cell of ours and the same cell of a peer."""
+    """One cell of Sluice and the same cell of a peer."""
 
     own: Cell
     peer: Cell
@@ -29,7 +29,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Mean:
-    """Every best peer of one M, or of all (m is None)."""
+    """The best peers of all cells of one M, or of every M (m is None)."""
 
     m: int | None
     ratio: float            # geometric mean
@@ -38,7 +38,7 @@ class Mean:
 
 
 def beside(cells, peers):
-    """Each peer's cell with the cell of ours that has the same key, in the order of the page."""
+    """Pairs each peer's cell with Sluice's cell of the same key, in the order of the page."""
     ours = {cell.key: cell for cell in cells}
     pairs = []
     for peer in peers:
@@ -49,10 +49,10 @@ def beside(cells, peers):
 
 
 def best(pairs):
-    """Of each cell the fastest peer."""
+    """The fastest peer of each cell."""
     chosen = {}
     for pair in pairs:
-        # By its median, as the benchmark chooses: the least of many ratios of few pairs would mostly be the noisiest.
+        # The median decides, as in the benchmark: the least of many ratios of few pairs would mostly be the noisiest.
         if pair.own.key not in chosen or pair.peer.time_ns < chosen[pair.own.key].peer.time_ns:
             chosen[pair.own.key] = pair
     return list(chosen.values())
@@ -72,7 +72,7 @@ def means(chosen):
 
 
 def sentence(pairs):
-    """What the section says first."""
+    """The opening sentence of the section."""
     chosen = best(pairs)
     overall = next((mean for mean in means(chosen) if mean.m is None), None)
     names = ", ".join(sorted({pair.peer.peer for pair in pairs}))

@@ -32,5 +32,5 @@ def leaves(text):
 
 
 def sources(text):
-    """The sources of a text for an attribute, which cannot hold elements: in the order of its numbers."""
+    """The sources of a text in the order of its numbers, for an attribute, which cannot hold elements."""
     return "; ".join(part.source for part in leaves(text) if hasattr(part, "source"))

@@ -19,7 +19,7 @@ def percent_text(value):
 
 
 def plain(value):
-    """Three decimals; what is far from 1 in powers of ten."""
+    """Three decimals; three significant digits for a value that is far from 1."""
     return f"{value:.3f}" if 0.001 <= value < 1e6 else f"{value:.3g}"
 
 

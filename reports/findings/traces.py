@@ -107,7 +107,7 @@ def phase_share(cell, phase):
 
 
 def sample_count(cell):
-    """Those that ratios are made from."""
+    """The number of samples that ratios are made from."""
     return Traced(str(len(cell.samples)), f"count {cell.place}.samples_ns", len(cell.samples))
 
 

@@ -1,1 +1,1 @@
-"""The pages and their tables; templates/ is what they are filled into."""
+"""Lays the tables out and fills them, the figures and the sentences into templates/."""

@@ -1,7 +1,7 @@
 """Puts the page and the Markdown of `sluice compare` together.
 
-Owns: which table and figure stands where, and their rows. Returns the files as bytes; writing them is
-compare_command.py's.
+Owns: which table and figure stands where, and their rows, as the bytes of the files. Does not own: writing these
+(compare_command.py).
 """
 
 from reports.figures import compare_figures
@@ -70,7 +70,7 @@ def pair_table(name, title, pairs, min_effect):
 
 
 def fact_table(comparison):
-    """Machine, build and measurement of both sides; what differs is said."""
+    """Machine, build and measurement of both sides, marked where they differ."""
     sides = (comparison.before.results, comparison.after.results)
     rows = []
 

@@ -1,7 +1,7 @@
 """Puts the fleet's page and Markdown together.
 
-Owns: the tables, figures and sentences of `sluice report --fleet`. Returns the files as bytes; writing them is
-fleet_command.py's.
+Owns: the tables, figures and sentences of `sluice report --fleet`, as the bytes of the files. Does not own: writing
+these (fleet_command.py).
 """
 
 from reports.figures.drawing import (
@@ -42,7 +42,7 @@ def build(members, problems):
 
 
 def sentences(every, same):
-    """One sentence for each machine, over the cells that all have where there are some."""
+    """One sentence for each machine, over the cells that all machines have when there are any."""
     found = [f"Over the {same[0].cells} cells that all machines have:"] if same else []
     for one in same or every:
         parts = []

@@ -1,7 +1,7 @@
 """Puts the page and the Markdown summary together.
 
-Owns: which figure and table stands where, and the templates' surroundings. Returns the files of the report as bytes;
-writing them is report_command.py's.
+Owns: which figure and table stands where, and the templates' environment, as the bytes of the files. Does not own:
+writing these (report_command.py).
 """
 
 import csv
@@ -41,12 +41,12 @@ def csv_link(figure):
 
 
 def escape_markdown(text):
-    """Plain text inside a Markdown table or paragraph, whatever characters a file put into it."""
+    """Escapes plain text for a Markdown table or paragraph, whatever characters a file holds."""
     return re.sub(r"([\\`*_<>|#\[\]~])", r"\\\1", " ".join(str(text).split()))
 
 
 def told(document, key, place):
-    """A text of a file that may lack it."""
+    """A text of a file; "unknown" when the file lacks it."""
     value = document.get(key)
     return traces.word(str(value), place + key) if value else "unknown"
 

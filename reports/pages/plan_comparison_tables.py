@@ -10,7 +10,7 @@ from reports.pages.tables import PLACE, Table, anchors, entry, fact, number, pla
 from reports.statistics import plan_comparisons
 
 def plan_comparison_table(comparison, cells, number_of_table):
-    """One row for each cell that met the baseline."""
+    """One row for each cell that was compared with the baseline."""
     anchor = anchors(cells)
     rows = []
     for pair in comparison.cells:
@@ -39,7 +39,7 @@ def plan(cell):
 
 
 def noted(cell, name):
-    """A number that the cell's entry says of its baseline plan."""
+    """A number that the cell's entry holds about its baseline plan."""
     value = cell.against
     for part in name.split("."):
         value = (value or {}).get(part)
@@ -55,13 +55,13 @@ def in_place_interval(pair):
 
 
 def sections(cells, baseline_plan_cells):
-    """[(sentence, table)] of each baseline that the cells met."""
+    """[(sentence, table)], one for each baseline that cells were compared with."""
     return [(sentence(comparison), plan_comparison_table(comparison, cells, index))
             for index, comparison in enumerate(plan_comparisons.beside(cells, baseline_plan_cells), 1)]
 
 
 def sentence(comparison):
-    """What stands above the table."""
+    """The sentence above the table."""
     mean = prose(Traced(f"{comparison.mean:.3f}", f"baseline_plan_mean {comparison.name}", comparison.mean),
                  " times the baseline plan's time (geometric mean); ") if comparison.mean else ""
     counts = joined(", ", [

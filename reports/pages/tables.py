@@ -57,7 +57,7 @@ def number(text):
 
 
 def decimal(value, digits):
-    """A number that is not of one run's results, so that nothing traces it."""
+    """A number without a source, because it is not from the results of one run."""
     return entry("–", -1) if value is None else entry(f"{value:.{digits}f}", value)
 
 
@@ -191,7 +191,7 @@ def micro_table(micros):
 
 
 def part_table(micros):
-    """The micro benchmarks that are no microkernel."""
+    """The micro benchmarks that are not microkernels."""
     return Table("table-parts", "Other parts", ["part", "ns", "GB/s", "ns per element"], [
         [entry(micro.name.removeprefix("micro/")),
          number(Traced(f"{micro.time_ns:.1f}", f"ns {micro.place}", micro.time_ns)),
@@ -225,7 +225,7 @@ def regret_table(landscapes):
 
 
 def facts(mapping, place):
-    """(name, text) of a machine or measurement object at this place; null is said as unknown."""
+    """(name, text) of a machine or measurement object at this place; null becomes "unknown"."""
     return [(key.replace("_bytes", "").replace("_", " "), traces.fact(fact(key, value), f"{place}.{key}"))
             for key, value in mapping.items()]
 

@@ -15,7 +15,7 @@ from reports.statistics.comparison import pooled
 
 @dataclass(frozen=True)
 class Tile:
-    """One of the figures that a hurried reader takes along."""
+    """One figure, with its name above and its detail below."""
 
     name: str
     number: str
@@ -23,7 +23,7 @@ class Tile:
 
 
 def tiles(cells, comparisons, plans):
-    """What the gate costs, how far from the roof, which plan to use."""
+    """The cost of the gate, the share of the roof, the plan to use."""
     gated = [cell for cell in cells if cell.gated]
     if not gated:
         return []

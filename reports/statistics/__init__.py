@@ -1,1 +1,1 @@
-"""What samples say: paired ratios and their intervals, pooled cells, two runs beside each other."""
+"""Paired ratios and their intervals, pooled cells, comparisons of two runs."""

@@ -1,11 +1,11 @@
 """Pairs cells and estimates time ratios.
 
-Owns: which two cells make a comparison (derived from shapes), the paired-ratio statistics, the verdict. Pure functions
-over Cell values: no files, no text for people (answer.py), no drawing (figures.py).
+Owns: which two cells make a comparison (derived from their shapes), the paired ratio, the pooled toll, the verdict;
+pure functions over Cell values. Does not own: the estimator and its interval (signed_rank.py), text for people
+(answer.py), drawing (figures.py).
 
-The statistics: cells of one group take turns, one sample of each per round in random order, so samples of equal round
-share the machine's momentary state. The ratio of a pair is taken round by round; estimate and 95 % interval are
-signed_rank.py's, from all rounds that both cells have.
+The cells of one group take turns: each round takes one sample of each, in random order. Samples of one round share the
+machine's momentary state, so the ratio of two cells is taken round by round, over all rounds that both have.
 """
 
 import math
@@ -18,13 +18,13 @@ from reports.statistics import signed_rank
 BASELINE = "relu"
 TIED_HALF_WIDTH = 0.01      # of the log-ratio, that is 1 %
 LARGEST_LOGARITHM = 700.0
-APART = 0.03                # of the log-ratio: a cell nearer than this to the others is one of them
+APART = 0.03                # of the log-ratio: a cell this near to the estimate is never called unlike the others
 IDEAL = {"budget": 1.0, "width": 1.5}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A paired time ratio. low and high are None below two pairs, ratio too when there is no pair."""
+    """A paired time ratio. low and high are None below two pairs; ratio is None, too, without any pair."""
 
     pairs: int
     ratio: float | None = None
@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def half_width(self):
-        """Of the log-ratio."""
+        """Half the width of the interval of the log-ratio."""
         return None if self.low is None else math.log(self.high / self.low) / 2
 
 
@@ -55,7 +55,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Workload:
-    """A gated shape and the names it goes by."""
+    """A shape and the models that have it."""
 
     d_model: int
     d_ff: int
@@ -80,7 +80,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Pool:
-    """What several cells say together."""
+    """The estimate over several cells."""
 
     estimate: Estimate      # ratio None: no cell has an interval
     cells: int = 0
@@ -98,26 +98,26 @@ def paired_ratio(numerator, denominator):
 
 
 def whole_over_portions(cells):
-    """What forwards taken whole took of what their portions add up to, over the rounds of all cells that have both."""
+    """The time of whole forwards over what their portions add up to, from every round of every cell that has both."""
     logs = [math.log(cell.wholes[number] / cell.samples[number])
             for cell in cells for number in sorted(cell.wholes.keys() & cell.samples.keys())]
     return estimate_of(len(logs), *signed_rank.centre(logs)) if logs else Estimate(0)
 
 
 def estimate_of(pairs, *ends):
-    """The estimate whose logarithms these are; what no double holds is cut."""
+    """The estimate from the logarithms of ratio, low and high, clamped to what a double holds."""
     return Estimate(pairs, *(None if end is None else math.exp(max(-LARGEST_LOGARITHM, min(LARGEST_LOGARITHM, end)))
                              for end in ends))
 
 
 def pooled(comparisons):
-    """What the cells cost together, each cell alike.
+    """The ratio over several cells, each with the same weight.
 
-    Cells differ in more than their noise: shapes, plans, threads. So they are not weighted by their precision, which
-    would let one sharp cell that is unlike the others speak for all. From six cells on the estimate is that of
-    signed_rank.py over the cells, whose interval holds both how well each is known and how much they differ; a single
-    cell moves it by no more than its rank. Fewer have a mean, with the errors of each. A cell whose whole interval is
-    farther from the estimate than 3 % and three times the scatter of the others is named.
+    Cells differ in more than their noise: in shape, plan and threads. They are not weighted by precision, because one
+    precise cell that is unlike the others would then decide the result. From six cells on, signed_rank.py makes the
+    estimate from the cells' ratios. Its interval covers both the noise of each cell and the differences between them,
+    and a single cell moves it by no more than its rank; `apart` then holds the cells whose whole interval is farther
+    from the estimate than 3 % and than three times the cells' scatter. Fewer cells have a mean, with their errors.
     """
     known = [comparison for comparison in comparisons if comparison.estimate.low is not None]
     if not known:
@@ -131,7 +131,7 @@ def pooled(comparisons):
     else:
         ends = signed_rank.centre(logs)
     spread = median(abs(value - ends[0]) for value in logs)
-    # Of normal values the deviation is 1.48 times as large.
+    # The standard deviation of normal values is 1.48 times their median absolute deviation.
     reach = max(APART, 3 * 1.48 * spread)
     apart = tuple(comparison for comparison in known if len(known) >= signed_rank.FEWEST and (
         math.log(comparison.estimate.low) > ends[0] + reach or math.log(comparison.estimate.high) < ends[0] - reach))
@@ -178,7 +178,7 @@ def order(cell):
 
 
 def workloads(cells):
-    """The gated shapes, each once; plain shapes that no gated shape is compared with stand for themselves."""
+    """The gated shapes, each once, then the plain shapes that no gated shape is compared with."""
     found = []
     for gated in (True, False):
         models = {}

@@ -1,10 +1,10 @@
-"""Puts a plan beside a baseline plan: the analytical default, or another profile.
+"""Compares each plan with a baseline plan: the analytical default, or that of another profile.
 
-Owns: which baseline's cell stands beside which of ours, the verdict, the geometric means. Pure functions over Cell
-values; the statistics are comparison.py's, the words of the table plan_comparison_tables.py's.
+Owns: which cell with a baseline plan belongs to which cell with its own plan, the verdict, the geometric means; pure
+functions over Cell values. Does not own: the paired ratio (comparison.py), the table (plan_comparison_tables.py).
 
-A ratio is Sluice's time with its own plan over that with the baseline plan, paired by round: below 1 the own plan is
-faster, and against the best plan there is, the ratio less 1 is the regret.
+A ratio is Sluice's time with its own plan over its time with the baseline plan, paired by round. Below 1 the own plan
+is faster. Where the baseline is the best plan there is, the ratio minus 1 is the regret.
 """
 
 import math
@@ -30,18 +30,18 @@ class Beside:
 
     @property
     def promise(self):
-        """What the profile said of this cell, {} where it said nothing."""
+        """What the profile promised for this cell; {} when it promised nothing."""
         return self.own.against.get("promise") or {}
 
     @property
     def in_place(self):
-        """The ratio to the default here over the promised one, with its verdict; {} where nothing was promised."""
+        """The ratio to the default in this run over the promised one, with its verdict; {} without a promise."""
         return self.promise.get("in_place") or {}
 
 
 @dataclass(frozen=True)
 class PlanComparison:
-    """Every cell that met one baseline, in the order of the page."""
+    """Every cell that was compared with one baseline, in the order of the page."""
 
     name: str
     cells: list
@@ -54,12 +54,12 @@ class PlanComparison:
 
     @property
     def kept(self):
-        """The geometric mean of the ratio to the default here over the promised one; None without a promise."""
+        """The geometric mean of the ratio to the default in this run over the promised one; None without a promise."""
         known = [math.log(pair.in_place["ratio"]) for pair in self.cells if pair.in_place]
         return math.exp(sum(known) / len(known)) if known else None
 
     def promises(self):
-        """How many promises were kept, how many were not."""
+        """{verdict: how many promises have it}"""
         return {verdict: sum(pair.in_place.get("verdict") == verdict for pair in self.cells) for verdict in KEPT}
 
     def counts(self):
@@ -67,7 +67,7 @@ class PlanComparison:
 
 
 def beside(cells, baseline_plan_cells):
-    """The comparisons of the results, each baseline once."""
+    """One PlanComparison for each baseline in the results."""
     theirs = {(cell.rival, cell.key): cell for cell in baseline_plan_cells}
     found = {}
     for own in sorted(cells, key=order):

@@ -1,7 +1,7 @@
-"""Puts two runs side by side, cell by cell.
+"""Compares two runs, cell by cell.
 
 Owns: which cells of two results belong together, what only one of them has, the verdict on each pair, what makes two
-runs hard to compare. Pure functions over Results; the statistics are run_statistics.py's.
+runs hard to compare; pure functions over Results. Does not own: the statistics (run_statistics.py).
 """
 
 import math
@@ -112,7 +112,7 @@ def roof_time(cell):
 
 
 def cell_ratio(before, after, normalise, one_machine, stretches):
-    # The same measurement, even where every sample was contended and none counts.
+    # Equal values are the same measurement, even in an older file whose samples were all contended and left out.
     if (before.samples, before.time_ns, before.roof_fraction) == (after.samples, after.time_ns, after.roof_fraction):
         return RunRatio(1.0, 1.0, 1.0, 0.0, 0.0, identical=True)
     shift = 0.0
@@ -205,7 +205,7 @@ def measurement(run):
 
 
 def labels(before, after):
-    """What the two runs are called: their file names, with the folders that tell them apart."""
+    """The names of the two runs: their file names, with as many folders as tell them apart."""
     own, other = (os.path.normpath(run.path).split(os.sep) for run in (before, after))
     for length in range(1, max(len(own), len(other)) + 1):
         if own[-length:] != other[-length:]:

@@ -3,20 +3,20 @@
 Owns: the two-sample statistics and the correction for many cells. Does not own: ratios within one run, whose samples
 are paired by round (comparison.py), or which cells of two runs belong together (run_pairs.py).
 
-Two runs share no moment, so their samples cannot be paired. Samples that follow each other meet the same neighbours, so
-the samples of each run, in the order they were taken, are first made to at most twenty batches, of each its median. The
-ratio is that of the 20 % trimmed means of their logarithms (a neighbour's burst is left out at either end), its error
-that of the winsorised batches, its degrees of freedom Welch's: Yuen's test.
+Two runs share no moment, so their samples cannot be paired. Consecutive samples meet the same neighbours. The samples
+of each run are therefore grouped, in the order they were taken, into at most twenty batches, each represented by its
+median. The ratio is that of the 20 % trimmed means of the batches' logarithms, so a neighbour's burst is trimmed at
+either end. Its error comes from the winsorised batches; its degrees of freedom are Welch's. This is Yuen's test.
 
 A run beside a loud neighbour is slower as a whole, which the samples of one cell cannot tell from a slower program. Two
-things can: the speed of the probes beside the samples, and how far the mean of a run's samples is from its fast ones,
-over all cells, since a neighbour who takes the processor in turns meets long samples always and short probes seldom (two
-vCPUs of a Zen 3, ten runs each: 0.04 to 0.06 in the logarithm calm, 0.28 to 0.53 beside such a one). How much the runs
-differ in either, and half as much again, is an allowance that the interval is widened by and that a claim must exceed.
+figures can. One is the speed of the probes beside the samples. The other is how far the mean of a run's samples is from
+its fast ones, over all cells: a neighbour who takes the processor in turns always meets long samples and seldom short
+probes (two vCPUs of a Zen 3, ten runs each: 0.04 to 0.06 in the logarithm calm, 0.28 to 0.53 beside such a neighbour).
+The larger difference of the two runs, times 1.5, is an allowance: it widens the interval, and a claim must exceed it.
 
-The 95 % interval is of each cell alone. Whether a cell is faster or slower is decided on its two-sided p-value after
-Holm's correction over all cells, so that a comparison of equal runs names any cell in at most one of twenty cases,
-however the cells depend on each other.
+The 95 % interval is that of one cell alone. A cell is called faster or slower by its two-sided p-value after Holm's
+correction over all cells. A comparison of equal runs therefore names any cell in at most one of twenty cases, however
+the cells depend on each other.
 """
 
 import math
@@ -26,18 +26,18 @@ from statistics import fmean, median, variance
 from reports.statistics.comparison import TIED_HALF_WIDTH
 from reports.statistics.student import quantile, upper_tail
 
-TRIM = 0.2              # of the samples, left out at each end
-BATCHES = 20            # of one run
-TOLERANCE = 1.5         # how many times as much as the loudness the samples may differ
+TRIM = 0.2              # of the batches, left out at each end
+BATCHES = 20            # at most, of the samples of one cell in one run
+TOLERANCE = 1.5         # the allowance over the difference in loudness
 FAST = 0.1              # the quantile of the times that stands for an undisturbed one
-FEWEST = 10             # samples of a cell that tell how loud a run was
+FEWEST = 10             # samples that a cell needs to tell how loud its run was
 SIGNIFICANCE = 0.05     # over all cells together
 LARGEST_LOGARITHM = 700.0
 
 
 @dataclass(frozen=True)
 class RunRatio:
-    """Time of B over time of A. The interval is None below two samples of each, the ratio too when one has none."""
+    """Time of B over time of A. The interval is None below two samples of each; so is the ratio when one has none."""
 
     ratio: float | None = None
     low: float | None = None            # 95 %, of this cell alone
@@ -60,21 +60,21 @@ class RunRatio:
 
 
 def loudness(before, after, same_roof=True):
-    """The allowance for two cells: from their probes, or where a file has none from the share of contended samples,
-    which took up to twice as long. Where the probes are of two roofs (instruction sets, threads, machines), those of
-    each cell are taken relative to its own fast ones."""
+    """The allowance for two cells. It comes from their probes; when a file has none, from the share of contended
+    samples, which took up to twice as long. When the probes measured different roofs (instruction set, threads,
+    machine), those of each cell are taken relative to its own fast ones."""
     if before.probes and after.probes:
         own, other = (cell.probes if same_roof else relative(cell.probes) for cell in (before, after))
         differences = [abs(centre(own) - centre(other)) for centre in (fmean, median)]
         return TOLERANCE * max(differences)
-    # In both files disturbed samples were left out, or they count in one of them.
+    # A file without probes left its contended samples out; only in one with probes do they lengthen the times.
     shares = [cell.contended_share or 0.0 for cell in (before, after) if cell.probes]
     return math.log(2) * sum(shares)
 
 
 def stretch(cells):
-    """{threads: how many times as long as a fast one a sample of the run is on average, in the logarithm}; of files that
-    keep every sample. In the middle of the shorter half of the cells: among long samples no fast one may be."""
+    """{threads: the logarithm of the run's mean sample over its fast ones}, for files that keep every sample. It is the
+    median over the shorter half of the cells, because among long samples there may be no fast one."""
     found = {}
     for cell in sorted(cells, key=lambda cell: cell.time_ns):
         if cell.probes and len(cell.samples) >= FEWEST:
@@ -89,7 +89,7 @@ def relative(probes):
 
 
 def batched(times):
-    """The medians of at most BATCHES runs of times that follow each other."""
+    """The medians of at most BATCHES groups of consecutive times."""
     count = min(len(times), BATCHES)
     ends = [len(times) * index // count for index in range(count + 1)]
     return [median(times[begin:end]) for begin, end in zip(ends, ends[1:])]
@@ -146,6 +146,6 @@ def judge_run(ratio, adjusted, min_effect=0.0):
         return "inconclusive"
     if adjusted <= SIGNIFICANCE:
         return "slower" if ratio.logarithm > 0 else "faster"
-    # An interval of this cell alone that leaves 1 out is a suspicion: too little to claim, too much to call it a tie.
+    # An interval of this cell alone that leaves 1 out is too little for a claim and too much for a tie.
     tied = ratio.low <= 1 <= ratio.high and ratio.half_width <= max(TIED_HALF_WIDTH, math.log1p(min_effect))
     return "tied" if tied else "inconclusive"

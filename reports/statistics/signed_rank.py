@@ -3,11 +3,11 @@
 Owns: the Hodges-Lehmann estimate of paired logarithms and the 95 % interval that Wilcoxon's signed-rank distribution
 gives it; pure functions over numbers. Does not own: which samples are a pair (comparison.py).
 
-The estimate is the median of all Walsh averages: the means of any two of the logarithms, one with itself as well.
-Which of a pair ran first was random, so what disturbs a pair is as likely to favour the one as the other, and the
-interval keeps its level whatever the noise looks like (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods,
-chapter 3). No pair is left out. Fewer than six pairs cannot be told at 95 % that way; of two to five the interval is
-Student's t around the same estimate. The benchmark's own tables use the same formulas.
+The estimate is the median of all Walsh averages: the means of any two of the logarithms, and of each with itself.
+Which of a pair ran first was random, so a disturbance is as likely to favour the one as the other, and the interval
+keeps its level whatever the noise looks like (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3).
+No pair is left out. Below six pairs the distribution has no 95 % interval; two to five pairs have Student's t around
+the same estimate. The benchmark's own tables use the same formulas.
 """
 
 import math
@@ -16,8 +16,8 @@ from statistics import stdev
 
 from reports.statistics.student import quantile
 
-EXACT = 40      # pairs; from there on the normal approximation of the bound differs by one in hundreds
-FEWEST = 6      # pairs that Wilcoxon's distribution can tell at 95 %
+EXACT = 40      # pairs; beyond, the normal approximation differs from the exact bound by one in hundreds
+FEWEST = 6      # pairs that a 95 % interval of Wilcoxon's distribution needs
 NORMAL = 1.959964
 
 
@@ -57,7 +57,7 @@ def averages_up_to(ordered, limit):
 
 
 def walsh_average(ordered, rank):
-    """The Walsh average of this rank, from 1; by bisection, since a thousand values have half a million of them."""
+    """The Walsh average of this rank, counted from 1. A thousand values have half a million averages, so it bisects."""
     low, high = ordered[0], ordered[-1]
     if averages_up_to(ordered, low) >= rank:
         return low

@@ -1,8 +1,10 @@
 """Student's t distribution, for any real number of degrees of freedom.
 
-Owns: the two questions that the statistics ask of SciPy, which is loaded when the first is asked: options and bad files
-need no library. scipy.special has them and loads in a third of a second; scipy.stats, which adds classes to them, takes
-three times as long. What is tested with them is run_statistics.py's.
+Owns: the two functions that the statistics take from SciPy. Does not own: the tests and intervals made with them
+(run_statistics.py, signed_rank.py).
+
+SciPy is loaded at the first call, so that options and bad files need no library. scipy.special loads in a third of a
+second; scipy.stats, which adds classes to the same functions, takes three times as long.
 """
 
 

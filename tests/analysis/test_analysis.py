@@ -1,6 +1,6 @@
-"""The analysis by llvm-mca: what it reads out of machine code, which models it believes, what it says of them.
+"""The analysis by llvm-mca: what it reads in machine code, which models it accepts, what it reports.
 
-llvm-mca itself is replaced by functions: what it would answer is part of each case.
+Functions stand in for llvm-mca; its answer is part of each case.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import disassembly  # noqa: E402
 import mca_input  # noqa: E402
 import prediction  # noqa: E402
 
-# A loop of a 2 x 1 tile with a prefetch loop inside that may have nothing to do, and the rest of k after it.
+# The loop of a 2 x 1 tile, an inner prefetch loop that may run no times, and the loop for the rest of k.
 LISTING = """
 0000000000000000 <void (anonymous namespace)::panel_kernel<Neon, 2, 1, true>(PanelCall const&)>:
    0:\tmov\tw2, w9
@@ -142,7 +142,7 @@ class Models(unittest.TestCase):
 
 class Command(unittest.TestCase):
     def run_with(self, *words, cycles=54):
-        """The command over two tiles; (exit code, stdout, stderr)."""
+        """Runs the command over two tiles. Returns (exit code, stdout, stderr)."""
         class Model(Core):
             def __init__(self, program):
                 super().__init__(2, 2, 2, cycles)

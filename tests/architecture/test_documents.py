@@ -1,4 +1,4 @@
-"""The documents: what they link to exists, and from the first page all others are found."""
+"""The documents: every link leads to a file, and the first page leads to all others."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The rooms of the house: an include goes only where the build links to; folders and units stay small."""
+"""The rooms of each folder: an include goes only to what the build links with; folders and files stay small."""
 
 import os
 import re
@@ -8,9 +8,10 @@ from pathlib import Path
 
 SOURCE = Path(os.environ.get("SLUICE_SOURCE", Path(__file__).resolve().parents[2])).resolve()
 
-# The kernels are one library for their users, so the order of their rooms stands here: each knows those before it.
+# The kernels are one library for their users, so the order of their rooms is listed here: each may include the rooms
+# before it.
 KERNELS = ("model", "microkernels", "instruction_sets", "threads", "weights", "plans", "call")
-# Programs of their own: the libraries that the benchmark is compared with. They know the kernels and each other.
+# Programs of their own, for the libraries that Sluice is compared with. They may include the kernels and each other.
 PEERS = "bench/peers"
 MOST_FILES = 20
 MOST_LINES = 400
@@ -49,7 +50,7 @@ def faults(root):
     """[(file, what is wrong with it)]"""
     known = known_rooms(root)
     kernels = {f"kernels/{room}" for room in KERNELS}
-    # The public headers know each other alone, which their own includes, "sluice/….hpp", are.
+    # The public headers include only each other, as "sluice/….hpp".
     known |= {PEERS: kernels | {PEERS}, "kernels/include": set()}
     found = []
     for name in sources(root):

@@ -40,7 +40,7 @@ def profile(machine, plans):
 
 
 class CommandTest(unittest.TestCase):
-    """Each test runs in a directory of its own, with nothing of the caller's environment that changes answers."""
+    """Runs each test in a directory of its own, without the caller's environment variables that change answers."""
 
     def setUp(self):
         if not SLUICE:
@@ -73,7 +73,7 @@ class CommandTest(unittest.TestCase):
         return process.returncode, output, errors
 
     def files(self):
-        """Every file with its bytes, hidden ones too."""
+        """Every file with its bytes, including hidden files."""
         return {str(path.relative_to(self.directory)): path.read_bytes() if path.is_file() else None
                 for path in self.directory.rglob("*")}
 

@@ -12,7 +12,7 @@ class AgainstTest(command.CommandTest):
     def setUp(self):
         super().setUp()
         self.machine = self.this_machine()
-        # Another plan than the analytical one, and what was measured when it was found.
+        # A plan that is not the analytical one, and the measurement by which it was found.
         self.tuned = command.plan_row(measured={
             "ratio_to_default": 0.5, "ratio_low": 0.49, "ratio_high": 0.51, "verdict": "faster", "pairs": 30,
             "trials": 100, "roof_fraction": 0.25, "contended_share": 0.0})
@@ -48,7 +48,7 @@ class AgainstTest(command.CommandTest):
         promise = against["promise"]
         self.assertEqual(promise["ratio_to_default"], 0.5)
         self.assertAlmostEqual(promise["roof_in_place"], own["roof_fraction"] / 0.25, places=9)
-        # The example promises twice the default's speed, which no blocking of so small a problem brings.
+        # The example promises twice the default's speed, which no plan for so small a problem reaches.
         if against["pairs"] >= 8:
             self.assertAlmostEqual(promise["in_place"]["ratio"], against["ratio"] / 0.5, places=9)
             self.assertIn(promise["in_place"]["verdict"], ("broken", "inconclusive"))
@@ -75,7 +75,7 @@ class AgainstTest(command.CommandTest):
                 self.assertEqual(against["promise"] is None, rival == "default")
                 if rival != "default":
                     self.assertIsNone(against["promise"]["in_place"])
-        # Extents beyond the problem are the problem's: another spelling of the same plan.
+        # Extents beyond the problem are clipped to it, so this is the same plan.
         whole = command.plan_row(plan={**self.tuned["plan"], "mc": 4096})
         clipped = command.plan_row(plan={**self.tuned["plan"], "mc": 16})
         self.write("whole.json", command.profile(self.machine, [whole]))
@@ -100,7 +100,7 @@ class AgainstTest(command.CommandTest):
                 self.assertEqual(context["rival"], baseline_file)
                 self.assertEqual((rival["rival"], rival["plan_origin"]), (baseline_file, "exact"))
                 self.assertEqual((own["plan"]["nr"], rival["plan"]["nr"]), widths)
-                # What the tuner promised is for cold weights.
+                # The tuner's promise is for cold weights.
                 self.assertEqual(own["against"]["promise"] is None, bool(state))
 
     def test_the_table_compares_every_cell(self):

@@ -1,4 +1,4 @@
-"""The front: verbs, help and version."""
+"""The front command: verbs, help and version."""
 
 import unittest
 

@@ -1,4 +1,4 @@
-"""The verb `doctor`. A short window on whatever machine this is: fit or unfit, the report is whole."""
+"""The verb `doctor`. A short run on any machine: whether it is fit or not, the report is complete."""
 
 import json
 import os
@@ -12,7 +12,7 @@ SUBJECTS = {"ISA", "governor", "boost", "steal", "other processes", "cgroup quot
 
 class DoctorTest(command.CommandTest):
     def audit(self, *arguments, **options):
-        """Exit code 0, or 4 with one line that says why."""
+        """Expects exit code 0, or 4 with one line that says why."""
         result = self.run_sluice("doctor", "--seconds", "0.3", *arguments, **options)
         self.assertIn(result.returncode, (0, command.UNSUPPORTED), result.stderr)
         last = result.stderr.splitlines()[-1]

@@ -38,7 +38,7 @@ class InfoTest(command.CommandTest):
         cores = "".join(f'<object type="Core" os_index="{i}" {attributes(1 << cpu)} gp_index="{10 + i}">\n'
                         f'<object type="PU" os_index="{cpu}" {attributes(1 << cpu)} gp_index="{20 + i}"/>\n</object>\n'
                         for i, cpu in enumerate(cpus))
-        # hwloc's own parser, which serves where it was built without libxml2, wants these lines as it writes them.
+        # hwloc's own parser, which is used when it was built without libxml2, expects these lines as hwloc writes them.
         self.write("hybrid.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n'
                    f'<topology version="2.0">\n<object type="Machine" os_index="0" {attributes(both)} '
                    f'allowed_cpuset="{both:#x}" allowed_nodeset="0x1" gp_index="1">\n'
@@ -106,7 +106,7 @@ class InfoTest(command.CommandTest):
         text = self.succeed("info", "--profile", "p.json", "--d-model", 96, "--d-ff", 160, "--kind", "swiglu",
                             "--m", 1, "--threads", 1, "--isa", isa)
         self.assertIn(f"1 plan for {isa} gated 96x160 not used", text)
-        # Nor does the plan for M 64 serve one row; what is left of it is the width.
+        # The plan for M = 64 does not serve one row either; only its width is used.
         self.assertIn("analytical: ", text)
         self.assertRegex(text, r"\d+x32 kc")
 

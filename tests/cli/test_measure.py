@@ -121,7 +121,7 @@ class BenchTest(MeasureTest):
             self.assertEqual(len(entry["samples_ns"]), 30)
             self.assertEqual(entry["whole_rounds"][0], 0)
             self.assertEqual(len(entry["whole_rounds"]), len(entry["wholes_ns"]))
-            # A portion would be a quarter or less; even a loud machine is not as loud as that.
+            # A portion would be a quarter of this or less, which not even a loud machine explains.
             self.assertLess(min(entry["wholes_ns"]) / max(entry["samples_ns"]), 3)
             self.assertGreater(max(entry["wholes_ns"]) / min(entry["samples_ns"]), 0.5)
 
@@ -199,7 +199,7 @@ class BenchTest(MeasureTest):
             self.assertEqual([entry["isa"] for entry in json.loads(text)["benchmarks"]], [isa])
 
     def test_too_few_undisturbed_samples_for_who_asks(self):
-        # Of one sample not four can be undisturbed.
+        # A cell with one sample cannot have four undisturbed ones.
         arguments = ["bench", *SMALL, "--kind", "swiglu", "--samples", "1", "--require-calm", "4", "--json"]
         result = self.run_sluice(*arguments)
         self.assertEqual(result.returncode, command.UNSUPPORTED, result.stderr)
@@ -232,7 +232,7 @@ class BenchTest(MeasureTest):
         self.assertIn("interrupted", errors.splitlines()[-1])
         results = json.loads((self.directory / "r.json").read_text())
         self.assertTrue(finite(results))
-        # Rounds go over all cells: whatever the moment, each that was begun has samples, and none has all.
+        # Rounds go over all cells, so at any moment each cell that was begun has samples and none has all of them.
         self.assertEqual(results["context"]["measurement"]["cells_reported"], len(results["benchmarks"]))
         for entry in results["benchmarks"]:
             self.assertTrue(0 < len(entry["samples_ns"]) < 100000)

@@ -36,7 +36,7 @@ class ReplayTest(command.CommandTest):
     def test_out_writes_the_landscape(self):
         self.succeed("tune", "--replay", self.landscape, "--out", "copy.json")
         copy, original = (json.loads(path.read_text()) for path in (self.directory / "copy.json", self.landscape))
-        # The analytical plan of this version comes first, whichever it was when the landscape was recorded.
+        # This version's analytical plan comes first, even if another was when the landscape was recorded.
         for landscape in (copy, original):
             landscape["plans"].sort(key=lambda entry: entry["plan"])
         self.assertEqual(copy, original)

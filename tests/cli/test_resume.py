@@ -41,7 +41,7 @@ class ResumeTest(command.CommandTest):
             process.communicate()
             before = self.lines("j")
             self.assertGreaterEqual(len(before), count)
-            # What a killed process holds, it holds no more.
+            # Whenever the process was killed, a profile that exists holds plans.
             self.assertFalse((self.directory / "p.json").exists() and not self.plans("p.json"))
         self.tune(*arguments[1:], "--resume")
         after = self.lines("j")

@@ -111,7 +111,7 @@ class SchemaTest(command.CommandTest):
                 document = document[key]
             return document
 
-        # Without any one of its fields, and with a value of no use in its place.
+        # Each field is left out, and then replaced by a useless value.
         def expect_every_field_checked(value, way):
             for key, inner in (value.items() if isinstance(value, dict) else enumerate(value)):
                 if isinstance(value, dict):
@@ -163,7 +163,7 @@ class ResultsSchemaTest(command.CommandTest):
         good["benchmarks"] = good["benchmarks"][:1]
         self.validator.validate(good)
         self.refuse_mutilated(good)
-        # An older file, before every sample had a mark.
+        # An older file, in which samples have no marks yet.
         cell = good["benchmarks"][0]
         marked = {key: value for key, value in cell.items() if key != "contended_samples_ns"} | {
             "sample_contended": [False] * len(cell["samples_ns"]), "sample_probes": [[1e10, 2e10]] * len(cell["samples_ns"])}
@@ -177,7 +177,7 @@ class ResultsSchemaTest(command.CommandTest):
                     {**marked, "benchmarks": [{**marked["benchmarks"][0], field: value}]}))
 
     def refuse_mutilated(self, good):
-        # Mutilated one at a time: a field that every cell has, and values that no measurement may give.
+        # One change at a time: a field that every cell has is missing, or has a value that no measurement gives.
         fields = good["benchmarks"][0]
         for field in set(fields) - {"contended", "phases", "best_peer"}:
             bad = {**good, "benchmarks": [{key: value for key, value in fields.items() if key != field}]}

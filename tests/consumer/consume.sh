@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Owns: the proof that a stranger's project can use Sluice in each of the documented ways.
+# Owns: the proof that a user's project can use Sluice in each of the documented ways.
 #   consume.sh install WORK BUILD        installs BUILD, moves the prefix, exports the plans from there
 #   consume.sh package WORK              builds and runs the consumer with find_package(sluice)
 #   consume.sh pkg_config WORK           … with pkg-config alone

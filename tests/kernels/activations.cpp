@@ -1,4 +1,4 @@
-// The activations, seen through forward: an FFN whose weights are 1 is its activation. Accuracy over the whole range of
+// The activations, seen through forward: a 1 → 1 → 1 FFN computes its activation. Accuracy over the whole range of
 // float32, special values as defined, and no influence of the caller's floating-point mode.
 #include <bit>
 #include <cfenv>

@@ -18,18 +18,18 @@ skip() {
 command -v "$clang" >/dev/null || skip 'no clang++ here (scripts/dependencies.sh lint installs it)'
 command -v "$gxx" >/dev/null || skip 'no compiler for aarch64 here, whose headers are needed (scripts/dependencies.sh test)'
 
-# The directories that GXX searches, but its own intrinsics, which are clang's affair.
+# The directories that GXX searches, except those of its own intrinsics; clang has others.
 mapfile -t found < <("$gxx" -xc++ -E -v /dev/null 2>&1 >/dev/null |
   sed -n '/^#include <\.\.\.>/,/^End of search/s/^ //p' | xargs -r realpath | grep -v '/lib/gcc')
 [ ${#found[@]} -gt 0 ] || skip "$gxx does not say where its headers are"
 
 options=(--target=arm64-apple-macos13 -std=c++20 -fsyntax-only -Wall -Wextra -Werror
          -Wno-pragma-once-outside-header -nostdinc++ -nostdlibinc
-         # What this C library asks of its compiler: a macro of its own name, and the driver's default for C++.
+         # What this C library expects of its compiler: a macro with its name, and the driver's default for C++.
          -U__nonnull -D_GNU_SOURCE -include "$here/include/not_linux.hpp"
          -I"$source" -I"$source/kernels/include" -isystem "$here/include")
 for directory in "${found[@]}"; do options+=(-isystem "$directory"); done
-# The libraries' headers, which do not depend on the architecture; what does is found above first.
+# The libraries' headers, which do not depend on the architecture. Those that do are found above first.
 options+=(-idirafter /usr/include)
 
 cd "$source"

@@ -33,8 +33,8 @@ def roofs():
 
 def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, models=("tinyllama",), factor=1.0,
          noise=0.004, rounds=24, contended=0.15, seed=0, speeds=None, old=False):
-    """One benchmark entry. `factor` multiplies its time, `speeds` is the machine's level in each round. An old one is
-    of a file whose contended samples stand in a list of their own."""
+    """One benchmark entry. `factor` multiplies its time, `speeds` is the machine's level in each round. An old entry is
+    from a file that lists its contended samples separately."""
     chance = random.Random(f"{seed}/{kind}/{d_ff}/{m}/{isa}/{threads}")
     gated = kind in GATED
     matrices = 3 if gated else 2
@@ -73,7 +73,7 @@ def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, 
 
 
 def group(d_model, d_ff, m, isa, threads, kinds, models, toll=0.003, **options):
-    """Gated kinds and both ReLU baselines, under one machine level per round as interleaved samples are."""
+    """Gated kinds and both ReLU baselines. The machine has one level per round, as for interleaved samples."""
     chance = random.Random(f"{d_model}/{m}/{isa}/{threads}")
     speeds = [1 + 0.2 * chance.random() for _ in range(options.get("rounds", 24))]
     shared = dict(d_model=d_model, m=m, isa=isa, threads=threads, models=models, speeds=speeds, **options)
@@ -101,7 +101,7 @@ def peer(own, library, factor, noise=0.003, **change):
 
 
 def promise(ratio=0.871, in_place=0.993, verdict="kept"):
-    """What a profile promised of a cell; in_place None: there is no telling here."""
+    """What a profile promised for a cell; in_place None: it cannot be told here."""
     here = None if in_place is None else {
         "ratio": in_place, "low": in_place * 0.99, "high": in_place * 1.01, "verdict": verdict}
     return {"roof_fraction": 0.9, "roof_in_place": 0.981, "ratio_to_default": ratio, "low": ratio * 0.99,
@@ -109,7 +109,7 @@ def promise(ratio=0.871, in_place=0.993, verdict="kept"):
 
 
 def against(name, own, factor=None, promise=None):
-    """[own] that met a baseline of this name with the same plan, or [own, the entry of a plan `factor` times as slow]."""
+    """[own] if the baseline of this name has the same plan, else [own, the entry of a plan `factor` times as slow]."""
     tiling = plan()["plan"]
     own = own | {"plan": tiling, "against": {
         "rival": name, "same_plan": factor is None, "ratio": 1.0 if factor is None else 1 / factor, "low": 0.5,
@@ -170,7 +170,7 @@ def full_documents():
 
 
 def bare_documents():
-    """A page without a picture, for tests of everything around the pictures: they are what takes the time."""
+    """Documents for a page without pictures, which take most of the time."""
     return profile([]), results([])
 
 
@@ -179,7 +179,7 @@ def small_benchmarks():
 
 
 class Desk:
-    """A temporary directory with the two input files, where the command is run as a user runs it."""
+    """A temporary directory with the two input files, in which the command runs as a user runs it."""
 
     def __init__(self, profile_document=None, results_document=None):
         self.keeper = tempfile.TemporaryDirectory()
@@ -200,7 +200,7 @@ class Desk:
                               env=dict(os.environ) | (environment or {}), timeout=300, check=False)
 
     def undrawn(self):
-        """The page without the pictures, which are what takes the time; made here and not by the command."""
+        """The page without the pictures, which take most of the time. It is made here, not by the command."""
         from reports.pages import page
         from reports.statistics.comparison import compare, workloads
         from reports.findings.gaps import doubts, missing_parts

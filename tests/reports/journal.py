@@ -22,7 +22,7 @@ def journal_lines():
 
 
 class JournalOracle:
-    """Says what a source should print, from the trials alone."""
+    """Computes what a source should print from the trials alone."""
 
     def __init__(self, trials):
         self.trials = trials

@@ -20,7 +20,7 @@ IDEAL = {1.5: "budget", 1.0: "width"}   # d_ff of ReLU over that of the gated ki
 
 
 class Oracle(JournalOracle, PlanComparisonOracle):
-    """Says what a source should print, from the JSON alone."""
+    """Computes what a source should print from the JSON alone."""
 
     def __init__(self, results, profile, journal=()):
         super().__init__(journal)
@@ -48,7 +48,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         return value
 
     def expected(self, source):
-        """The numbers that a source prints; the text where it prints the words of a file."""
+        """The numbers that a source should print, or the text if it prints words of a file."""
         name, *places = source.split(" ")
         return getattr(self, "of_" + name)(*places) if places else [self.at(name)]
 
@@ -153,7 +153,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         return [int(threads)] if self.of_fma_roof(isa, threads) else []
 
     def of_read_roof(self, threads):
-        """That of the largest footprint, which is memory's."""
+        """The read roof of the largest footprint, which is that of memory."""
         rates = [(roof.get("footprint_bytes", 0), roof["bytes_per_second"] / 1e9) for roof in self.roofs["read"]
                  if roof["threads"] == int(threads)]
         return [max(rates)[1]] if rates else []
@@ -162,7 +162,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         return [int(threads)] if self.of_read_roof(threads) else []
 
     def of_crossover(self, place):
-        """By bisection: the M at which both roofs ask for the same time."""
+        """The M at which both roofs take the same time, by bisection."""
         cell = self.at(place)
         (peak,), (rate,) = self.of_fma_roof(cell["isa"], cell["threads"]), self.of_read_roof(cell["threads"])
         weights = (3 if cell["kind"] in GATED else 2) * cell["d_model"] * cell["d_ff"]
@@ -174,7 +174,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         return [low]
 
     def group(self, first, second, kind, isa, d_model, d_ff, weights):
-        """[(M, threads, value, low, high)] of the cells that a sentence speaks of: those of one roof or one verdict."""
+        """[(M, threads, value, low, high)] of the cells that a sentence is about: those of one roof or one verdict."""
         def belongs(cell):
             return (cell["kind"], cell["isa"], cell["d_model"], cell["d_ff"], cell.get("weights", "f32")) == (
                 kind, isa, int(d_model), int(d_ff), weights)
@@ -186,7 +186,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         return [(one.gated["m"], one.gated["threads"], *one.shown()) for one in found]
 
     def of_at_m(self, *words):
-        """M of each number of threads; where these agree, the M once."""
+        """M for each number of threads, or a single M if they agree."""
         cells, lists = self.group(*words), {}
         for threads in sorted({cell[1] for cell in cells}):
             lists.setdefault(tuple(sorted(cell[0] for cell in cells if cell[1] == threads)), []).append(threads)
@@ -294,7 +294,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         return [min(self.fractions(kind)), max(self.fractions(kind))]
 
     def best_peers(self, m):
-        """The paired ratio to the fastest peer of each of our cells, where they have a round."""
+        """The paired ratio of each of our cells to its fastest peer, if they share a round."""
         found = []
         for own in self.own:
             peers = self.peers.get(identity(own))

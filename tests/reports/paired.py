@@ -1,4 +1,4 @@
-"""The statistics of pairs a second time, for the tests: written anew from their description.
+"""The statistics of pairs, written a second time for the tests, from their description.
 
 Owns: which entries belong together, the estimate of a paired ratio, its verdict, what several cells say together,
 Student's quantile. Shares nothing with reports/statistics/comparison.py or signed_rank.py.
@@ -16,7 +16,7 @@ IDENTITY = ("d_model", "d_ff", "isa", "m", "threads")
 
 
 def identity(entry):
-    """What a cell has in common with its peers and baseline plans."""
+    """The fields that a cell has in common with its peers and baseline plans."""
     return tuple(entry[name] for name in (*IDENTITY, "kind"))
 
 
@@ -40,7 +40,7 @@ class Paired(NamedTuple):
 
 @dataclass
 class Compared:
-    """A gated entry against one of ReLU."""
+    """The comparison of a gated entry with one of ReLU."""
 
     gated: dict
     plain: dict
@@ -67,7 +67,7 @@ def estimate(one, other):
 
 
 def signed_rank(values):
-    """(Hodges-Lehmann estimate, low, high): every Walsh average in order, and the two at Wilcoxon's bound."""
+    """(Hodges-Lehmann estimate, low, high), from all Walsh averages in order. The ends are those at Wilcoxon's bound."""
     count = len(values)
     averages = sorted((one + other) / 2 for one, other in itertools.combinations_with_replacement(values, 2))
     middle = statistics.median(averages)

@@ -11,10 +11,10 @@ from paired import estimate, identity
 
 
 class PlanComparisonOracle:
-    """A part of the oracle: knows `own` and `results`."""
+    """A part of the oracle, which has `own` and `results`."""
 
     def baseline_plans(self, name):
-        """(logarithm of the ratio, verdict, what became of the promise) of each cell that met the baseline."""
+        """(logarithm of the ratio, verdict, whether the promise is kept) of each cell that was compared with the baseline."""
         found = []
         for own in self.own:
             against = own.get("against") or {}

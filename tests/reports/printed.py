@@ -1,4 +1,4 @@
-"""Finds every number that a page shows, and says which of them are not what their sources give.
+"""Finds every number that a page shows, and reports those that differ from what their sources give.
 
 Owns: the walk over the visible text of the page, its labels, drawings and commands; the list of constants that belong
 to definitions. Does not own: what a source gives (oracle.py).
@@ -11,7 +11,7 @@ import shlex
 import urllib.parse
 from html.parser import HTMLParser
 
-# Text that holds a number by definition. Anything else that is not traced is a fault.
+# Texts that hold numbers by definition. Any other number without a source is a fault.
 DEFINITIONS = (
     "95 %", "at most 1 %", "at most 3 % from 1", "dashed line (1 %)", "±10 %", "10^9", "6·M·D·F",
     "4·M·D·F", "(D, 1.5·F)",
@@ -28,7 +28,7 @@ OPTIONS = {"--d-model": "d_model", "--d-ff": "d_ff", "--m": "m", "--threads": "t
 
 
 def numbers(text):
-    """The numbers of a text with half a unit of their last digit; what follows a letter is part of a name."""
+    """The numbers of a text, each with half a unit of its last digit. Digits after a letter are part of a name."""
     found = re.findall(r"(?<![A-Za-z_\d.])[−-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?",
                        text.replace("AVX-512", "").replace("×", " "))
     return [(float(one.replace("−", "-")), 0.5000001 * 10.0 ** -len(one.partition(".")[2].partition("e")[0]))
@@ -133,14 +133,14 @@ class Checker:
         entries = [*oracle.results["benchmarks"], *oracle.profile["plans"], *oracle.trials]
         self.fields = {name: {entry[name] for entry in entries if name in entry} for name in ("d_model", "d_ff", "m")}
         self.fields["threads"] = {entry.get("threads", entry.get("max_threads")) for entry in entries}
-        # The texts of the files stand on the page as they are; those without a letter would hide numbers.
+        # Texts of the files are on the page unchanged. Those without a letter are not excepted: they could hide numbers.
         texts = set(strings([oracle.results, oracle.profile]))
         texts |= {text.removeprefix("micro/") for text in texts}
         self.texts = sorted((" ".join(text.split()) for text in texts if re.search("[A-Za-z]", text) and len(text) > 2),
                             key=len, reverse=True)
 
     def faults(self, page):
-        """What is wrong with the page, a line each."""
+        """The faults of the page, one line each."""
         printed = Printed(page)
         found = [fault for source, text in printed.traced for fault in self.wrong(source, text)]
         found += [f"no source: {text}" for text in printed.bare if self.has_number(text)]
@@ -172,14 +172,14 @@ class Checker:
         if len(printed) != len(expected):
             return [f"{source}: {[number for number, _ in printed]}, not {expected}"]
         for (number, tolerance), value in zip(printed, expected):
-            # Three significant digits have a last digit of their own, as have the four of a size.
+            # An intensity is printed with three significant digits, a size with four: their tolerances are relative.
             loose = {"intensity": 0.005, "fact": 0.0006}.get(source.partition(" ")[0], 0)
             if not abs(number - value) <= max(tolerance * 1.02, loose * abs(value)) + 1e-9 * abs(value):
                 return [f"{source}: {number}, not {value}"]
         return []
 
     def wrong_label(self, text, sources):
-        """A label prints the numbers of its sources in order, and no others but constants and names."""
+        """The faults of a label, which must print the numbers of its sources in order, and otherwise constants and names."""
         if not sources:
             return [f"label without a source: {text}"] if self.has_number(text) else []
         printed, found = numbers(self.without_constants(text)), []
@@ -215,8 +215,8 @@ class Checker:
         return True
 
     def is_drawn_wrong(self, text):
-        """Whether the words of a drawing name an M or a number of threads that was not measured; bare numbers are those
-        of an axis."""
+        """Whether the words of a drawing name an M or a number of threads that was not measured. Bare numbers belong to
+        an axis."""
         text = " ".join(text.split())
         if re.fullmatch(r"[−-]?[\d.]+|", text):
             return False

@@ -96,11 +96,11 @@ class Browser:
         self.browser.execute_script("document.querySelectorAll('details').forEach(part => { part.open = true; })")
 
     def test_nothing_is_logged_and_nothing_is_fetched(self):
-        # What the browser did of its own before it opened the page is no concern of it.
+        # Requests that the browser made before it opened the page do not count.
         self.browser.get_log("performance")
         self.browser.get_log("browser")
         self.browser.refresh()
-        # The wish for an icon of the tab is answered by the page itself.
+        # The page brings its own icon for the tab.
         self.assertEqual([entry["message"] for entry in self.browser.get_log("browser")], [])
         messages = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
         asked = [message["params"]["request"]["url"] for message in messages
@@ -123,7 +123,7 @@ class Browser:
     def test_the_keyboard_sorts_too(self):
         self.open_details()
         button = self.heading().find_element("tag name", "button")
-        # Away from here first, so that the key starts from another order.
+        # Sort by another column first, so that the key starts from another order.
         self.browser.execute_script(f"document.querySelectorAll('#{self.TABLE} thead button')[0].click()")
         self.browser.execute_script("arguments[0].focus()", button)
         self.browser.switch_to.active_element.send_keys("\n")

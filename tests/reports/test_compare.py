@@ -39,7 +39,7 @@ def slowed(document, names, factor):
 
 
 def every_second(document, first):
-    """The run with every second sample of each cell: half of it, as independent of the other half as two runs are."""
+    """The run with every second sample of each cell. The two halves are as independent as two runs."""
     document = copy.deepcopy(document)
     for entry in document["benchmarks"]:
         for key in ("samples_ns", "sample_rounds"):
@@ -48,7 +48,7 @@ def every_second(document, first):
 
 
 def steadiest(document, count):
-    """The names of the cells whose median is known best."""
+    """The names of the cells whose medians are known most precisely."""
     def blur(entry):
         return statistics.stdev(map(math.log, entry["samples_ns"])) / math.sqrt(len(entry["samples_ns"]))
     return {entry["name"] for entry in sorted(document["benchmarks"], key=blur)[:count]}
@@ -94,7 +94,7 @@ class Compare(unittest.TestCase):
         self.assertIn("3 of 112 cells are proven slower by more than 2 %", document["failed"])
 
     def test_among_other_samples_of_the_same_kernels(self):
-        # One half of the recorded samples against the other: nothing differs but what is slowed or sped up.
+        # Compares the two halves of the recorded samples, which differ only where they are slowed or sped up.
         before, after = every_second(self.sample, 0), every_second(self.sample, 1)
         counts = self.as_json(before, after, "--fail-on", "regression")["counts"]
         self.assertEqual((counts["slower"], counts["faster"]), (0, 0))
@@ -139,7 +139,7 @@ class Compare(unittest.TestCase):
         self.assertLessEqual(cell["p"], cell["p_adjusted"])
 
     def test_normalised_by_the_roof_a_slower_clock_is_no_regression(self):
-        # Everything takes 8 % longer at a clock 8 % slower: the roofs fall with the times, the fractions stay.
+        # Everything takes 8 % longer at a clock 8 % slower. The roofs fall as well, so the fractions stay the same.
         fractions = {entry["name"]: entry["roof_fraction"] for entry in self.sample["benchmarks"]}
         after = slowed(every_second(self.sample, 1), set(fractions), 1.08)
         for entry in after["benchmarks"]:
@@ -261,8 +261,8 @@ class Compare(unittest.TestCase):
 
 
 def run_beside(neighbour, seed, names=(), factor=1.0):
-    """A run of twelve cells on a machine whose neighbour takes half of it for so large a part of the time, in bursts of
-    some rounds; the named cells take `factor` as long."""
+    """A run of twelve cells beside a neighbour who halves the speed for the fraction `neighbour` of the time, in bursts
+    of some rounds. The named cells take `factor` times as long."""
     chance = random.Random(f"{neighbour}/{seed}")
     entries = []
     for kind in ("swiglu", "relu"):
@@ -277,8 +277,8 @@ def run_beside(neighbour, seed, names=(), factor=1.0):
 
 
 def run_in_turns(share, seed):
-    """A run of cells of 1 to 200 ms beside a neighbour who takes the processor for four milliseconds at a time, `share`
-    of it in all; the probes are too short to meet him."""
+    """A run of cells of 1 to 200 ms beside a neighbour who takes the processor for slices of 4 ms, in all for `share` of
+    the time. The probes are too short to meet the slices."""
     chance = random.Random(f"{share}/{seed}")
     entries = []
     for m in (1, 4, 16, 64, 256, 1024):
@@ -291,7 +291,7 @@ def run_in_turns(share, seed):
 
 
 class Loudness(unittest.TestCase):
-    """Two runs of one build beside neighbours that differ."""
+    """Two runs of one build beside different neighbours."""
 
     def compare(self, before, after, **options):
         runs = []
@@ -311,7 +311,7 @@ class Loudness(unittest.TestCase):
         self.assertIn("In 12 of 12 cells the machine was not equally loud", note)
 
     def test_nor_beside_one_who_takes_the_processor_in_turns(self):
-        # In slices of four milliseconds: long samples meet them always, short ones at times, the short probes hardly.
+        # Every long sample meets some slices of 4 ms, short ones now and then, the short probes hardly ever.
         for seed in range(20):
             found = self.compare(run_in_turns(0.02, seed), run_in_turns(0.45, seed + 1000))
             self.assertEqual([pair.before.name for pair in found.pairs if pair.verdict in ("slower", "faster")], [])
@@ -340,7 +340,7 @@ class Loudness(unittest.TestCase):
 
 
 class GoogleBenchmark(unittest.TestCase):
-    """Results stay what Google Benchmark's own tools read."""
+    """Google Benchmark's own tools can read the results."""
 
     def test_fields_its_compare_reads(self):
         for document in (json.loads(SAMPLE.read_text(encoding="utf-8")), fixtures.results(fixtures.small_benchmarks())):

@@ -28,7 +28,7 @@ class SignedRank(unittest.TestCase):
         self.assertEqual(middle, 25)
 
     def test_the_bounds_of_the_tables(self):
-        # Critical values of the two-sided test at 5 %, of which the bound is the next.
+        # The critical values of the two-sided test at 5 %; the bound is the next number.
         for pairs, critical in ((6, 0), (7, 2), (8, 3), (10, 8), (15, 25), (20, 52), (25, 89), (30, 137)):
             self.assertEqual(signed_rank_bound(pairs), critical + 1)
         self.assertEqual([signed_rank_bound(pairs) for pairs in range(1, 6)], [0] * 5)
@@ -42,8 +42,8 @@ class SignedRank(unittest.TestCase):
                     self.assertTrue(one == other or math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-9), values)
 
     def test_the_level_holds_however_loud_it_is(self):
-        # A neighbour halves the speed for a while, of the one or of the other: a third of the pairs is off by a factor
-        # of two. The interval holds the truth in 95 of 100 cases, and the loud half of the pairs costs it little.
+        # A neighbour halves the speed of one side of a pair for a while, so a third of the pairs is off by a factor of
+        # two. The interval holds the truth in 95 of 100 cases, and the loud pairs widen it little.
         chance = random.Random(7)
         for count in (6, 12, 40, 90):
             held, repetitions = 0, 400
@@ -75,7 +75,7 @@ class PairedRatio(unittest.TestCase):
         self.assertAlmostEqual(estimate.high, math.exp(0.2 + half), places=9)
 
     def test_only_equal_rounds_are_paired(self):
-        # In rounds both have, the ratio is exactly 2; any other pairing would meet the wild samples.
+        # The ratio is exactly 2 in the rounds that both have. Any other pairing would use the wild samples.
         numerator = {0: 9e9, 2: 20.0, 3: 40.0, 7: 60.0}
         denominator = {1: 1e-9, 2: 10.0, 3: 20.0, 7: 30.0, 9: 5e9}
         estimate = paired_ratio(numerator, denominator)

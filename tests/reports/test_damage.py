@@ -1,7 +1,7 @@
-"""Damaged results: every field deleted or replaced, and the file cut. A report or one line, never a traceback.
+"""Damaged results: every field deleted or replaced, and the file cut. Each gives a report or one line, never a traceback.
 
-Each field meets some of the wrong values in turn; damages that read differently are compared; a few of these are drawn,
-with figures laid out and not rendered. SLUICE_DAMAGE=full tries every value and draws every page (about forty minutes).
+Each field gets some of the wrong values in turn. Damages that are read differently are compared, and a few of these are
+drawn, with figures laid out but not rendered. SLUICE_DAMAGE=full tries every value and draws every page (about forty minutes).
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from reports.data.results import load_results
 FULL = os.environ.get("SLUICE_DAMAGE") == "full"
 DELETED = object()
 VALUES = (DELETED, None, float("nan"), "text", -1, 0, 1e308, 10**400, [], {"a": []})
-TRIED, DRAWN = 3, 4     # values of each field and pages in all, in the default run
+TRIED, DRAWN = 3, 4     # values for each field and pages in all, in the default run
 
 
 def load_program():
@@ -36,13 +36,13 @@ def load_program():
 
 
 def lay_out(drawing, stream, format=None, **_options):
-    """Stands for savefig: finds every position, which is where wrong numbers fail, and renders nothing."""
+    """Replaces savefig: computes every position, which is where wrong numbers fail, but renders nothing."""
     drawing.draw_without_rendering()
     stream.write('<svg viewBox="0 0 1 1"></svg>' if format == "svg" else b"\x89PNG\r\n\x1a\n")
 
 
 def whole():
-    """One of every kind of entry: gated, both baselines, a peer, a micro benchmark."""
+    """A results document with one entry of each kind: gated, both baselines, a peer, a micro benchmark."""
     entries = fixtures.group(256, 512, 4, "avx512", 1, ("swiglu",), ("small",), rounds=8)
     entries += fixtures.group(256, 512, 16, "avx512", 1, ("swiglu",), ("small",), rounds=8)
     entries[2]["phases"] = fixtures.phases()
@@ -52,7 +52,7 @@ def whole():
 
 
 def places(value, path=()):
-    """Every place in the document below `path`; of a list the first item stands for all."""
+    """Every place in the document below `path`. The first item of a list represents all."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield path + (key,)
@@ -111,7 +111,7 @@ class Damage(unittest.TestCase):
         self.assertNotRegex(output, r"\bnan\b|\binf\b|NaN|Infinity", place)
 
     def damages(self):
-        """(place, document) of every damage that reads unlike all others; what does not read says why."""
+        """(place, document) of every damage that is read unlike all others. A document that is refused must say why."""
         if not self.different:
             for index, path in enumerate(self.paths):
                 turn = [VALUES[(index * TRIED + step) % len(VALUES)] for step in range(TRIED)]

@@ -1,4 +1,4 @@
-"""The page and the Markdown: self-contained, complete, traceable, and honest about what is missing."""
+"""The page and the Markdown: self-contained, complete, traceable, and explicit about what is missing."""
 
 import itertools
 import json
@@ -100,7 +100,7 @@ class Page(unittest.TestCase):
             times, others = (dict(zip(one["sample_rounds"], one["samples_ns"])) for one in (gated, baseline))
             common = times.keys() & others.keys()
             ratios = [times[number] / others[number] for number in common]
-            # The median of the geometric means of any two rounds, one with itself as well.
+            # The median of the geometric means of any two rounds, including each with itself.
             ratio = math.exp(statistics.median(math.log(one * other) / 2 for one, other in
                                                itertools.combinations_with_replacement(ratios, 2)))
             self.assertAlmostEqual(row[column["time ratio"]].value, ratio, places=9)

@@ -1,4 +1,4 @@
-"""Phases, peers and micro benchmarks: read, compared, shown, and kept out of every other comparison."""
+"""Phases, peers and micro benchmarks: they are read, compared and shown, and enter no other comparison."""
 
 import json
 import math

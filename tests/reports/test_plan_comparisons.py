@@ -1,4 +1,4 @@
-"""Cells measured with a baseline plan: read apart from ours, paired by round, shown beside the tuner's promise."""
+"""Cells measured with a baseline plan: read separately, paired by round, shown beside the tuner's promise."""
 
 import math
 import re
@@ -61,7 +61,7 @@ class PlanComparisons(unittest.TestCase):
         self.assertEqual(printed["in_place_interval benchmarks[0].against.promise.in_place"], "[0.983, 1.003]")
         self.assertEqual(printed["benchmarks[3].against.promise.roof_in_place"], "0.981")
         self.assertEqual(printed["benchmarks[2].against.ratio"], "1.000")
-        # Against another baseline, a ratio to the default is no promise.
+        # With another baseline, the ratio to the default is no promise.
         self.assertNotIn("benchmarks[3].against.promise.ratio_to_default", printed)
         self.assertIn("faster in 1, same plan in 1 of 2 cells. The ratio is 1.050 times the promised one (geometric "
                       "mean); the promise is kept in 1, broken in 1.", re.sub("<[^>]*>", "", page))

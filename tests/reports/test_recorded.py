@@ -1,7 +1,7 @@
-"""Comparisons on what a loud machine did to one kernel under two names: the truth is known to be no difference.
+"""Comparisons of one kernel under two names, recorded on a loud machine: the true difference is zero.
 
-The pairs were recorded (traces/loud_machine.json); a run takes a stretch of them as it was, names the two of each pair
-at random, and goes the whole way: a results file, reading it, comparing, judging, pooling.
+The pairs are in traces/loud_machine.json. A run takes a stretch of them unchanged, names the two samples of each pair
+at random, and goes all the way: writing a results file, reading it, comparing, judging, pooling.
 """
 
 import json
@@ -20,7 +20,7 @@ TRACES = json.loads((Path(__file__).parent / "traces" / "loud_machine.json").rea
 
 
 def most(share, trials):
-    """How many of the trials may go wrong where this share does: beyond three standard deviations is no luck."""
+    """How many trials may go wrong if this share is expected to: three standard deviations more than the mean."""
     return trials * share + 3 * math.sqrt(trials * share * (1 - share))
 
 
@@ -32,7 +32,7 @@ class Recorded(unittest.TestCase):
         self.chance = random.Random(17)
 
     def compared(self, factor=1.0, whole=False):
-        """The comparisons of a run on stretches of all traces; the gated kernel takes `factor` as long."""
+        """The comparisons of a run on stretches of all traces. The gated kernel takes `factor` times as long."""
         entries = []
         for index, trace in enumerate(TRACES):
             count = len(trace["pairs"]) if whole else self.chance.randrange(6, len(trace["pairs"]) + 1)
@@ -53,13 +53,13 @@ class Recorded(unittest.TestCase):
         cells = [one for run in runs for one in run]
         called = sum(one.verdict in ("slower", "faster") for one in cells)
         self.assertLessEqual(called, most(0.05, len(cells)))
-        # The interval is the same statement: it holds the truth where no difference is called.
+        # The interval agrees with the verdict: it holds the truth wherever no difference is called.
         self.assertEqual(called, sum(not one.estimate.low <= 1 <= one.estimate.high for one in cells))
         pools = [pooled(run).estimate for run in runs]
         self.assertLessEqual(sum(not pool.low <= 1 <= pool.high for pool in pools), most(0.05, RUNS))
 
     def test_three_percent_are_found(self):
-        # Among neighbours as loud as these in seven of ten cells of a hundred pairs and more, over all cells always.
+        # Beside such loud neighbours it is found in seven of ten cells of a hundred pairs or more, and always over all.
         for factor, verdict in ((1.03, "slower"), (1 / 1.03, "faster")):
             runs = [self.compared(factor, whole=True) for _ in range(RUNS // 10)]
             long = [one for run in runs for one in run if one.estimate.pairs >= 100]

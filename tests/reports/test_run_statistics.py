@@ -11,7 +11,7 @@ from reports.statistics.student import quantile, upper_tail
 
 class Student(unittest.TestCase):
     def test_closed_forms(self):
-        # One degree of freedom is Cauchy's distribution; two have 1/2 - t / (2 sqrt(2 + t²)).
+        # One degree of freedom is Cauchy's distribution. For two, the tail is 1/2 - t / (2 sqrt(2 + t²)).
         for t in (0.0, 1e-3, 0.5, 1.0, 3.0, 63.0, 1e9):
             self.assertAlmostEqual(upper_tail(t, 1), math.atan2(1, t) / math.pi, delta=1e-9 / (1 + t))
             self.assertAlmostEqual(upper_tail(t, 2), 1 / (2 + t * t) / (1 + t / math.sqrt(2 + t * t)),
@@ -41,7 +41,7 @@ class TwoSamples(unittest.TestCase):
         self.assertAlmostEqual(ratio.exceeds(0), 2 * upper_tail(1 / math.sqrt(5 / 3), 50 / 17), places=6)
 
     def test_trimmed_means_and_winsorised_errors_by_hand(self):
-        # Of five one is cut at each end: logs 1, 2, 3 of -50, 1, 2, 3, 90; winsorised 1, 1, 2, 3, 3 (variance 1),
+        # One of five is cut at each end: logs 1, 2, 3 of -50, 1, 2, 3, 90; winsorised 1, 1, 2, 3, 3 (variance 1),
         # squared error 4 · 1 / (3 · 2) on either side.
         logs = (-50, 1, 2, 3, 90)
         ratio = run_ratio([math.exp(60 + value) for value in logs], [math.exp(60.5 + value) for value in logs])
@@ -50,7 +50,7 @@ class TwoSamples(unittest.TestCase):
         self.assertAlmostEqual(ratio.freedom, 4, places=6)
 
     def test_samples_that_follow_each_other_are_one_batch(self):
-        # A neighbour's stay of three samples is one witness, not three: of sixty samples twenty medians.
+        # A burst of three samples counts once, not three times: sixty samples give twenty medians.
         chance = random.Random(9)
         levels = [chance.lognormvariate(0, 0.1) for _ in range(40)]
         before, after = ([1e6 * level for level in half for _ in range(3)] for half in (levels[:20], levels[20:]))
@@ -86,7 +86,7 @@ class TwoSamples(unittest.TestCase):
         self.assertAlmostEqual(forth.exceeds(0), back.exceeds(0))
 
     def test_the_level_holds(self):
-        # Equal runs of 20 cells with bursts: Holm names a cell in no more than about one of twenty comparisons.
+        # For equal runs of 20 cells with bursts, Holm names a cell in about one of twenty comparisons at most.
         chance, wrong, repetitions = random.Random(11), 0, 100
 
         def times():
@@ -105,7 +105,7 @@ class TwoSamples(unittest.TestCase):
         self.assertEqual(judge_run(lone, None), "inconclusive")
 
     def test_equal_samples_are_no_better_than_the_clock(self):
-        # 100 against 101 ns, twice each: one tick of the clock is no proof.
+        # 100 against 101 ns, twice each: one tick of the clock proves nothing.
         self.assertGreater(run_ratio([100.0, 100.0], [101.0, 101.0]).exceeds(0), 0.05)
         self.assertLess(run_ratio([1e6] * 5, [1.01e6] * 5).exceeds(0), 1e-9)
 

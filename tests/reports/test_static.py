@@ -1,4 +1,4 @@
-"""The static predictions in the report: shown as such, apart from what was measured, and checked."""
+"""The static predictions in the report: labelled as such, separate from measurements, and checked."""
 
 import json
 import unittest

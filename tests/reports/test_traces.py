@@ -46,7 +46,7 @@ class EveryNumber(unittest.TestCase):
     def test_another_last_digit_of_any_number_is_a_fault(self):
         for source, text in Printed(self.page).traced:
             last = max(match.end() for match in re.finditer(r"\d", text)) - 1 if re.search(r"\d", text) else None
-            # Sizes and intensities are printed with fewer digits than their tolerance could tell apart.
+            # Sizes and intensities are printed with too few digits for their tolerance to tell values apart.
             if last is not None and not source.startswith(("intensity", "fact")):
                 changed = text[:last] + str((int(text[last]) + 5) % 10) + text[last + 1:]
                 self.assertNotEqual(self.checker.wrong(source, changed), [], (source, text, changed))
@@ -97,7 +97,7 @@ class EveryNumber(unittest.TestCase):
 
 
 class OtherPages(unittest.TestCase):
-    """Pages that are made quickly, without their pictures."""
+    """Pages that are made without their pictures, which is quick."""
 
     def assert_traced(self, *documents):
         desk = Desk(*documents)

@@ -45,7 +45,7 @@ std::vector<std::string_view> isa_names(std::span<const Isa> isas) {
   return names;
 }
 
-// The entries of an option that was given with commas, repeatedly, or both.
+// Returns the entries of an option that was given with commas, repeatedly, or both.
 std::vector<std::string> entries(std::string_view option, const std::vector<std::string>& words) {
   std::vector<std::string> found;
   for (const std::string& word : words) {
@@ -150,7 +150,7 @@ std::optional<Isa> resolve_isa(const RawSelection& raw, const Machine& machine) 
   return isa;
 }
 
-// Bytes of float32 weights, x, y and H of one FFN; nothing when the number overflows.
+// Returns the bytes of float32 weights, x, y and H of one FFN; nothing if the number overflows.
 std::optional<std::size_t> bytes_needed(Kind kind, Shape shape, std::size_t m) {
   const std::size_t matrices = kind.gated ? 3 : 2;
   std::size_t weights = 0, rows = 0, all = 0;

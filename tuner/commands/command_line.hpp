@@ -1,4 +1,4 @@
-// Owns: the selectors that the verbs share, every check of them, and how CLI11's complaints become a Failure.
+// Owns: the selectors that the verbs share, every check of them, and how CLI11's errors become a Failure.
 // Does not own: the verbs (program.hpp), or options that one verb has alone.
 //
 // A verb:   CLI::App app("What it does.", "sluice bench");
@@ -36,7 +36,7 @@ struct RawSelection {
   std::optional<std::string> cores;  // for bind_and_probe() of binding.hpp
   bool json = false;
 
-  // Whether the user selected anything: what a machine-wide verb shows more for.
+  // Whether the user selected any cells. `info` shows their plans only then.
   [[nodiscard]] bool selects() const {
     return !models.empty() || !kinds.empty() || !m.empty() || !threads.empty() || d_model || d_ff || isa;
   }
@@ -44,9 +44,9 @@ struct RawSelection {
 
 // Checked values, in the order given, without repetitions; no list is empty.
 struct Selection : CellAxes {
-  std::optional<Isa> isa;  // forced by --isa or SLUICE_ISA; else the verb's choice
+  std::optional<Isa> isa;  // forced by --isa or SLUICE_ISA; empty: the verb chooses
   std::filesystem::path profile;
-  bool profile_given = false;  // by name: then it must be there
+  bool profile_given = false;  // then the file must exist
   bool json = false;
   std::optional<std::filesystem::path> out;
 };
@@ -55,23 +55,22 @@ void add_profile_option(CLI::App& app, RawSelection& raw);
 void add_out_option(CLI::App& app, RawSelection& raw);
 void add_json_option(CLI::App& app, RawSelection& raw);
 void add_cores_option(CLI::App& app, RawSelection& raw);
-// Its words are for parse_plain_sizes() of cell.hpp.
+// parse_plain_sizes() of cell.hpp reads its words.
 void add_equal_option(CLI::App& app, std::vector<std::string>& words);
-// --model, --d-model, --d-ff, --kind, --m, --threads, --cores, --isa, whose help lists the names.
+// Adds --model, --d-model, --d-ff, --kind, --m, --threads, --cores and --isa.
 void add_shape_options(CLI::App& app, RawSelection& raw);
-// All of the above.
+// Adds the shape options, --profile, --json and --out.
 void add_selectors(CLI::App& app, RawSelection& raw);
-// For the foot of --help: the known models, kinds and ISAs, and an example of the verb.
+// Returns the foot of --help: the known models, kinds and ISAs, and an example of the verb.
 std::string selector_help(std::string_view example);
 
-// Runs CLI11. Nothing: go on. A code: the verb is done (--help was printed). Throws Failure 2.
-// argv[0] is the verb.
+// Runs CLI11. Returns an exit code if --help was printed, which ends the verb. Throws Failure 2. argv[0] is the verb.
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
 
-// Failure 2 for a value that cannot be, Failure 4 for an ISA that cannot run here.
+// Throws Failure 2 for an impossible value and Failure 4 for an ISA that cannot run here.
 Selection resolve(const RawSelection& raw, const Machine& machine);
 
-// Only the files; for a verb without shapes.
+// The files alone, for a verb without shapes.
 struct FileSelection {
   std::filesystem::path profile;
   bool profile_given;

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t columns = 120;
 constexpr std::size_t indent = 27;  // severity and subject stand before it
 
-// Words in lines that end before the last column; `lead` stands before the first.
+// Returns the text wrapped to `columns`, with `lead` before the first word.
 std::string paragraph(std::string_view lead, const std::string& text) {
   std::string result;
   std::string line(lead);

@@ -27,7 +27,7 @@ std::string known(const std::optional<T>& value) {
   return value ? fmt::format("{}", *value) : "unknown";
 }
 
-// How the profile stands to this machine.
+// Whether the profile is of this machine.
 std::string_view profile_state(const Information& information) {
   if (!information.profile) return "none";
   return information.usable.exact ? "exact" : "borrowed";
@@ -49,7 +49,7 @@ std::string reason_of(const PlanChoice& choice, const Information& information) 
 PlannedCell plan_call(const Information& information, std::string_view model, const Call& call) {
   const PlanTable table = information.usable.table();
   const CacheSizes caches = information.machine.cache_sizes();
-  // As Ffn::pack() and Ffn::plan() do: weights are packed in the width of the tuned plans, and that limits the choice.
+  // As in Ffn::pack() and Ffn::plan(), weights are packed in the width of the tuned plans, which limits the choice.
   const std::uint32_t nr = tuned_nr(table, call.isa, call.kind, call.shape);
   const PlanChoice choice = choose_plan(table, caches, call.isa, call.kind, call.shape, call.m, call.max_threads, nr);
   PlannedCell cell{model, call, choice, information.usable.origin(choice), reason_of(choice, information), {}};
@@ -60,7 +60,7 @@ PlannedCell plan_call(const Information& information, std::string_view model, co
   return cell;
 }
 
-// The measurement behind a plan of the profile.
+// Returns the measurement behind a plan of the profile.
 std::optional<Measured> measured_of(const PlannedCell& cell, const Information& information) {
   if (cell.choice.row == nullptr) return std::nullopt;
   const std::vector<ProfilePlan>& plans = information.profile->plans;
@@ -76,7 +76,7 @@ std::string evidence_text(const std::optional<Measured>& measured) {
                      measured->ratio_low, measured->ratio_high);
 }
 
-// What was measured where the plan was tuned, and what borrowing it may cost.
+// Tells what was measured where the plan was tuned, and what borrowing it may cost.
 std::string evidence_lines(const PlannedCell& cell, const Information& information) {
   if (cell.choice.row == nullptr) return "";
   std::string text = fmt::format("  measured there: {}\n", evidence_text(measured_of(cell, information)));
@@ -131,7 +131,7 @@ std::string isas_text(const Machine& machine) {
   return text;
 }
 
-// Nothing where all cores are alike.
+// Empty if all cores are alike.
 std::string classes_text(const Machine& machine) {
   std::string text;
   for (const CoreClass& one : machine.core_classes) {

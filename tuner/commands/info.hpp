@@ -1,5 +1,5 @@
 // Owns: the verb `info`: what Sluice knows of this machine, whether a profile fits it, which plan a call would use.
-// Measures nothing.
+// Does not own: any measurement.
 #pragma once
 
 #include <filesystem>
@@ -24,7 +24,6 @@ struct PlannedCell {
   std::optional<Borrowing> borrowing;  // of a borrowed plan
 };
 
-// What `info` has to say.
 struct Information {
   Machine machine;
   std::filesystem::path profile_path;

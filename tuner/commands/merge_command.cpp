@@ -18,7 +18,7 @@
 namespace sluice::tuner {
 namespace {
 
-// The profile at `path` put together with `whole`; nothing is left out, so nothing of another machine is let in.
+// Returns the profile at `path` put together with `whole`. Throws Failure 5 if they are of different machines.
 Profile join_file(const std::optional<Profile>& whole, const std::string& whole_name, const std::string& path) {
   Profile next = *find_profile(path, true);
   if (!whole) return merged(next, next);
@@ -47,7 +47,7 @@ int merge_command(int argc, char** argv) {
       "the analytical one is kept, then the one of more pairs: the order of the files does not matter.",
       "sluice tune --merge");
   std::vector<std::string> files;
-  // None is refused below: an option that must have one would take --help for it.
+  // A missing file name is refused below, because CLI11 would take --help for it if one were required here.
   app.add_option("--merge", files, "the profiles")->type_name("FILE...")->expected(0, -1);
   std::optional<std::string> out;
   app.add_option("--out", out, "the profile to write; what is there already is put together with the others")

@@ -26,10 +26,10 @@ struct Format {
 constexpr std::array formats{Format{"json", plans_text}, Format{"header", header_text}, Format{"csv", csv_text},
                              Format{"t4", t4_text}};
 
-// What `--format` takes besides: it tells of every profile, so it needs none.
+// A further value of `--format`. The schema is the same for all profiles, so none is read.
 constexpr std::string_view schema_format = "schema";
 
-// A name from a file must not end the comment it is put into; a backslash would continue it to the next line.
+// A name from a file must not end the comment that it is put into, nor continue it to the next line by a backslash.
 std::string comment_text(std::string_view text) {
   std::string safe(text);
   for (char& c : safe) {

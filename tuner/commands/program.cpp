@@ -15,7 +15,7 @@
 namespace sluice::tuner {
 namespace {
 
-// A file name may hold a line break; the promise of one line is ours to keep.
+// Line breaks are replaced, because the message may name a file that has one, and a Failure is reported in one line.
 int complain(std::string_view who, std::string_view message, int code) {
   std::string line = fmt::format("{}: {}", who, message);
   std::replace_if(

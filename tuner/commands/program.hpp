@@ -1,4 +1,4 @@
-// Owns: a program of several verbs: the table, --help and --version, and how a Failure reaches the user: one line on
+// Owns: a program of several verbs: its table, --help, --version, and how a Failure is reported, which is one line on
 // stderr, `sluice VERB: message`, and the exit code. Does not own: what the verbs do.
 #pragma once
 
@@ -15,10 +15,10 @@ struct Verb {
   int (*run)(int argc, char** argv);  // argv[0] is the verb; returns an exit code or throws Failure
 };
 
-// The exit code of main(). argv[1] is the verb.
+// Returns the exit code of main(). argv[1] is the verb.
 int run_program(std::string_view program, std::span<const Verb> verbs, int argc, char** argv);
 
-// What the user typed, for the files that record it: "sluice", the verb, its arguments.
+// Returns what the user typed, for the files that record it: "sluice", the verb, its arguments.
 std::vector<std::string> command_words(int argc, char** argv);
 
 }  // namespace sluice::tuner

@@ -1,4 +1,4 @@
-// Owns: `sluice tune --replay FILE`: what each strategy would have found on recorded landscapes, as a table.
+// Owns: `sluice tune --replay FILE`, which shows what each strategy finds on recorded landscapes.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +8,8 @@
 
 namespace sluice::tuner {
 
-// The exit code. The files are landscapes, or journals of --rigor exhaustive; Failure 5 for any other. `out`: a journal
-// of one cell is written there as a landscape, which is some ten times smaller.
+// Returns the exit code. The files are landscapes or journals of --rigor exhaustive, and any other file is a Failure 5.
+// A journal of one cell is written to `out` as a landscape, which is some ten times smaller.
 int replay_command(const std::vector<std::string>& files, bool json, const std::optional<std::filesystem::path>& out);
 
 }  // namespace sluice::tuner

@@ -51,11 +51,11 @@ std::vector<KeptWidth> kept_widths(const std::vector<PlanRow>& rows, Isa isa) {
   return widths;
 }
 
-// What --rigor grants when --budget says nothing.
+// The budget of a rigor if --budget was not given.
 std::optional<double> default_budget(Rigor rigor) {
   switch (rigor) {
     case Rigor::measure:
-      return 115;  // two minutes, with what the last cell takes beyond its share
+      return 115;  // two minutes, including what the last cell takes beyond its share
     case Rigor::patient:
       return 600;
     case Rigor::estimate:
@@ -73,7 +73,7 @@ auto named(std::string_view option, const std::string& word, Parse parse, std::s
   return *value;
 }
 
-// Beside the profile; each tuning has its own, so that another command neither meets nor moves it.
+// The journal is beside the profile. Each tuning has a name of its own, so that no other command finds or moves it.
 std::filesystem::path default_journal(std::filesystem::path profile, const JournalHeader& header) {
   JournalHeader identity = header;
   identity.command.clear();
@@ -84,7 +84,7 @@ std::filesystem::path default_journal(std::filesystem::path profile, const Journ
   return profile;
 }
 
-// As a shell reads it back.
+// Returns the word quoted for a shell.
 std::string quoted(const std::string& word) {
   const bool plain = !word.empty() && word.find_first_not_of(
                                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -172,7 +172,7 @@ void announce(const std::vector<Cell>& cells, const TuneOptions& options) {
   }
 }
 
-// What there is to say beside the table, on stderr.
+// Writes on stderr what the table does not tell.
 void tell(const TuneReport& report) {
   if (report.self_checks != 0) {
     fmt::print(stderr,
@@ -229,7 +229,7 @@ int tune_command(int argc, char** argv) {
     journal.emplace(words.journal ? std::filesystem::path(*words.journal) : default_journal(path, header), header,
                     words.resume ? Journal::Start::resume : Journal::Start::afresh);
     for (const std::string& note : journal->notes()) fmt::print(stderr, "tune: {}\n", note);
-    // What the first run found there; since then its own plans have been added.
+    // These are the widths that the first run found. Since then it has added plans of its own to the profile.
     options.kept_widths = journal->contents().header->kept_widths;
   }
   catch_interruption();
@@ -246,7 +246,7 @@ int tune_command(int argc, char** argv) {
     MachineBackend backend(isa, machine, max_threads, [&](Shape shape) {
       progress.show(share_done, fmt::format("packing {}", shape_name(shape)));
     });
-    // Each plan is in the file at once, for an interrupted run to keep; only a proven one takes another's place.
+    // Each plan is written at once, so that an interrupted run keeps it. Only a proven one replaces an earlier plan.
     options.done = [&](const ProfilePlan& plan, bool proven) {
       const auto same = [&](const PlanRow& row) { return same_cell(row, plan.row); };
       if (!proven && std::ranges::any_of(rows_before, same)) return;

@@ -11,7 +11,7 @@
 namespace sluice::tuner {
 namespace {
 
-// Where a share of time or of probes stops being ordinary, and where measuring stops making sense.
+// Up to `ordinary` a value is ok, and above `hopeless` measuring makes no sense.
 constexpr double ordinary_steal = 0.01;
 constexpr double hopeless_steal = 0.1;
 constexpr double ordinary_company = 0.05;

@@ -1,5 +1,5 @@
-// Owns: what readings mean: a finding per subject, whether the machine is fit for measuring, and the one-line warning
-// of the verbs that measure. Pure functions. Does not own: the readings (doctor_readings.hpp), their printing
+// Owns: what readings mean, as pure functions: a finding per subject, whether the machine is fit for measuring, and the
+// one-line warning of the verbs that measure. Does not own: the readings (doctor_readings.hpp), their printing
 // (doctor_command.hpp).
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace sluice::tuner {
 
-// note: results hold, read them with that in mind. bad: the machine is unfit.
+// note: results hold if they are read with that in mind. bad: the machine is unfit.
 enum class Severity : std::uint8_t { ok, note, bad };
 std::string_view name(Severity severity) noexcept;
 
@@ -36,13 +36,13 @@ struct Contention {
 };
 Contention contention(const ProbeSeries& series);
 
-// The level of the window's last fifth over that of its first, less 1. Nothing for fewer than 25 probes.
+// Returns the level of the window's last fifth over that of its first, less 1; nothing for fewer than 25 probes.
 std::optional<double> drift(const ProbeSeries& series);
 
 std::vector<Finding> diagnose(const Readings& readings);
 bool fit(const std::vector<Finding>& findings);
 
-// One line about what makes the machine visibly unfit for so many threads, with what to do; empty when nothing does.
+// Returns one line that says why the machine is visibly unfit for so many threads and what to do; empty if it is not.
 std::string visible_unfitness(const Machine& machine, const Power& power, std::uint32_t threads);
 
 }  // namespace sluice::tuner

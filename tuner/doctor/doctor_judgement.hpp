@@ -1,5 +1,5 @@
-// Owns: how findings are put together: grades, plurals, and what is said of an ok one. Internal to the doctor's
-// findings.
+// Owns: helpers that put findings together: grades, plurals, and what an ok finding leaves out. Internal to the
+// doctor's findings.
 #pragma once
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ namespace sluice::tuner {
 
 using Findings = std::vector<Finding>;
 
-// The findings that rest on the probes of the window.
+// Adds the findings that rest on the probes of the window.
 void judge_probes(Findings& findings, const Readings& readings);
 
 inline Severity grade(double value, double ordinary, double hopeless) {
@@ -27,7 +27,7 @@ inline std::string plural(std::uint64_t count, std::string_view word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
-// Effect and advice are for what is not ok.
+// Leaves out the effect and the advice of a finding that is ok.
 inline void add(Findings& findings, Severity severity, std::string subject, std::string value, std::string effect = "",
                 std::string advice = "") {
   const bool ok = severity == Severity::ok;

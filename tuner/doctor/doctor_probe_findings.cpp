@@ -42,7 +42,7 @@ void judge_contention(Findings& findings, const ProbeSeries& series) {
   }
 }
 
-// Two virtual CPUs may be one physical core: then all threads together are hardly faster than one.
+// Two virtual CPUs may be one physical core. Then all threads together are hardly faster than one.
 void judge_scaling(Findings& findings, const std::vector<ProbeSeries>& all) {
   const auto of = [&](bool one_thread) {
     return std::ranges::find_if(
@@ -74,8 +74,8 @@ void judge_frequency(Findings& findings, const Readings& readings) {
   }
 }
 
-// What the widest vectors gain over the next narrower ones: with a lower clock for them, or units of half their width,
-// less than their width promises.
+// Judges what the widest vectors gain over the next narrower ones. The gain is less than their width promises if the
+// clock is lower for them or the units have half their width.
 void judge_licence(Findings& findings, const std::vector<IsaPeak>& peaks) {
   if (peaks.empty()) return;
   std::string value;

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "always [madvise] never": the word in brackets.
+// Returns the word in brackets of "always [madvise] never".
 std::optional<std::string> chosen_in(const fs::path& path) {
   const std::string line = first_line(path);
   const std::size_t begin = line.find('[');

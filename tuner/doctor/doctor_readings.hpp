@@ -1,5 +1,5 @@
-// Owns: what a measurement depends on, as plain values: what the system says below a root, its counters at two moments,
-// and what the probes of the window found. Does not own: taking the probes (doctor_window.hpp), what the values mean
+// Owns: what a measurement depends on, as plain values: what the system says below a root folder, its counters at two
+// moments, and the probes of the window. Does not own: taking the probes (doctor_window.hpp), what the values mean
 // (doctor_findings.hpp).
 #pragma once
 
@@ -18,12 +18,12 @@ namespace sluice::tuner {
 
 // Times summed over CPUs since the system started, in seconds.
 struct CpuTimes {
-  double busy = 0;   // whoever's, steal not counted
-  double steal = 0;  // a virtual CPU was ready and its host ran something else
+  double busy = 0;   // of all processes, without steal
+  double steal = 0;  // a virtual CPU was ready, but its host ran something else
   double all = 0;    // idle included
 };
 
-// What only grows; nothing where unknown.
+// Values that only grow. Those that are unknown are empty.
 struct Counters {
   std::optional<CpuTimes> cpus;  // of the CPUs that this process may use
   double own_seconds = 0;        // CPU time of this process
@@ -31,7 +31,7 @@ struct Counters {
   std::optional<std::int64_t> swapped_pages;  // in and out
 };
 
-// From proc below `root`; own_seconds is always this process's.
+// Reads proc below `root`, except for own_seconds, which is always of this process.
 Counters read_counters(const std::filesystem::path& root, const std::vector<unsigned>& cpus);
 
 struct Timer {
@@ -39,11 +39,10 @@ struct Timer {
   double cost_ns = 0;        // of one reading
 };
 
-// One probe: when, in seconds since the window began, and how fast (FLOP/s or B/s).
 struct Probe {
-  double begin = 0;
+  double begin = 0;  // in seconds since the window began
   double end = 0;
-  double speed = 0;
+  double speed = 0;  // FLOP/s or B/s
 };
 
 // The probes of one roof and thread count, over the whole window.
@@ -60,7 +59,7 @@ struct IsaPeak {
   double flops;  // per second, one thread, on registers alone
 };
 
-// Everything a diagnosis looks at. Nothing and empty where unknown.
+// Everything that a diagnosis uses. Values that are unknown are empty.
 struct Readings {
   Machine machine;
   Power power;
@@ -82,7 +81,7 @@ struct Readings {
   std::vector<IsaPeak> peaks;  // worst ISA to best
 };
 
-// The first part of the readings, from sys and proc below `root`. Never fails.
+// Reads the first part of the readings from sys and proc below `root`. Never fails.
 Readings read_system(const Machine& machine, const std::filesystem::path& root = "/");
 
 }  // namespace sluice::tuner

@@ -31,7 +31,7 @@ Timer measure_timer() {
     last = now;
   }
   const double all = std::chrono::duration<double, std::nano>(last - begin).count();
-  // A clock that never moved is coarser than all of the readings took.
+  // If the clock never moved, its steps are longer than all readings took.
   return {std::min(step, 1e9), all / readings};
 }
 

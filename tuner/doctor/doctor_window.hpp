@@ -1,4 +1,4 @@
-// Owns: the window of an audit: the timer, the peak of each ISA, and probes without pause until the time is up.
+// Owns: the window of a diagnosis: the timer, the peak of each ISA, and probes without pause until the time is up.
 // Does not own: a probe itself (clock.hpp), what follows from it (doctor_findings.hpp).
 #pragma once
 
@@ -10,8 +10,9 @@ namespace sluice::tuner {
 
 Timer measure_timer();
 
-// Fills in the window's part of `readings`: the probes of `isa` at one thread and at default_threads(), in turns, for
-// about `seconds`, after a second or two of preparation; counters before and after. Stops early when interrupted().
+// Fills in the window's part of `readings`. After a second or two of preparation it takes probes of `isa`, with one
+// thread and with default_threads() in turns, for about `seconds`, and reads the counters before and after. Stops early
+// if interrupted().
 void measure_window(Readings& readings, Isa isa, double seconds, const std::filesystem::path& root = "/");
 
 }  // namespace sluice::tuner

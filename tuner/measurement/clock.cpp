@@ -23,20 +23,20 @@ using SteadyClock = std::chrono::steady_clock;
 
 double seconds(SteadyClock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// A value the compiler must take for used.
+// Makes the compiler take the value for used.
 void keep(float value) { asm volatile("" : : "g"(value) : "memory"); }
 
-// How far behind the level a probe may fall. FMA probes of a calm machine stay within 2 %, streaming reads scatter.
+// A probe below this share of the level is contended. FMA probes of a calm machine stay within 2 %; reads scatter.
 constexpr double calm_fma = 0.95;
 constexpr double calm_read = 0.85;
 
 constexpr std::size_t probe_k = 128;
 constexpr std::size_t probe_tiles = 4;
-constexpr double probe_flops = 2e7;  // per thread: some 200 µs, in which a cold start drowns
-constexpr std::size_t probe_read_bytes = std::size_t{8} << 20U;  // per call, all threads together; the least
-// Of the bytes of a sample, for each of the two probes beside it. Bandwidth scatters by a tenth from one instant to the
-// next, and the samples that count are those between two fast probes: beside probes of 8 MiB, reads of 140 and 540 MB
-// by the probes' own loop came out at 0.935 to 0.964 of the roof (nine runs, Zen 4); beside 80 MiB at 0.967 to 1.002.
+constexpr double probe_flops = 2e7;  // per thread: some 200 µs, beside which a cold start is negligible
+constexpr std::size_t probe_read_bytes = std::size_t{8} << 20U;  // at least, per call of all threads together
+// The share of a sample's bytes that each of the two probes beside it reads. Bandwidth scatters by a tenth from one
+// instant to the next. Reads of 140 and 540 MB by the probes' own loop came out at 0.935 to 0.964 of the roof beside
+// probes of 8 MiB (nine runs, Zen 4), and at 0.967 to 1.002 beside 80 MiB.
 constexpr double probe_share = 0.25;
 constexpr std::chrono::microseconds adjacent_probe{100};  // a forward of any size worth measuring takes longer
 constexpr std::size_t read_unit = 4096 * 4;               // what the widest variant reads at a time
@@ -71,7 +71,7 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
   // Threads that have just been woken may share a processor until the scheduler parts them.
   const auto awake = SteadyClock::now() + std::chrono::milliseconds(threads == 1 ? 10 : 100);
   while (SteadyClock::now() < awake) fma_speed(iterations);
-  // The highest of many short runs: contention only ever slows a loop of FMAs down.
+  // The peak is the highest of many short runs, because contention only ever slows a loop of FMAs down.
   for (int i = 0; i < 100; ++i) fastest_fma_ = std::max(fastest_fma_, fma_speed(iterations));
 
   find_read_variant();
@@ -94,8 +94,8 @@ void Clock::read_from(std::span<const float> memory) {
   for (int i = 0; i < 20; ++i) probe(Roof::read);
 }
 
-// The best variant by its upper quantile: a single lucky read is no roof. Ten reads of each tell which are far behind;
-// the better third is read twice as often, and again, since a variant that only seemed best stays the roof of the run.
+// Finds the best variant by its upper quantile: a single lucky read is no roof. Ten reads of each tell which are far
+// behind. The better third is read twice as often, and so on, because the choice stays for the whole run.
 void Clock::find_read_variant() {
   struct Candidate {
     ReadVariant variant;
@@ -153,7 +153,7 @@ double Clock::fma_speed(std::size_t iterations) {
   return flops * threads_ / time;
 }
 
-// The microkernel itself on operands in L1: it needs the issue slots and load ports that a neighbour takes away.
+// Runs the microkernel itself on operands in L1. It needs the issue slots and load ports that a neighbour takes away.
 double Clock::load_speed() {
   const detail::PanelKernels& panels = detail::kernel_table(isa_)->panels[0];
   const std::size_t mr = panels.tile.max_mr;
@@ -161,7 +161,7 @@ double Clock::load_speed() {
   const double call_flops = 2.0 * static_cast<double>(mr * nr * probe_k * probe_tiles);
   const auto calls = static_cast<std::size_t>(probe_flops / call_flops) + 1;
   const double time = run([&](std::uint32_t thread) {
-    // All zeros: denormals cannot creep in, and a product of zeros takes as long as any other.
+    // The operands are zeros, so there are no denormals. A product of zeros takes as long as any other.
     float* a = tiles_[thread]->data();
     detail::PanelCall call{};
     call.a = a;
@@ -215,12 +215,12 @@ Sample Clock::measure_reported(Roof roof, double bytes, const std::function<doub
   Sample sample;
   sample.roof = roof;
   sample.footprint = footprint_;
-  // The probe after the last sample is the one before this, where nothing came between: half of all probes are saved,
-  // which for short reads take as long as the samples themselves.
+  // If nothing came in between, the probe after the last sample serves as the one before this. That saves half of all
+  // probes, which take as long as the samples themselves if these are short reads.
   const bool adjacent = last_probe_.roof == roof && last_probe_.footprint == footprint_ &&
                         SteadyClock::now() - last_probe_.end < adjacent_probe;
   sample.before = adjacent ? last_probe_.speed : probe(roof, bytes);
-  // The clock's own resolution is the least that a sample can have taken: never 0.
+  // A sample takes at least the clock's resolution, so it is never 0.
   sample.ns = std::max(1.0, work());
   sample.after = probe(roof, bytes);
   last_probe_ = {roof, footprint_, sample.after, SteadyClock::now()};

@@ -5,10 +5,10 @@
 // right after a sample tell whether that happened: the sample is contended if a probe fell clearly behind the run's
 // level.
 //
-// A share of a roof is the speed of the fast samples over that of the fast probes. Of the estimates that were compared
-// this one repeats best: in ten runs of nine seconds beside a neighbour who took a processor in turns (Zen 3, M = 8 and
-// 64) it scattered by 1.2 and 0.7 points, and the median of samples over their adjacent probes by 5 and 15; on the calm
-// machine by 1.4 and 0.5 against 1.5 and 0.4.
+// A share of a roof is the speed of the fast samples over that of the fast probes. No other estimate that was compared
+// repeats as well. In ten runs of nine seconds beside a neighbour that took a processor in turns (Zen 3, M = 8 and 64)
+// it scattered by 1.2 and 0.7 points, while the median of samples over their adjacent probes scattered by 5 and 15. On
+// the calm machine the two scattered by 1.4 and 0.5, and by 1.5 and 0.4.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ namespace sluice::tuner {
 
 // The quantile of speeds that stands for the fast ones, of samples and of probes alike. In ten runs of twelve seconds
 // each, calm and beside a busy neighbour (Zen 3, one thread, blocks of twenty samples), shares of the roof scattered by
-// 0.9 and 0.5 points at M = 64 and by 1.2 and 0.5 at M = 256; by the 0.9-quantile by 1.2 and 0.7, and by 2.0 and 0.9.
+// 0.9 and 0.5 points at M = 64 and by 1.2 and 0.5 at M = 256; with the 0.9-quantile, by 1.2 and 0.7, and 2.0 and 0.9.
 inline constexpr double fast_quantile = 0.95;
 
 // The limit that binds a piece of work, and so the kind of probe around it.
@@ -100,15 +100,16 @@ class Clock {
   // The same for work that returns its own time in ns, such as another process.
   Sample measure_reported(Roof roof, double bytes, const std::function<double()>& work);
 
-  // Takes one probe, in FLOP/s or B/s, as long as beside work that reads so many bytes.
+  // Takes one probe, as long as one beside work that reads so many bytes. Returns its speed in FLOP/s or B/s.
   double probe(Roof roof, double bytes = 0);
   // The fraction of the level below which a probe is contended.
   [[nodiscard]] static double calm_bound(Roof roof) noexcept;
 
   // What a probe reaches on a calm machine: the fast_quantile of all probes so far, of reads at the present footprint.
   [[nodiscard]] double level(Roof roof) const;
+  // Whether one of the sample's two probes fell below calm_bound() of their level.
   [[nodiscard]] bool contended(const Sample& sample) const;
-  // The fraction of the roof that work reached which took so many ns, those of a fast sample (fast_quantile).
+  // The fraction of the roof that some work reached. `ns` is the time of a fast sample of it (fast_quantile).
   [[nodiscard]] double fma_fraction(double ns, double flops) const { return flops / (ns * 1e-9) / fma_peak(); }
   [[nodiscard]] double read_fraction(double ns, double bytes, std::size_t footprint) const {
     return bytes / (ns * 1e-9) / read_bandwidth(footprint);
@@ -148,7 +149,7 @@ class Clock {
   const float* read_memory_;
   std::size_t footprint_;
   std::size_t cursor_ = 0;  // where the next streaming read begins
-  LastProbe last_probe_;    // of a sample
+  LastProbe last_probe_;    // after the last sample
   std::vector<double> fma_probes_;
   std::map<std::size_t, ReadLevel> reads_;  // by footprint
 };

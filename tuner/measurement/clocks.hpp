@@ -14,14 +14,14 @@
 
 namespace sluice::tuner {
 
-// Each is made when first asked for.
+// Makes each clock when it is first asked for.
 class Clocks {
  public:
   Clocks(Isa isa, const Machine& machine, std::uint32_t max_threads);
 
   [[nodiscard]] Clock& operator[](std::uint32_t threads);
   [[nodiscard]] Executor& executor() noexcept { return pool_; }
-  // Bytes of weights to take turns through, so that each is cold when its turn comes.
+  // The bytes of packed weights to take turns through, so that each copy is cold when its turn comes.
   [[nodiscard]] std::size_t cold_bytes() const noexcept { return cold_bytes_; }
   [[nodiscard]] Roofs roofs() const;
 

@@ -68,13 +68,13 @@ Timed MachineBackend::timed(const Cell& cell, Shape shape, const Sample& sample)
 }
 
 Timed MachineBackend::time(const Cell& cell, Shape shape, const Plan& plan) {
-  // The width of the group is settled now: what was packed in another only takes memory.
+  // The group's panel width is settled now, and layers packed in another only take memory.
   std::erase_if(layers_, [&](const auto& layer) { return layer->nr() != plan.tiling.nr; });
   return timed(cell, shape, sample(cell, shape, plan));
 }
 
 TimedPair MachineBackend::time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) {
-  // Both layers before the first sample, or packing would come between the two.
+  // Both layers are made before the first sample, or packing would come between the two.
   layer(shape, a.tiling.nr).prepare(cell.m, a);
   layer(shape, b.tiling.nr).prepare(cell.m, b);
   Sample first = sample(cell, shape, b_first ? b : a);

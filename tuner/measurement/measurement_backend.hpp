@@ -1,6 +1,6 @@
-// Owns: what a tuning asks of the world: to time plans, to verify them, what time it is, whether to stop; and this
-// machine's answers. Does not own: which plans, how often, what follows from it (tune.hpp). The tests have backends
-// without a clock.
+// Owns: the measurement backend that a tuning asks to time plans, to verify them, for the time and whether to stop; and
+// the one of this machine. Does not own: which plans, how often, what follows from it (tune.hpp). The tests have
+// backends without a clock.
 #pragma once
 
 #include <chrono>
@@ -52,7 +52,7 @@ class MeasurementBackend {
   virtual TimedPair time_pair(const Cell& cell, Shape shape, const Plan& a, const Plan& b, bool b_first) = 0;
   // Verifies the plan on the whole problem. Throws Failure 1 if it gives wrong results.
   virtual void verify(const Cell& cell, const Plan& plan) = 0;
-  // Since the backend was made.
+  // Returns the time since the backend was made.
   [[nodiscard]] virtual std::chrono::nanoseconds elapsed() = 0;
   [[nodiscard]] virtual bool interrupted() = 0;
 };

@@ -23,10 +23,10 @@ namespace {
 
 constexpr double unbounded = std::numeric_limits<double>::infinity();
 
-// The two-sided 95 % points of Student's t for one degree of freedom and more: what two to five pairs need.
+// The two-sided 95 % points of Student's t for one to four degrees of freedom, which two to five pairs have.
 constexpr std::array<double, 4> student_t95 = {12.706, 4.303, 3.182, 2.776};
 
-// How many Walsh averages of the sorted values are at most `limit`.
+// Counts the Walsh averages of the sorted values that are at most `limit`.
 std::size_t averages_up_to(std::span<const double> sorted, double limit) {
   std::size_t count = 0;
   std::size_t end = sorted.size();  // partners of the i-th value lie in [i, end)
@@ -37,7 +37,7 @@ std::size_t averages_up_to(std::span<const double> sorted, double limit) {
   return count;
 }
 
-// The k-th smallest (from 1) Walsh average, found by bisection: of ten thousand pairs they are fifty million.
+// Returns the k-th smallest (from 1) Walsh average. It bisects, because ten thousand pairs have fifty million averages.
 double walsh_average(std::span<const double> sorted, std::size_t k) {
   double low = sorted.front();
   double high = sorted.back();
@@ -57,7 +57,7 @@ std::size_t signed_rank_bound(std::size_t n) {
     const double deviation = std::sqrt(mean * (2 * pairs + 1) / 6);
     return static_cast<std::size_t>(mean - 1.959964 * deviation + 0.5);
   }
-  // chances[w]: that the ranks with a positive sign, each with chance 1/2, sum up to w.
+  // chances[w] is the chance that the ranks with a positive sign sum up to w. Each sign is positive with chance 1/2.
   std::vector<double> chances(n * (n + 1) / 2 + 1);
   chances[0] = 1;
   for (std::size_t rank = 1; rank <= n; ++rank)
@@ -91,7 +91,7 @@ Ratio paired_ratio(std::span<const double> a, std::span<const double> b) {
 
 namespace {
 
-// From the logarithm of the value to those of the ends of its interval; infinite where there is none.
+// The distances from the logarithm of the value to those of the ends of its interval, infinite where there is none.
 double above(const Ratio& ratio) { return std::log(ratio.high / ratio.value); }
 double below(const Ratio& ratio) { return std::log(ratio.value / ratio.low); }
 

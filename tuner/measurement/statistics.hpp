@@ -23,20 +23,20 @@ struct Ratio {
   [[nodiscard]] double half_width() const noexcept { return value > 0 ? (high - low) / (2 * value) : 0; }
 };
 
-// time(a)/time(b) from pairs taken next to each other in random order: the Hodges–Lehmann estimate of the logarithms
-// (the median of their Walsh averages, the means of any two of them, one with itself as well), and the interval that
-// Wilcoxon's signed-rank distribution gives it. Every pair counts, however loud the neighbours are. Which of the two
-// ran first is random, and so is the sign of what disturbed a pair; therefore the level holds whatever the noise looks
-// like (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3). Fewer than six pairs have no such
-// interval at 95 %; for two to five pairs it is Student's t on the logarithms, around the same estimate. All values
-// must be positive, and a and b of one length.
+// Returns time(a)/time(b) from pairs taken next to each other in random order. The value is the Hodges–Lehmann estimate
+// of the logarithms: the median of their Walsh averages, which are the means of any two, one with itself as well. The
+// interval is that of Wilcoxon's signed-rank distribution. Every pair counts, however busy the neighbours are. The
+// order in a pair is random, and so is the sign of what disturbs it; therefore the level holds for any noise
+// (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, chapter 3). Fewer than six pairs have no such interval
+// at 95 %; two to five have that of Student's t on the logarithms, around the same estimate. All values must be
+// positive, and a and b of one length.
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b);
 
 // The geometric mean of positive values; 1 if there are none.
 double geometric_mean(std::span<const double> values);
 
 // The geometric mean of ratios that were measured apart from each other, so that their errors add up by their squares.
-// pairs: of all of them.
+// `pairs` is the sum of theirs.
 Ratio mean_ratio(std::span<const Ratio> ratios);
 
 // a/b of ratios that were measured apart from each other, so that their errors add up by their squares.

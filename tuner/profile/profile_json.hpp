@@ -39,7 +39,7 @@ std::string dump(const Json& json);
 
 std::string profile_text(const Profile& profile);
 
-// Throws Failure 5, which begins with `file` and names the field. A plan must be valid for its ISA, if this build has
+// Throws Failure 5, which begins with `file` and names the field. Plans must be valid for their ISA, if the build has
 // it.
 Profile parse_profile(std::string_view text, const std::string& file);
 

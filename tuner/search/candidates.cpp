@@ -174,7 +174,7 @@ JointSpace::JointSpace(const Setting& setting) : setting_(setting) {
 }
 
 JointSpace::JointSpace(const Setting& setting, const std::vector<Plan>& plans) : setting_(setting) {
-  // The ISA's kernels may not be in this build; then the first plan has to do.
+  // If the ISA's kernels are not in this build, the analytical plan is unknown and the first plan stands for it.
   const Plan wanted = register_tiles(setting.isa).empty() ? plans.front() : first_candidate(setting);
   const auto distance = [&](const Plan& plan) {
     const Key a = key(plan);
@@ -221,7 +221,7 @@ bool JointSpace::fill(Plan plan, std::size_t parameter, std::size_t departures, 
     if (index_.emplace(key(plan), plans_.size()).second) plans_.push_back(plan);
     return plans_.size() <= most;
   }
-  // The analytical value first: of plans that do the same the one nearest to it stands for all.
+  // The analytical value comes first: of plans that do the same work, the nearest to the analytical one is kept.
   if (!fill(plan, parameter + 1, departures, most)) return false;
   const Parameter& one = parameters()[parameter];
   if (!one.strong && departures == 0) return true;

@@ -24,7 +24,7 @@ std::optional<Plan> Search::next() const {
 void Search::report(double cost) {
   if (!next()) return;
   ++trials_;
-  // A time of nothing is a clock that failed, not a fast plan.
+  // A time of zero comes from a clock that failed, not from a fast plan.
   searcher_->report(std::isfinite(cost) && cost > 0 ? cost : std::numeric_limits<double>::infinity());
 }
 

@@ -16,14 +16,14 @@ namespace {
 constexpr double unlimited = std::numeric_limits<double>::infinity();
 constexpr double longest = 1e7;  // seconds: some months
 
-// Units and their seconds, the longest names first: "min" must not be taken for "m".
+// The units and their seconds.
 constexpr std::array<std::pair<std::string_view, double>, 5> units{
     {{"min", 60}, {"s", 1}, {"m", 60}, {"h", 3600}, {"", 1}}};
 
-// Every cell has its search; a large one needs more time for the same number of samples.
+// Every cell needs time for its search, and a large one needs more for the same number of samples.
 double weight(const Cell& cell) { return 1 + 8 * assumed_seconds(cell, cell.shape); }
 
-// Verification solves the problem twice or thrice, three pairs six times.
+// Verification solves the problem two or three times, and three pairs solve it six times.
 constexpr double least_calls = 9;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Owns: the time that a user grants ("40s", "2min") and its division among cells. It has no clock: callers say what was
-// spent.
+// Owns: the time that a user grants ("40s", "2min") and its division among cells. Does not own: a clock. Callers say
+// what was spent.
 #pragma once
 
 #include <optional>

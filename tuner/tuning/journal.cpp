@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Hours of trials; some 500 bytes each.
+// Enough for hours of trials of some 500 bytes each.
 constexpr std::size_t largest_file = std::size_t{1} << 30U;
 
 [[noreturn]] void refuse(const fs::path& path, std::string_view what) {
@@ -26,13 +26,13 @@ constexpr std::size_t largest_file = std::size_t{1} << 30U;
 
 std::string message(int error) { return std::generic_category().message(error); }
 
-// Takes a record in; false when its form is wrong.
+// Adds a record to the contents. Returns false if its form is wrong.
 bool take(JournalContents& contents, const Json& json, const std::string& file) {
   const JsonField record(json, file);
   try {
     const auto number = record["number"].natural<std::uint64_t>(0);
     const std::string kind = record["record"].text();
-    // A line that was copied or moved says nothing about when it was written.
+    // A line that was copied or moved does not count, because it does not tell when it was written.
     if (number < contents.next_number || (kind == "header") != (number == 0)) return false;
     if (kind == "header") contents.header = read_header(record);
     if (kind == "trial") contents.trials.push_back(read_trial(record));
@@ -61,7 +61,7 @@ bool same_cells(const std::vector<Cell>& a, const std::vector<Cell>& b) {
   });
 }
 
-// What a run that was killed at its very first write leaves: the beginning of a header.
+// Whether the text is the beginning of a header, which a run leaves that was killed during its first write.
 bool only_begun(std::string_view text) {
   const std::string_view begin = R"({"record":"header","number":0,"schema":"sluice-journal")";
   return text.find('\n') == std::string_view::npos && text.substr(0, begin.size()) == begin.substr(0, text.size());
@@ -89,7 +89,7 @@ JournalContents parse_journal(std::string_view text, const std::string& file) {
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t line_break = text.find('\n', begin);
     const std::size_t end = line_break == std::string_view::npos ? text.size() : line_break + 1;
-    // A last line without its line break is one whose write was cut short, be it at the very end.
+    // The write of a line without its line break was cut short.
     const std::optional<Json> json =
         line_break == std::string_view::npos ? std::nullopt : read_line(text.substr(begin, line_break - begin));
     if (json && json->value("record", "") == "header") refuse_newer(*json, file);
@@ -159,7 +159,7 @@ void Journal::quarantine(const std::string& text) {
   fs::path aside = path_;
   aside += ".damaged";
   const std::string before = fs::exists(aside) ? read_file(aside, largest_file) : "";
-  // First the copy, then the file without it: cut off in between, the damage is found again.
+  // The copy is written first. If the program ends between the two writes, the damage is found again.
   write_file_atomically(aside, before + damaged);
   write_file_atomically(path_, sound);
   notes_.push_back(fmt::format("{}: {} damaged line{} moved to {}; the other {} records are kept", path_.string(),
@@ -190,7 +190,7 @@ void Journal::write(std::string_view line) {
   } while (written < 0 && errno == EINTR);
   if (written == static_cast<ssize_t>(line.size())) return;
   const int error = written < 0 ? errno : ENOSPC;
-  // What a full disk took of the record is no record.
+  // If the disk was full, the part of the record that was written is removed.
   if (written > 0 && ::ftruncate(descriptor_, before) != 0) ::close(std::exchange(descriptor_, -1));
   refuse(path_,
          fmt::format("cannot be written: {}; make room for it and repeat the command with --resume", message(error)));
@@ -201,7 +201,7 @@ void Journal::append(const Pair& pair) { write(record_line(pair, contents_.next_
 
 void Journal::append(const FinishedCell& cell) {
   write(record_line(cell, contents_.next_number++));
-  // A cell is minutes of work: not even a power loss shall take it. Not every file system can.
+  // A power loss shall not take a cell, which is minutes of work. Not every file system supports the call.
   (void)::fdatasync(descriptor_);
 }
 

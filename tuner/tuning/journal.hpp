@@ -1,9 +1,9 @@
 // Owns: the journal of a tuning: what is recorded, its file, reading it back whatever happened to it.
 // Does not own: what is tuned (tune.hpp), the text of one record (journal_record.hpp).
 //
-// The file is JSON Lines, append-only, one write(2) per record, so that a killed run loses the trial it was at and no
-// other. The first record is the header; then trials, pairs and finished cells; last, when the tuning came to its end,
-// an end record. A journal of one cell tuned with --rigor exhaustive is a landscape: what every plan costs.
+// The file is JSON Lines and append-only. Each record is one write(2), so that a killed run loses only the trial it was
+// at. The header is the first record. Trials, pairs and finished cells follow, and an end record if the tuning was
+// completed. A journal of one cell tuned with --rigor exhaustive is a landscape: it holds the cost of every plan.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ struct JournalHeader {
   std::vector<KeptWidth> kept_widths;
 };
 
-// Why records of one journal say nothing to another tuning: "seed (1, here 2)". The budget may differ.
+// Returns why the records of one journal cannot serve another tuning, as in "seed (1, here 2)". The budget may differ.
 std::vector<std::string> differences(const JournalHeader& there, const JournalHeader& here);
 
 // One plan timed on a slice of a cell's problem.
@@ -57,7 +57,7 @@ struct Trial {
   double roof_fraction;
   bool contended;
   std::uint32_t round;   // how often this plan had been timed for this cell before
-  std::int64_t took_ns;  // since the record before it: the clock of the tuning
+  std::int64_t took_ns;  // since the record before it, by the clock of the tuning
 };
 
 // Two plans timed next to each other.
@@ -90,7 +90,7 @@ struct FinishedCell {
 };
 
 struct JournalContents {
-  std::optional<JournalHeader> header;  // nothing: it is damaged or was not yet written
+  std::optional<JournalHeader> header;  // empty if it is damaged or was not yet written
   std::vector<Trial> trials;
   std::vector<Pair> pairs;
   std::vector<FinishedCell> finished;
@@ -100,40 +100,39 @@ struct JournalContents {
   std::vector<std::pair<std::size_t, std::size_t>> damage;  // where they begin and end in the file, line break included
 };
 
-// Any bytes: lines whose checksum or form is wrong are counted and left out, all others kept. Failure 5 only for a
-// journal of a newer schema.
+// Parses any bytes. Lines whose checksum or form is wrong are counted and left out. Throws Failure 5 only for a journal
+// of a newer schema.
 JournalContents parse_journal(std::string_view text, const std::string& file);
 
-// The file as parse_journal() sees it. Failure 5 when it cannot be read.
+// Reads and parses the file. Throws Failure 5 also if it cannot be read.
 JournalContents read_journal(const std::filesystem::path& path);
 
 // A journal that is being written, under a lock that keeps other tunings off it.
 class Journal {
  public:
   enum class Start : std::uint8_t {
-    afresh,  // what is there is moved aside, to FILE.old, FILE.old.2, …
-    resume,  // goes on with what is there, if it is of the same tuning; begins where there is nothing
+    afresh,  // moves an existing journal aside, to FILE.old, FILE.old.2, …
+    resume,  // goes on with an existing journal if it is of the same tuning, and begins one if there is none
   };
-  // Damaged lines are moved to FILE.damaged. Failure 5, and nothing touched, when `path` is no journal, one of another
-  // tuning or machine, of a newer schema, in use, or cannot be written.
+  // Moves damaged lines to FILE.damaged. Throws Failure 5, and touches nothing, if `path` is no journal, is of another
+  // tuning or machine, is of a newer schema, is in use, or cannot be written.
   Journal(const std::filesystem::path& path, const JournalHeader& header, Start start);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
   ~Journal();
 
-  // What was there to resume; its header is that of the first run.
+  // Returns what was there to resume. Its header is that of the first run.
   [[nodiscard]] const JournalContents& contents() const noexcept { return contents_; }
-  // One line each, for the user: what was moved where.
+  // Returns lines for the user that say what was moved where.
   [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
-  // Failure 5 when it cannot be written; then the file is as it was before.
+  // Throws Failure 5 if the record cannot be written. Then the file is as it was before.
   void append(const Trial& trial);
   void append(const Pair& pair);
   void append(const FinishedCell& cell);
-  // Nothing is left to be done.
+  // Records that nothing is left to be done.
   void append_end();
-  // Deletes the file.
   void remove();
 
  private:

@@ -37,7 +37,7 @@ Json begin(std::string_view record, std::uint64_t number) { return {{"record", r
 
 std::string line(const Json& json) {
   std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  text.pop_back();  // the object's brace, which comes back behind the checksum
+  text.pop_back();  // the object's closing brace, which is added again after the checksum
   const std::string sum = checksum(text);
   text += checksum_key;
   text += sum;
@@ -73,7 +73,7 @@ Cell read_cell(const JsonField& field) {
           {}};
 }
 
-// The cell of a trial or pair with a plan, its shape that of the slice.
+// Reads the cell of a trial or pair, with the named plan and the shape of the slice.
 PlanRow read_row(const JsonField& record, std::string_view plan) {
   PlanRow row{read_isa(record["isa"]),
               read_kind(record["kind"]),

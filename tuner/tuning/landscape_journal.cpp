@@ -53,7 +53,7 @@ std::vector<Landscape> landscapes(const JournalContents& journal) {
       plans.push_back(timed.plan);
       costs.push_back(timed.costs);
     }
-    // A run that was cut short leaves its last round to some plans only.
+    // If a run was cut short, only some plans were timed in its last round.
     std::size_t rounds = costs.front().size();
     for (const std::vector<double>& mine : costs) rounds = std::min(rounds, mine.size());
     if (rounds < Landscape::least_rounds) continue;

@@ -1,4 +1,4 @@
-// Owns: the text of a landscape's file, both ways.
+// Owns: the text of a landscape's file, written and read.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,7 +58,7 @@ Plan read_plan(const JsonField& field, const std::vector<const Parameter*>& colu
   Plan plan;
   plan.tiling.nr = nr;
   for (std::size_t i = 0; i < columns.size(); ++i) columns[i]->set(plan, values[i].natural<std::uint32_t>(0));
-  // What clipping divides by.
+  // Clipping divides by these extents.
   const Tiling& tiling = plan.tiling;
   if (tiling.mr == 0 || tiling.kc == 0 || tiling.mc == 0 || tiling.nc < nr || tiling.fc < nr || plan.threads == 0)
     field.fail("is no plan: an extent is 0, or nc or fc below nr");
@@ -120,7 +120,7 @@ std::string landscape_text(const Landscape& landscape) {
       {"caches", {{"l1d", setting.caches.l1d}, {"l2", setting.caches.l2}, {"l3", setting.caches.l3}}},
       {"parameters", names},
       {"series", whole_ns(landscape.series())}};
-  // A plan per line: the file can be read and compared by line.
+  // Each plan has a line, so that files can be read and compared by line.
   std::string text = head.dump();
   text.back() = ',';
   text += "\n\"plans\":[";

@@ -5,10 +5,9 @@
 namespace sluice::tuner {
 namespace {
 
-// Pairs, where the time suffices.
+// The number of pairs, if the time suffices.
 constexpr std::size_t validation_pairs = 30;
-constexpr std::size_t most_validation_pairs =
-    400;  // where neighbours are loud: the gain is a promise, to be known to 1 %
+constexpr std::size_t most_validation_pairs = 400;  // among loud neighbours, because the gain is to be known to 1 %
 
 }  // namespace
 

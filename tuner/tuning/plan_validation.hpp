@@ -1,6 +1,6 @@
-// Owns: the validation of one cell's plan: its comparison in place against the default, taken up as often as there is
-// time, and what the profile says of the plan by it. Does not own: which plan, when (tune.hpp), what pairs say
-// (paired_comparison.hpp).
+// Owns: the validation of one cell's plan: its paired comparison with the baseline on the whole problem, which goes on
+// as long as there is time, and the profile's entry that follows from it. Does not own: which plan, when (tune.hpp),
+// what pairs say (paired_comparison.hpp).
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ struct ValidationTask {
   bool baseline_usable;  // whether its panel width is that of the group, so that the cell may fall back on it
   std::size_t trials = 0;
   bool searched = true;  // false: there was no time for a search, and the plan is the analytical one
-  bool verified = true;  // in this run; false: by the run that wrote the journal
+  bool verified = true;  // in this run; false: only by the run that wrote the journal
 };
 
 class PlanValidation {

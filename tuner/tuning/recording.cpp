@@ -107,7 +107,7 @@ bool Recording::begun(const Cell& cell) const {
 }
 
 const FinishedCell* Recording::finished(const Cell& cell) const {
-  // The last: a cell that was finished again with more time.
+  // The last record counts, because a cell may have been finished again with more time.
   const auto found = std::find_if(finished_.rbegin(), finished_.rend(), [&](const FinishedCell& finished) {
     return cell_key(finished.cell) == cell_key(cell);
   });
@@ -117,7 +117,7 @@ const FinishedCell* Recording::finished(const Cell& cell) const {
 std::vector<double> Recording::count_as_spent(const Cell& cell) {
   const std::string mine = cell_key(cell);
   std::vector<double> costs;
-  // Their keys begin with the cell's.
+  // The keys of a cell's trials begin with the key of the cell.
   const std::string prefix = mine + ' ';
   for (auto known = trials_.lower_bound(prefix); known != trials_.end() && known->first.starts_with(prefix); ++known) {
     spent_ += std::chrono::nanoseconds(known->second.took_ns);

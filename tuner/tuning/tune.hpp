@@ -26,7 +26,7 @@ struct TuneOptions {
   std::optional<double> budget_seconds = 120;  // for all cells, packing included; empty: no limit
   std::uint64_t seed = 1;
   std::vector<KeptWidth> kept_widths = {};  // the nr of shapes that have plans already, which new plans keep
-  // To be told each cell's plan: the best so far when its search is over, and again when its validation is.
+  // Is given each cell's plan after its search, as the best so far, and again after its validation.
   std::function<void(const ProfilePlan&, bool proven)> done = [](const ProfilePlan&, bool) {};
   std::function<void(double share_done, const std::string& what, double seconds_left)> progress =
       [](double, const std::string&, double) {};
@@ -39,8 +39,8 @@ struct TuneReport {
   bool interrupted = false;
 };
 
-// Each cell is recorded in the journal (null: nowhere) and given to done() when it is finished; what the journal holds
-// already is not measured again. Rigor::estimate measures nothing. Throws Failure 1 when a kernel gives wrong results.
+// Each cell is recorded in the journal (null: nowhere) and given to done() when it is finished. What the journal holds
+// already is not measured again. Rigor::estimate measures nothing. Throws Failure 1 if a kernel gives wrong results.
 TuneReport tune(const std::vector<Cell>& cells, const TuneOptions& options, MeasurementBackend& backend,
                 Journal* journal);
 

@@ -11,7 +11,7 @@ namespace sluice {
 // Threads this process may really use: the CPUs of its affinity mask, at most the cgroup quota rounded up; ≥ 1.
 std::uint32_t available_threads() noexcept;
 
-// Runs the parts of one call. An adapter for a host's own runtime needs one function.
+// Runs the parts of one call. An adapter for a host's own runtime implements two functions.
 class Executor {
  public:
   Executor() = default;
@@ -35,7 +35,7 @@ class ThreadPool final : public Executor {
  public:
   // Threads including the caller, at least 1; they start on first use. Throws std::bad_alloc.
   explicit ThreadPool(std::uint32_t threads = available_threads());
-  // Not while a call runs.
+  // Must not be called while a call runs.
   ~ThreadPool() override;
 
   [[nodiscard]] std::uint32_t max_threads() const noexcept override;

@@ -23,7 +23,7 @@ enum class Order : std::uint8_t { in_out, out_in };
 struct Matrix {
   const float* data = nullptr;
   Order order = Order::in_out;
-  std::size_t ld = 0;  // 0: dense
+  std::size_t ld = 0;  // floats between rows (in_out) or columns (out_in); 0: dense
 };
 
 // gate and up are [d_model, d_ff], down is [d_ff, d_model]. *gate* is the matrix inside the activation of a gated kind,
@@ -40,8 +40,8 @@ struct PackOptions {
   std::optional<Isa> isa{};  // nothing: SLUICE_ISA, else the best that runs here
   std::uint32_t nr = 0;      // panel width; 0: what the plans, else the ISA, prefer
   CacheSizes caches = CacheSizes::of_this_machine();
-  // Its threads pack, each what it reads in calls split over all of them (NUMA first touch). Null: the process-wide
-  // pool.
+  // Its threads pack the weights, each those it reads in calls split over all threads (NUMA first touch). Null: the
+  // process-wide pool.
   Executor* executor = nullptr;
 };
 
@@ -76,7 +76,7 @@ struct ForwardOptions {
 };
 
 // Each element of H and of y is one chain of fused multiply-adds over ascending k that starts from the bias. The same
-// inputs give the same bits for every plan, thread count, M and FMA-capable ISA. A long chain has a larger worst-case
+// inputs give the same bits for every plan, thread count, M and ISA. A long chain has a larger worst-case
 // rounding error than a tree: |error| ≤ γ(k+1)·Σ|terms| with γ(n) = n·u/(1 − n·u), u = 2⁻²⁴.
 // NaN and Inf propagate as in the definitions; denormals are honoured, whatever the caller's floating-point mode
 // (forward sets round-to-nearest without flush-to-zero for its own duration, on each of its threads).
@@ -99,7 +99,7 @@ class Ffn {
 
   // Bytes of workspace that serve every call of at most max_m rows and max_threads threads (0: available_threads()).
   [[nodiscard]] Result<std::size_t> workspace_size(std::size_t max_m, std::uint32_t max_threads = 0) const noexcept;
-  // Bytes of workspace for calls of at most m rows with a given plan.
+  // Bytes of workspace for calls of at most m rows with a given plan. Fails if the plan is not valid here.
   [[nodiscard]] Result<std::size_t> workspace_size(std::size_t m, const Plan& plan) const noexcept;
 
   // The plan forward would use, and where it comes from.

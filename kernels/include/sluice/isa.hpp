@@ -23,8 +23,8 @@ std::span<const Isa> runnable_isas() noexcept;
 bool runnable(Isa isa) noexcept;
 
 // `forced` if given, else the environment variable SLUICE_ISA if set and not empty, else the best runnable.
-// A forced ISA that is unknown or cannot run here is Code::unsupported, never another ISA. Reads the environment: not
-// beside setenv().
+// A forced ISA that is unknown or cannot run here is Code::unsupported, never another ISA. Reads the environment, so no
+// other thread may call setenv() meanwhile.
 Result<Isa> select_isa(std::optional<Isa> forced = std::nullopt) noexcept;
 
 }  // namespace sluice

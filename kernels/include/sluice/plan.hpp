@@ -36,8 +36,8 @@ struct CacheSizes {
 //   split_rows:    each thread takes its own rows through both stages; every thread reads all weights; no barrier.
 //   claim_columns: as split_columns, but a thread that is done takes more, so that slow cores get less; which memory
 //                  it reads is then left to chance (NUMA).
-//   claim_rows:    as split_rows, but a thread that is done takes panels of others' rows. What lies between the stages
-//                  stays with its thread until then.
+//   claim_rows:    as split_rows, but a thread that is done takes panels of others' rows. H stays with its thread until
+//                  then.
 enum class Schedule : std::uint8_t { split_columns, split_rows, claim_columns, claim_rows };
 std::span<const Schedule> all_schedules() noexcept;
 std::string_view name(Schedule schedule) noexcept;
@@ -47,7 +47,7 @@ std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
 struct Tiling {
   std::uint32_t nr = 0;  // width of a packed weight panel; gate and up share it in halves when gated
   std::uint32_t mr = 0;  // rows of the tallest register tile; rows are balanced over tiles of at most mr
-  std::uint32_t kc = 0;  // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1
+  std::uint32_t kc = 0;  // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1, long ones in L2
   std::uint32_t mc = 0;  // rows of an M-block
   std::uint32_t nc = 0;  // columns of partial sums kept in L2; a multiple of nr. For few rows (one tile) it is the
                          // number of weight streams: nr is one, more is two side by side. With slices of k (kc),
@@ -125,8 +125,8 @@ std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcep
 
 // The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails. If the table has
 // no row for the call, the plan is that of the nearest shape in the same regime (M, one thread or several). If there is
-// none either, or it is not valid, the plan is analytical. So it is for up to six rows with weights that stay in the
-// l3, since tuned plans are measured with weights from memory.
+// none either, or it is not valid, the plan is analytical. It is analytical, too, for up to six rows with weights that
+// stay in the l3, since tuned plans are measured with weights from memory.
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr = 0) noexcept;
 

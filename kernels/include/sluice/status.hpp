@@ -12,7 +12,7 @@ enum class Code : std::uint8_t {
   ok,
   invalid_argument,  // a value outside its documented range
   too_large,         // a size whose product overflows or that no address space holds
-  unsupported,       // this machine cannot: an ISA that is not here, a plan for another ISA
+  unsupported,       // an ISA that this build does not hold or this machine cannot run
   out_of_memory,
 };
 

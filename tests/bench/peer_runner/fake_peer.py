@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A peer for tests, in plain Python: it speaks the conversation of bench/peers/worker.cpp and is what its name says:
+"""A peer for tests, in plain Python: it speaks the protocol of bench/peers/worker.cpp and behaves as its name says:
 right, wrong, half (precise), late (wrong from its second run on), crashing, hanging, babbling, leaving, refusing."""
 
 import json

@@ -25,7 +25,7 @@ class Forward : public testing::Test {
   Status forward(const ForwardOptions& options = {}) {
     return ffn_.forward(problem_.x.data(), row_count, y_.data(), workspace_, options);
   }
-  // Whether the call failed as it should and left y unchanged.
+  // Expects that the call failed with this code and left y unchanged.
   void expect_refused(const Status& status, Code code, const std::string& word) {
     EXPECT_EQ(status.code(), code) << status.message();
     EXPECT_NE(std::string(status.message()).find(word), std::string::npos) << status.message();
@@ -195,7 +195,7 @@ TEST_F(Forward, MaxThreadsLimitsThePlan) {
   }
 }
 
-// An executor that cannot start its threads: the call fails or runs on one thread, but is never half done.
+// With an executor that cannot start its threads the call fails without writing y, or gives the whole answer.
 TEST_F(Forward, AnExecutorThatRefusesIsNoCrash) {
   struct Refusing final : Executor {
     [[nodiscard]] std::uint32_t max_threads() const noexcept override { return 2; }

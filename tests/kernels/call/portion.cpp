@@ -54,7 +54,7 @@ TEST_P(PortionsOf, TogetherWriteEachElementOnce) {
               ++written[i];
               ++here;
             }
-            // A portion has the same part of the down stage as of the up stage, within a panel's rounding.
+            // A portion has the same part of the down stage as of the up stage, except for panels that do not divide.
             const double down = static_cast<double>(here) / static_cast<double>(y.size());
             EXPECT_NEAR(work, down, 3.0 * plan.tiling.nr / static_cast<double>(shape.d_model));
             sum += work;

@@ -235,7 +235,7 @@ TEST_F(PlanChoices, ABorrowedPlanThatUsedAllItsThreadsGetsMore) {
   EXPECT_EQ(choice.origin, PlanOrigin::borrowed);
   EXPECT_EQ(choice.plan.tiling, one.plan.tiling);
   EXPECT_EQ(choice.plan.threads, 2U);
-  // The row was allowed two threads and uses one, so it also serves calls with more.
+  // The row was allowed two threads and uses one, so more threads would not help.
   one.max_threads = 2;
   EXPECT_EQ(choose(std::span(&one, 1), swiglu, 256, 4).plan.threads, 1U);
 }
@@ -287,7 +287,7 @@ TEST_F(PlanChoices, WhatWasFoundForAnotherShapeIsTransferred) {
   EXPECT_EQ(near.plan, rows[1].plan);
   EXPECT_EQ(choose(rows, relu, 256, 1).row, &rows[4]);
   EXPECT_EQ(choose(rows, swiglu, 256, 2).row, &rows[3]);
-  EXPECT_EQ(choose(rows, swiglu, 256, 4).row, &rows[3]);  // rows for several threads serve more of them
+  EXPECT_EQ(choose(rows, swiglu, 256, 4).row, &rows[3]);  // a row for two threads serves four
   EXPECT_EQ(choose(rows, swiglu, 256, 4).plan.threads, analytical(swiglu, 256, 4).threads);
   EXPECT_EQ(choose(rows, swiglu, 8, 1).origin, PlanOrigin::analytical);
   EXPECT_EQ(choose(std::span(rows).first(1), swiglu, 256, 1).row, &rows[0]);

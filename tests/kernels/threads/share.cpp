@@ -49,7 +49,7 @@ TEST(Claims, HandOutEverythingOnceInEverShorterRuns) {
   }
 }
 
-// A core of half the others' speed ends with them and does half of their work, even if it starts first.
+// A core of half the others' speed ends with them and does about half of their work, even if it starts first.
 TEST(Claims, LeaveASlowCoreItsShare) {
   detail::Claims claims;
   constexpr std::size_t panels = 352;

@@ -5,7 +5,7 @@
 
 namespace sluice::tuner {
 
-// Uses the most capable instruction set that runs here and the panel width of its analytical plans.
+// Uses the most capable instruction set that runs here and its usual panel width.
 inline Setting example(std::size_t m, std::uint32_t threads = 2) {
   const Isa isa = runnable_isas().back();
   return {CacheSizes{}, isa, swiglu, {2048, 5632}, m, threads, register_tiles(isa).front().nr};

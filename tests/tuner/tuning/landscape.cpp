@@ -1,6 +1,6 @@
 // Searches replayed on costs recorded on a shared machine, and the statistics on its noise. The landscapes are of
 // `rigor exhaustive` on one thread of a two-core virtual machine (Zen 4, AVX-512) with busy neighbours;
-// that of 1536x4096, M = 8, was recorded after the search was written, so the search was not fitted to it.
+// that of 1536x4096, M = 8, was recorded after the search was finished.
 #include "tuner/tuning/landscape.hpp"
 
 #include <gtest/gtest.h>
