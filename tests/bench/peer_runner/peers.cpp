@@ -44,7 +44,7 @@ class Peers : public testing::Test {
 
   PeerProgram program(const std::string& mode) {
     const fs::path path = directory_ / mode;
-    fs::copy_file(fs::path(__FILE__).parent_path() / "fake_peer.py", path, fs::copy_options::overwrite_existing);
+    fs::copy_file(SLUICE_FAKE_PEER, path, fs::copy_options::overwrite_existing);
     fs::permissions(path, fs::perms::owner_all);
     return {mode, path};
   }
