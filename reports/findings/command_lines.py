@@ -11,7 +11,7 @@ def listed(values):
 
 
 def bench_command(cells, context, *options):
-    """The commands that measure these cells, a line for each ISA; --equal adds the baselines."""
+    """The commands that measure these cells, a line for each ISA and group; --equal adds the baselines."""
     profile, measurement = context.get("profile"), context.get("measurement")
     words = list(options)
     if isinstance(measurement, dict) and measurement.get("cold") is False:
@@ -20,15 +20,16 @@ def bench_command(cells, context, *options):
         words += ["--profile", profile["path"]]
     lines = []
     for isa in sorted({cell.isa for cell in cells}):
-        own = [(cell, cell.threads) for cell in cells if cell.isa == isa]
-        lines.append(shlex.join(["sluice", "bench", *selection(own), *words]))
+        for group in groups([(cell, cell.threads) for cell in cells if cell.isa == isa]):
+            lines.append(shlex.join(["sluice", "bench", *selection(group), *words]))
     return "\n".join(lines)
 
 
 def tune_command(plans, *options):
-    """The command that tunes these plans again."""
+    """The commands that tune these plans again, a line for each group."""
     rows = [Row(plan) for plan in plans]
-    return shlex.join(["sluice", "tune", *selection([(row, row.max_threads) for row in rows]), *options])
+    return "\n".join(shlex.join(["sluice", "tune", *selection(group), *options])
+                     for group in groups([(row, row.max_threads) for row in rows]))
 
 
 class Row:
@@ -41,17 +42,33 @@ class Row:
         self.models, self.gated = tuple(plan.get("models") or ()), None
 
 
+def groups(cells):
+    """The cells in groups that one command can select: all where they have one shape or a model each, else by shape."""
+    own = [cell for cell, _ in cells]
+    baselines = baseline_shapes(own)
+    shape_of = [baselines.get((cell.d_model, cell.d_ff), (cell.d_model, cell.d_ff)) for cell in own]
+    if len(set(shape_of)) <= 1 or all(cell.models for cell in own):
+        return [cells] if cells else []
+    return [[cell for cell, its in zip(cells, shape_of) if its == shape] for shape in sorted(set(shape_of))]
+
+
+def baseline_shapes(cells):
+    """The gated shape of each baseline of equal budget, which --equal adds to its gated shape."""
+    gated = {(cell.d_model, cell.d_ff) for cell in cells if cell.gated}
+    return {(d_model, 3 * d_ff // 2): (d_model, d_ff) for d_model, d_ff in gated
+            if 3 * d_ff % 2 == 0 and (d_model, 3 * d_ff // 2) not in gated}
+
+
 def selection(cells):
-    """The options that select these cells: by shape when there is one shape, else by model when all cells have one."""
+    """The options that select the cells of one group: by shape when there is one, else by model."""
     own = [cell for cell, _ in cells]
     gated = {(cell.d_model, cell.d_ff) for cell in own if cell.gated}
     # --equal adds the baseline of equal budget to its gated shape, so its own shape is not selected.
-    shapes = sorted({(cell.d_model, cell.d_ff) for cell in own} - {
-        (d_model, 3 * d_ff // 2) for d_model, d_ff in gated if 2 * (3 * d_ff // 2) == 3 * d_ff})
+    shapes = sorted({(cell.d_model, cell.d_ff) for cell in own} - set(baseline_shapes(own)))
     words = []
     if len(shapes) == 1:
         words += ["--d-model", str(shapes[0][0]), "--d-ff", str(shapes[0][1])]
-    elif all(cell.models for cell in own):
+    else:
         words += ["--model", listed(model for cell in own for model in cell.models)]
     if gated and any(not cell.gated for cell in own):
         budget = any((cell.d_model, cell.d_ff) not in gated for cell in own)

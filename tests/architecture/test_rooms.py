@@ -11,12 +11,15 @@ SOURCE = Path(os.environ.get("SLUICE_SOURCE", Path(__file__).resolve().parents[2
 # The kernels are one library for their users, so the order of their rooms is listed here: each may include the rooms
 # before it.
 KERNELS = ("model", "microkernels", "instruction_sets", "threads", "weights", "plans", "call")
+# The rooms of the Python package, likewise.
+REPORTS = ("data", "statistics", "findings", "figures", "pages", "commands")
 # Programs of their own, for the libraries that Sluice is compared with. They may include the kernels and each other.
 PEERS = "bench/peers"
 MOST_FILES = 20
 MOST_LINES = 400
 
 INCLUDE = re.compile(r'^#include "((?:kernels|tuner|bench)/[^"]+)"', re.MULTILINE)
+IMPORT = re.compile(r"^\s*(?:from|import) (reports\.\w+)", re.MULTILINE)
 ROOM = re.compile(r"^sluice_room\((\w+) (\w+) NEEDS ([^)]*?)\s+SOURCES", re.MULTILINE)
 
 
@@ -62,6 +65,20 @@ def faults(root):
     return found
 
 
+def import_faults(root):
+    """The same for the imports of the package."""
+    lower = {f"reports.{room}": {f"reports.{other}" for other in REPORTS[:at + 1]} for at, room in enumerate(REPORTS)}
+    found = []
+    for path in sorted((root / "reports").glob("*/*.py")):
+        room = f"reports.{path.parent.name}"
+        if room not in lower:
+            found.append((str(path.relative_to(root)), "is in no room"))
+            continue
+        found += [(str(path.relative_to(root)), f"imports {other}")
+                  for other in IMPORT.findall(path.read_text(encoding="utf-8")) if other not in lower[room]]
+    return found
+
+
 class Rooms(unittest.TestCase):
     def test_every_include_goes_down(self):
         self.assertGreater(len(sources(SOURCE)), 150)
@@ -99,6 +116,23 @@ class Rooms(unittest.TestCase):
                 ("tuner/loose.cpp", "is in no room"),
                 ("tuner/search/g.hpp", "includes bench/session/i.hpp"),
                 ("tuner/search/g.hpp", "includes tuner/side/s.hpp")])
+
+    def test_every_import_goes_down(self):
+        self.assertGreater(len(list((SOURCE / "reports").glob("*/*.py"))), 30)
+        self.assertEqual(import_faults(SOURCE), [])
+
+    def test_planted_imports_are_found(self):
+        with tempfile.TemporaryDirectory() as keeper:
+            root = Path(keeper)
+            for name, text in (("data/a.py", "from reports.data.b import c\nfrom reports.statistics import d\n"),
+                               ("figures/e.py", "def late():\n    import reports.pages.f\n"),
+                               ("commands/g.py", "from reports.data.a import b\n"),
+                               ("drawings/h.py", "")):
+                (root / "reports" / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / "reports" / name).write_text(text, encoding="utf-8")
+            self.assertEqual(import_faults(root), [("reports/data/a.py", "imports reports.statistics"),
+                                                   ("reports/drawings/h.py", "is in no room"),
+                                                   ("reports/figures/e.py", "imports reports.pages")])
 
     def test_folders_can_be_read(self):
         for top in ("kernels", "tuner", "bench", "reports", "scripts"):

@@ -47,6 +47,21 @@ class Command(unittest.TestCase):
         # The same input gives the same report.
         self.assertEqual(first, {path.name: path.read_bytes() for path in self.desk.out.iterdir()})
 
+    def test_help_and_bad_input_need_python_alone(self):
+        hidden = self.desk.root / "hidden"
+        hidden.mkdir()
+        for module in ("matplotlib", "jinja2", "scipy", "numpy"):
+            (hidden / f"{module}.py").write_text(f"raise ModuleNotFoundError('no', name='{module}')\n")
+        bare = {"PYTHONPATH": str(hidden)}
+        for verb in ("report", "compare"):
+            outcome = self.desk.run("--help", verb=verb, environment=bare)
+            self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+            self.assertIn(f"sluice {verb}", outcome.stdout)
+            self.assertEqual(self.desk.run("--bogus", verb=verb, environment=bare).returncode, 2)
+        self.assert_refused(self.desk.run("--results", "none.json", environment=bare), 5, "none.json")
+        self.desk.write("results.json", "{")
+        self.assert_refused(self.desk.run(environment=bare), 5, "results.json")
+
     def assert_json_tells(self, document):
         self.assertEqual(document["schema"], "sluice-report")
         rows = {(row["comparison"], row["m"]): row for row in document["comparisons"]}
