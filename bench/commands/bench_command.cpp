@@ -32,7 +32,7 @@ namespace {
 using tuner::Failure;
 namespace exit_code = tuner::exit_code;
 
-// Google Benchmark's own flags pass by our parser. What would change the measuring, which is ours, is refused.
+// Google Benchmark's own flags bypass our parser. Those that would change how Sluice measures are refused.
 std::vector<std::string> take_benchmark_flags(std::vector<char*>& words) {
   constexpr std::string_view known[] = {"--benchmark_filter", "--benchmark_list_tests", "--benchmark_color"};
   std::vector<std::string> flags;
@@ -57,8 +57,8 @@ bool lists_tests(const std::vector<std::string>& flags) {
   });
 }
 
-// Google Benchmark wants argc and argv; a minimum time of 0 makes it call each benchmark once, since repetition is
-// the session's work, and adds nothing to the names.
+// Google Benchmark takes argc and argv. A minimum time of 0 makes it call each benchmark once, since the session
+// repeats them, and adds nothing to their names.
 void initialize(const std::vector<std::string>& flags) {
   std::vector<std::string> texts{"sluice-bench"};
   texts.insert(texts.end(), flags.begin(), flags.end());
@@ -90,14 +90,14 @@ std::vector<bool> match(const std::vector<std::string>& names, std::string filte
   return wanted;
 }
 
-// The peers that were asked for; all that are here when none is named.
+// Returns the peers that were asked for, or all that are installed if none is named.
 std::vector<PeerProgram> choose_peers(const std::vector<std::string>& names) {
   std::vector<PeerProgram> here = find_peers(peers_directory());
   if (here.empty())
     throw Failure(exit_code::usage, fmt::format("--peers: no peer is in {}; run scripts/peers.sh, which installs and "
                                                 "builds them",
                                                 peers_directory().string()));
-  // What CLI11 makes of the bare option.
+  // CLI11 passes the bare option as this text.
   if (names.empty() || names == std::vector<std::string>{""}) return here;
   std::vector<std::string_view> known(here.size());
   std::ranges::transform(here, known.begin(), &PeerProgram::name);
@@ -111,7 +111,7 @@ std::vector<PeerProgram> choose_peers(const std::vector<std::string>& names) {
   return chosen;
 }
 
-// For whoever acts on exit codes and wants a quiet machine. Ratios do not need one: their pairs are in random order.
+// For scripts that act on exit codes and want a quiet machine. Ratios do not need one: their pairs are in random order.
 void expect_calm(const Session& session, std::size_t per_cell) {
   for (const Measurement* measurement : session.measured()) {
     const std::size_t calm = measurement->samples.size() - measurement->contended_count();
@@ -123,7 +123,7 @@ void expect_calm(const Session& session, std::size_t per_cell) {
   }
 }
 
-// What a run leaves: the file or standard output, and its end.
+// Writes the results to the file or to standard output, and ends the run.
 void deliver(const tuner::Selection& selection, const std::string& text, std::size_t reported, std::size_t ran,
              std::size_t errors) {
   if (selection.out) tuner::write_file_atomically(*selection.out, text);
@@ -137,7 +137,7 @@ void deliver(const tuner::Selection& selection, const std::string& text, std::si
     throw Failure(exit_code::unsupported, fmt::format("{} of {} cells could not be measured", errors, ran));
 }
 
-// Micro benchmarks have no shape: an option that gives one is a misunderstanding.
+// Micro benchmarks have no shape, so an option that gives one is refused.
 void refuse_with_micro(const CLI::App& app) {
   for (const char* option : {"--model", "--d-model", "--d-ff", "--kind", "--m", "--equal", "--hot", "--phases",
                              "--profile", "--require-calm", "--peers", "--against", "--budget", "--seed"})
@@ -254,7 +254,7 @@ int bench_command(int argc, char** argv) {
       run.profile_path = selection.profile.string();
       run.profile_fingerprint = profile->fingerprint;
       run.profile_matches = rows.exact;
-      // The tuner's promises are of this machine and cold weights.
+      // The profile's promises hold for this machine and cold weights only.
       if (rows.exact && options.cold) run.promises = profile->plans;
       for (const std::string& warning : rows.warnings) fmt::print(stderr, "sluice bench: warning: {}\n", warning);
     }
@@ -272,7 +272,7 @@ int bench_command(int argc, char** argv) {
   tuner::Progress progress("bench");
   for (const std::string& cell : names) {
     benchmark::RegisterBenchmark(cell.c_str(), [&](benchmark::State& state) {
-      // The first one that Google Benchmark asks for has all of them measured, in turns.
+      // The first benchmark that Google Benchmark runs makes the session measure all of them, in turns.
       for ([[maybe_unused]] auto iteration : state)
         session.measure([&](double done, const std::string& next) { progress.show(done, next); });
       const Measurement& measurement = *std::ranges::find(session.measurements(), cell, &Measurement::name);

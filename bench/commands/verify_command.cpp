@@ -1,4 +1,4 @@
-// Owns: which kernels `sluice verify` checks and how it prints what became of them.
+// Owns: which kernels `sluice verify` checks and how it prints the outcome.
 // Does not own: the cases and the checks (tuner/workload/verification.hpp).
 #include "bench/commands/verify_command.hpp"
 
@@ -26,7 +26,8 @@ using tuner::Failure;
 using tuner::KernelVerdict;
 namespace exit_code = tuner::exit_code;
 
-// The shapes and M that were asked for, with and without biases, in both orders. None asked for: the standard cases.
+// Returns the cases of the shapes and M that were asked for, with and without biases, in both orders; if none were
+// asked for, the standard cases.
 std::vector<tuner::Case> cases_of(const tuner::Selection& selection, bool selects_shapes, Kind kind) {
   if (!selects_shapes) return tuner::standard_cases(kind, tuner::Coverage::full);
   std::vector<tuner::Case> cases;

@@ -21,8 +21,8 @@ constexpr std::size_t line_floats = 64 / sizeof(float);
 constexpr std::size_t pack_depths[] = {768, 2048, 4096};
 constexpr std::size_t slice_depth = 384;  // kc of the analytical plan
 
-// Floats for operands, each beginning on a cache line; all zeros: no denormals, and a product of zeros takes as long as
-// any other.
+// Floats for operands, each beginning on a cache line. All are zero: there are no denormals, and a product of zeros
+// takes as long as any other.
 class Operands {
  public:
   explicit Operands(std::initializer_list<std::size_t> counts) {
@@ -42,7 +42,8 @@ class Operands {
 
 std::string tile_name(std::size_t mr, std::size_t nr) { return fmt::format("{}x{}", mr, nr); }
 
-// A kernel on one B panel slice after another: one slice, all operands together in L1, or slices that fill half of L2.
+// A kernel on one slice of a B panel after another: a single slice, with all operands in L1, or slices that fill half
+// of L2.
 Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels& panels, std::size_t mr, bool packed,
                   bool in_l1, const CacheSizes& caches) {
   const std::size_t nr = panels.tile.nr;
@@ -113,7 +114,7 @@ Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, deta
       call.c_in = call.c;
       call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
       call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
-      call.tiles = panels;  // to interleaved kernels alone
+      call.tiles = panels;  // only interleaved kernels read it
       call.slice = interleaved_slice;
       call.k = k;
       call.weight_prefetch = reinterpret_cast<const char*>(call.b);
@@ -123,7 +124,7 @@ Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, deta
   return micro;
 }
 
-// One tile of x of that depth, slice by slice.
+// Packs one tile of x of that depth, slice by slice.
 Micro pack_micro(const detail::KernelTable& kernels, std::size_t depth) {
   const std::size_t rows = kernels.panels[0].tile.max_mr;
   const detail::PackRows pack_rows = kernels.pack_rows;
@@ -144,7 +145,7 @@ Micro pack_micro(const detail::KernelTable& kernels, std::size_t depth) {
   return micro;
 }
 
-// Panel after panel of a block of eight tiles: the sums in L1, H in L2.
+// Goes through the panels of a block of eight tiles, with the sums in L1 and H in L2.
 Micro epilogue_micro(const detail::KernelTable& kernels, const NamedKind& kind) {
   constexpr std::size_t tiles = 8;
   const std::size_t mr = kernels.panels[0].tile.max_mr;
@@ -161,7 +162,7 @@ Micro epilogue_micro(const detail::KernelTable& kernels, const NamedKind& kind) 
   micro.bytes = static_cast<double>(sizeof(float) * rows * (nr + width) * panels);
   micro.prepare = [=]() -> Run {
     const Operands operands{rows * nr, rows * width * panels};
-    // Where the activations are curved: −3 … 3.
+    // Values in −3 … 3, where the activations are curved.
     for (std::size_t i = 0; i < rows * nr; ++i) operands[0][i] = static_cast<float>(i % 97) / 16.0f - 3.0f;
     return [=](std::size_t times) {
       detail::EpilogueCall call{.c = operands[0],
@@ -182,7 +183,7 @@ Micro epilogue_micro(const detail::KernelTable& kernels, const NamedKind& kind) 
   return micro;
 }
 
-// What a forward costs before and after the work: the checks, the plan, the blocking.
+// What a forward costs besides the work: the checks, the plan, the blocking.
 Micro forward_micro(Isa isa) {
   Micro micro;
   micro.group = "forward_empty";

@@ -24,12 +24,12 @@ struct Micro {
   double flops = 0;
   double bytes = 0;
   double elements = 0;  // of the result
-  // Makes the operands; what it returns runs that many times.
+  // Makes the operands and returns a function that runs the kernel the given number of times.
   std::function<std::function<void(std::size_t)>()> prepare;
 };
 
-// Those of one ISA, in the order of the kernel table; the barrier and the call for each thread count above 1, the rest
-// when 1 is among them. `executor` must outlive them.
+// Returns the benchmarks of one ISA in the order of the kernel table: the barrier and the call for each thread count
+// above 1, the others if 1 is among the thread counts. `executor` must outlive them.
 std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<std::uint32_t>& threads,
                           Executor& executor);
 

@@ -18,7 +18,7 @@ const MicroMeasurement& MicroSession::measure(std::size_t index) {
   try {
     tuner::Clock& clock = clocks_[mine.micro.threads];
     const std::function<void(std::size_t)> run = mine.micro.prepare();
-    // Long enough that the clock's own cost drowns, short enough to fit between two disturbances.
+    // Long enough to make the clock's own cost negligible, short enough to fit between two disturbances.
     constexpr double sample_ns = 2e5;
     constexpr std::size_t most_runs = std::size_t{1} << 24U;
     run(1);

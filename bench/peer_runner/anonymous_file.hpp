@@ -3,8 +3,8 @@
 
 namespace sluice::bench {
 
-// A descriptor that is closed on exec; below 0 when there is none to be had. In memory where the system can do that,
-// else in its directory for temporary files. `purpose` shows in the system's lists.
+// Returns a descriptor that is closed on exec, or a negative number if the file cannot be made. The file is in memory
+// where the system supports that, else in its directory for temporary files. `purpose` appears in the system's lists.
 int anonymous_file(const char* purpose) noexcept;
 
 }  // namespace sluice::bench

@@ -28,9 +28,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// What a competent user sets: the thread count in every runtime's words, and threads that wait for the next call by
-// spinning. Nothing binds threads to cores: ours are not bound either.
-// The caller's own settings of these runtimes are left out, for they would be part of the result.
+// The settings a competent user would choose: the thread count in the terms of every runtime, and threads that spin
+// while they wait for the next call. Threads are not bound to cores, since Sluice's are not either. The caller's own
+// settings of these runtimes are removed, because they would become part of the result.
 std::vector<std::string> environment(std::uint32_t threads) {
   std::vector<std::string> variables;
   constexpr std::string_view runtimes[] = {"OMP_", "GOMP_", "KMP_",    "OPENBLAS_", "GOTO_", "BLIS_",
@@ -90,7 +90,7 @@ PeerProcess::PeerProcess(const PeerProgram& program, std::uint32_t threads) : na
   errors_ = anonymous_file("peer-errors");
   std::vector<std::string> variables = environment(threads);
   std::vector<std::string> words{program.path.string()};
-  // Made here, for a forked child of a process with threads may not allocate.
+  // Made before the fork, because the forked child of a process with threads may not allocate.
   const std::vector<char*> environment_pointers = pointers(variables);
   const std::vector<char*> word_pointers = pointers(words);
   [[maybe_unused]] const pid_t parent = getpid();
@@ -98,7 +98,7 @@ PeerProcess::PeerProcess(const PeerProgram& program, std::uint32_t threads) : na
   if (pid_ == 0) {
     setpgid(0, 0);
 #if defined(__linux__)
-    prctl(PR_SET_PDEATHSIG, SIGKILL);     // elsewhere the closed conversation ends it
+    prctl(PR_SET_PDEATHSIG, SIGKILL);     // elsewhere the closed socket ends it
     if (getppid() != parent) _exit(127);  // the parent was gone before prctl
 #endif
     signal(SIGINT, SIG_DFL);
@@ -152,7 +152,7 @@ std::string PeerProcess::read_line(Seconds limit) {
     if (tuner::interrupted()) give_up("interrupted");
     if (SteadyClock::now() > end) give_up(fmt::format("no answer after {:.0f} s", limit.count()));
     pollfd waiting{socket_, POLLIN, 0};
-    // Short, for a signal may arrive right before poll.
+    // A short wait, because a signal may arrive right before poll.
     if (poll(&waiting, 1, 100) <= 0) continue;
     char buffer[4096];
     const ssize_t count = recv(socket_, buffer, sizeof buffer, 0);
@@ -164,7 +164,7 @@ std::string PeerProcess::read_line(Seconds limit) {
 
 void PeerProcess::resume() const { kill(pid_, SIGCONT); }
 
-// Returns when no thread of it runs any more.
+// Returns once none of its threads runs any more.
 void PeerProcess::stop() {
   kill(pid_, SIGSTOP);
   int status = 0;
@@ -172,7 +172,7 @@ void PeerProcess::stop() {
   do found = waitpid(pid_, &status, WUNTRACED);
   while (found < 0 && errno == EINTR);
   if (found == pid_ && WIFSTOPPED(status)) return;
-  // It answered and ended all the same.
+  // It ended although it had answered.
   how_it_ended_ = describe_end(status);
   pid_ = 0;
   give_up("");
@@ -180,7 +180,7 @@ void PeerProcess::stop() {
 
 void PeerProcess::end() noexcept {
   if (pid_ > 0) {
-    // It may be ending by itself, and how is worth knowing: a crash closes the socket a moment before.
+    // It may be ending by itself, and its exit status is worth knowing: a crash closes the socket a moment earlier.
     int status = 0;
     pid_t found = 0;
     for (int i = 0; i < 20 && how_it_ended_.empty() && found == 0; ++i) {
@@ -190,7 +190,7 @@ void PeerProcess::end() noexcept {
     if (found == pid_) {
       how_it_ended_ = describe_end(status);
     } else {
-      kill(pid_, SIGKILL);  // a stopped process too
+      kill(pid_, SIGKILL);  // also ends a stopped process
       while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
       }
     }
@@ -216,7 +216,7 @@ std::string PeerProcess::last_words() const {
   std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, enough)), '\0');
   const ssize_t count = pread(errors_, text.data(), text.size(), std::max<off_t>(0, size - enough));
   text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
-  // What a program says of its end is seldom the last line alone: a runtime or an emulator adds its own.
+  // The last line alone seldom explains an end, since a runtime or an emulator adds lines of its own.
   constexpr std::size_t last = 3;
   std::vector<std::string> lines;
   std::istringstream stream(text);

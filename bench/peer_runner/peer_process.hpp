@@ -1,5 +1,5 @@
-// Owns: a peer's process: starting it, asking it, stopping it between its turns, ending it on every path.
-// Does not own: what it is asked (prepared_peer.hpp), its side of the conversation (peers/worker.cpp).
+// Owns: a peer's process: starting it, sending it requests, stopping it between its turns, ending it on every path.
+// Does not own: the requests (prepared_peer.hpp), its side of the protocol (peers/worker.cpp).
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 
 namespace sluice::bench {
 
-// What went wrong with a peer; never the end of a run.
+// What went wrong with a peer. It never ends a run.
 struct PeerError : std::exception {
   explicit PeerError(std::string text) : message(std::move(text)) {}
   [[nodiscard]] const char* what() const noexcept override { return message.c_str(); }
@@ -28,25 +28,25 @@ struct PeerProgram {
   std::filesystem::path path;
 };
 
-// The executable files of the directory, by name; none when it is not there.
+// Returns the executable files of the directory by name, none if the directory does not exist.
 std::vector<PeerProgram> find_peers(const std::filesystem::path& directory);
-// SLUICE_PEERS_PATH, else the folder `peers` beside this program.
+// Returns SLUICE_PEERS_PATH, or else the folder `peers` beside this program.
 std::filesystem::path peers_directory();
 
-// The process is stopped whenever it is not asked anything: threads that spin in wait for work would disturb others.
-// It has a process group of its own, out of the terminal's reach, and dies with this one.
+// The process is stopped between requests, because threads that spin while they wait for work would disturb others. It
+// has a process group of its own, which the terminal's signals do not reach, and it ends with this process.
 class PeerProcess {
  public:
   using Seconds = std::chrono::duration<double>;
 
-  // Throws PeerError when it cannot be started.
+  // Throws PeerError if it cannot be started.
   PeerProcess(const PeerProgram& program, std::uint32_t threads);
   ~PeerProcess();
   PeerProcess(const PeerProcess&) = delete;
   PeerProcess& operator=(const PeerProcess&) = delete;
 
-  // Its answer. Throws PeerError when it answers {"error"}; and, the process then being gone, when it ends, answers
-  // nonsense or takes longer than the limit, or when interrupted().
+  // Returns its answer. Throws PeerError if it answers {"error"}. If it ends, sends something malformed, takes longer
+  // than the limit, or interrupted() holds, the process is ended and PeerError thrown.
   nlohmann::json ask(const nlohmann::json& question, Seconds limit);
 
   [[nodiscard]] bool alive() const noexcept { return pid_ > 0; }
@@ -58,14 +58,14 @@ class PeerProcess {
   void resume() const;
   void stop();
   void end() noexcept;
-  // Ends the process and throws, its last words on standard error appended.
+  // Ends the process and throws PeerError with what it last wrote to standard error.
   [[noreturn]] void give_up(const std::string& reason);
   [[nodiscard]] std::string last_words() const;
 
   std::string name_;
   pid_t pid_ = 0;
   int socket_ = -1;
-  int errors_ = -1;  // a nameless file
+  int errors_ = -1;  // an anonymous file
   std::string how_it_ended_;
   std::string unread_;
 };

@@ -10,7 +10,7 @@
 namespace sluice::bench {
 namespace {
 
-// ‖y − expected‖ / ‖expected‖; NaN where y has one.
+// Returns ‖y − expected‖ / ‖expected‖, or NaN if y holds one.
 template <class Expected>
 double distance(std::span<const float> y, std::span<const Expected> expected) {
   double squares = 0;

@@ -15,16 +15,15 @@ namespace sluice::bench {
 // The right answer to one cell.
 class ExpectedAnswer {
  public:
-  // x: [m, d_model]. own: Sluice's forward of it, all rows. The oracle answers the first, middle and last row.
+  // x is [m, d_model], own is Sluice's forward of all its rows. The oracle computes the first, middle and last row.
   ExpectedAnswer(Shape shape, Kind kind, const Weights& weights, const float* x, std::size_t m,
                  std::span<const float> own);
 
-  // What is wrong with y [m, d_model]; empty when it is right. Two bounds hold:
+  // Returns what is wrong with y [m, d_model], or an empty text if nothing is. There are two bounds:
   //  - each element of the three rows lies within the oracle's worst-case bound, which any order of summation keeps;
-  //  - each row is near enough as a whole: ‖y − expected‖ ≤ u·(8 + 4·(√d_model + √d_ff))·‖expected‖, a few times what
-  //    float32 roundings, which are independent of each other, add up to. It is what finds an activation of half
-  //    precision, which the worst case would let pass.
-  // Against Sluice's own rows, which have such an error themselves, twice that is allowed.
+  //  - each row as a whole satisfies ‖y − expected‖ ≤ u·(8 + 4·(√d_model + √d_ff))·‖expected‖, a few times the sum of
+  //    independent float32 roundings. This bound finds an activation of half precision, which the worst case lets pass.
+  // Sluice's own rows have such an error too, so a comparison with them allows twice as much.
   [[nodiscard]] std::string complaint(std::span<const float> y) const;
 
  private:

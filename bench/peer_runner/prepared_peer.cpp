@@ -20,8 +20,8 @@ std::string text_of(const nlohmann::json& answer, const char* field) {
   return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// The program, if there is memory for it: two compositions stand side by side while the better one is sought. Without
-// this check the kernel would end whom it likes.
+// Returns the program if there is memory for it: two variants are in memory at once while the better one is sought.
+// Without this check the kernel might end any process for want of memory.
 const PeerProgram& affordable(const PeerProgram& program, const tuner::Cell& cell, std::size_t copies) {
   const auto available = tuner::read_memory().available;
   const double needed = 2.2 * static_cast<double>(copies) * bytes(cell.kind, cell.shape, cell.m);
@@ -61,7 +61,7 @@ PreparedPeer::PreparedPeer(const PeerProgram& program, const tuner::Cell& cell, 
 
 double PreparedPeer::run() {
   std::ranges::fill(layer_.y(m_), not_a_number);
-  // Our own threads spin for some 50 µs after their last call; the peer's must not meet them.
+  // Sluice's own threads spin for some 50 µs after their last call and must not disturb the peer's.
   std::this_thread::sleep_for(std::chrono::microseconds(200));
   const nlohmann::json answer = process_.ask({{"command", "run"}}, PeerProcess::Seconds(limits_.run));
   const auto ns = answer.find("ns");

@@ -1,4 +1,4 @@
-// Owns: a peer prepared for one cell: what it is asked, in which order, and that its answers are right.
+// Owns: a peer prepared for one cell: the requests to it, their order, and the check of its answers.
 // Does not own: its process (peer_process.hpp), the turns (session.hpp), its side (peers/worker.cpp, peers/worker.py).
 #pragma once
 
@@ -12,10 +12,10 @@
 
 namespace sluice::bench {
 
-// How long a peer may take, in seconds.
+// The longest a peer may take, in seconds.
 struct PeerLimits {
   double start = 120;
-  double prepare = 900;  // it packs and tries each of its variants
+  double prepare = 900;  // in which it packs and tries each of its variants
   double run = 120;
 };
 
@@ -26,9 +26,9 @@ class PreparedPeer {
   PreparedPeer(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
                const ExpectedAnswer& expected, const PeerLimits& limits = {});
 
-  // Its turn: two forwards, of which it times the second; ns. Throws PeerError.
+  // Runs its turn, two forwards of which it times the second. Returns that time in ns. Throws PeerError.
   double run();
-  // Throws PeerError when the answer of the last turn was wrong. Not part of run(), which stands between two probes.
+  // Throws PeerError if the answer of the last turn was wrong. It is not part of run(), which is between two probes.
   void check() const;
 
   [[nodiscard]] const std::string& version() const { return version_; }

@@ -12,7 +12,7 @@ namespace sluice::bench {
 
 class SharedLayer {
  public:
-  // Copies the unpacked weights, which the layer must still have, and x. Throws Failure 4 when memory is short.
+  // Copies the unpacked weights, which the layer must still have, and x. Throws Failure 4 if memory is short.
   explicit SharedLayer(const tuner::Layer& layer);
   ~SharedLayer();
   SharedLayer(const SharedLayer&) = delete;
@@ -22,9 +22,9 @@ class SharedLayer {
   [[nodiscard]] bool gated() const { return gated_; }
   [[nodiscard]] Weights weights() const;
   [[nodiscard]] const float* x() const { return at(x_); }
-  // The first m rows of y.
+  // Returns the first m rows of y.
   [[nodiscard]] std::span<float> y(std::size_t m) const { return {at(y_), m * shape_.d_model}; }
-  // Where another process of this user finds it: path, bytes, and the offset of each array.
+  // Returns where another process of this user finds it: path, bytes, and the offset of each array.
   [[nodiscard]] nlohmann::json description() const;
 
  private:

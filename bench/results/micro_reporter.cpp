@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Nanoseconds of one run.
+// Returns the nanoseconds of one run.
 std::vector<double> times_per_run(const std::vector<tuner::Sample>& samples, std::size_t runs) {
   std::vector<double> ns;
   ns.reserve(samples.size());
@@ -54,7 +54,7 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
   return json;
 }
 
-// What a person wants to know of each group.
+// The figure that matters for each group.
 std::string value_text(const Json& json) {
   if (json.contains("fma_fraction"))
     return fmt::format("{:>8.1f} GFLOP/s, {:.1f} % of the FMA peak", json["flops"].get<double>() / 1e9,

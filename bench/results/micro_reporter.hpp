@@ -15,7 +15,7 @@ namespace sluice::bench {
 
 class MicroReporter final : public benchmark::BenchmarkReporter {
  public:
-  // table: whether a line per benchmark goes to standard output as it is finished.
+  // `table`: whether each benchmark's line goes to standard output as soon as it is finished.
   MicroReporter(const MicroSession& session, tuner::Clocks& clocks, RunContext run, Isa isa, bool table);
 
   bool ReportContext(const Context& context) override;

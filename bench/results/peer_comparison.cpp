@@ -27,7 +27,8 @@ std::optional<BestPeer> best_peer(const Measurement& measurement) {
     if (!peer.error.empty()) continue;
     const tuner::Ratio ratio = ratio_by_round(peer.samples, measurement.samples);
     if (ratio.pairs < 2) continue;
-    // By the median of all its samples: the least of many ratios of few pairs would mostly be the noisiest.
+    // The best is found by the median of all its samples: the smallest of many ratios of few pairs would mostly be the
+    // noisiest.
     const double median = peer.median_ns();
     if (best && least <= median) continue;
     least = median;

@@ -1,4 +1,4 @@
-// Owns: what samples say of Sluice and the peers in one cell: the best peer, its paired ratio, the verdict, the table.
+// Owns: comparing Sluice with the peers in one cell: the best peer, its paired ratio, the verdict, the table.
 // Does not own: the samples (session.hpp), the statistics (tuner/measurement/statistics.hpp).
 #pragma once
 
@@ -20,10 +20,10 @@ struct BestPeer {
   std::string_view verdict;
 };
 
-// The fastest peer by the median of its samples; nothing when none shares two rounds with Sluice.
+// Returns the fastest peer by the median of its samples, or nothing if none shares two rounds with Sluice.
 std::optional<BestPeer> best_peer(const Measurement& measurement);
 
-// A line for each cell that met peers, and the geometric mean; empty when none did.
+// Returns a line for each cell that was compared with peers, and the geometric mean; empty if there was none.
 std::string comparison_table(const std::vector<Measurement>& measurements);
 
 }  // namespace sluice::bench

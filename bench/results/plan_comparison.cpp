@@ -26,7 +26,7 @@ InPlace in_place(const tuner::Ratio& here, const tuner::Ratio& promised) {
   return {ratio, apart ? "broken" : "inconclusive"};
 }
 
-// Of the plan that the profile holds for this very cell.
+// Returns what the profile promises for exactly this cell.
 std::optional<Promise> promise_for(const Measurement& measurement, Isa isa, double roof_fraction,
                                    const std::vector<tuner::ProfilePlan>& plans) {
   if (measurement.origin != PlanOrigin::exact) return std::nullopt;
@@ -89,7 +89,7 @@ std::string plan_comparison_table(const std::vector<PlanComparison>& comparisons
     std::string roof = "-";
     if (one.promise) {
       roof = fmt::format("{:.3f}", one.promise->roof_in_place);
-      // A ratio to the default says nothing of another baseline.
+      // A ratio to the default says nothing about another baseline.
       if (baseline == default_baseline) promised = fmt::format("{:.3f}", one.promise->ratio_to_default.value);
     }
     if (one.promise && one.promise->in_place) {

@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What names a cell, its own, its baseline's or a peer's entry.
+// The fields that identify an entry: of a cell, of its baseline's plan, or of a peer in it.
 Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;
   return {{"name", name_of_entry}, {"run_name", name_of_entry},     {"run_type", "iteration"}, {"repetitions", 1},
@@ -29,21 +29,21 @@ Json identity(const Measurement& measurement, const std::string& name_of_entry, 
           {"models", cell.models}};
 }
 
-// Google Benchmark's own fields for a run that failed.
+// Google Benchmark's fields for a run that failed.
 void add_error(Json& json, const std::string& error) {
   json["error_occurred"] = true;
   json["error_message"] = error;
   json["error"] = error;
 }
 
-// The figures of a cell's samples, or of its baseline's or a peer's in it.
+// The figures of the samples of a cell, of its baseline's plan, or of a peer in it.
 template <class Samples>
 void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, const tuner::Clock& clock) {
   const double work = flops(cell.kind, cell.shape, cell.m);
   const double traffic = bytes(cell.kind, cell.shape, cell.m);
   const std::vector<tuner::Sample>& samples = measured.samples;
   const double ns = measured.median_ns();
-  // Of the roof that the probes are of, by them; of the other one by what the run knows of it.
+  // The share of the probed roof comes from the probes, that of the other roof from the run's own level of it.
   const bool compute = samples.front().roof == tuner::Roof::fma;
   const double share = measured.share_of_probes(compute ? work : traffic);
   const double fma =
@@ -180,7 +180,7 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
     const auto& all = session_.measurements();
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.name == run.run_name.function_name; });
-    // A cell that an interruption left without samples has nothing to say.
+    // A cell that an interruption left without samples has no entry.
     if (found == all.end() || (found->error.empty() && found->samples.empty())) continue;
     const tuner::Clock* clock = found->error.empty() ? &clocks_[found->cell.threads] : nullptr;
     Json json = describe(*found, clock, session_.options().isa);
@@ -208,7 +208,7 @@ void Reporter::compare(const Measurement& measurement, Json& own) {
 }
 
 void Reporter::report_baseline(const Measurement& measurement) {
-  // The same plan has no samples of its own, nor has one that was interrupted before its first turn.
+  // The same plan has no samples of its own, and neither has one that was interrupted before its first turn.
   if (!measurement.baseline || measurement.baseline->samples.empty()) return;
   const BaselineMeasurement& baseline = *measurement.baseline;
   Json json = identity(measurement, measurement.name + "/rival", session_.options().isa);

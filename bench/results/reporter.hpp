@@ -14,38 +14,38 @@
 
 namespace sluice::bench {
 
-// What the results say of the run as a whole.
+// What the results tell about the run as a whole.
 struct RunContext {
   std::vector<std::string> command;
   tuner::Machine machine;
-  std::optional<std::string> profile_path;  // nothing: no profile was used
+  std::optional<std::string> profile_path;  // empty if no profile was used
   std::string profile_fingerprint;
   bool profile_matches = false;
-  std::vector<tuner::ProfilePlan> promises = {};  // the profile's, where they may be expected to be kept here
+  std::vector<tuner::ProfilePlan> promises = {};  // the profile's plans, if their promises should hold here
 };
 
-// Google Benchmark's own context, and ours: who measured what, where.
+// Google Benchmark's own context and Sluice's: who measured what, where.
 nlohmann::ordered_json context_of(const benchmark::BenchmarkReporter::Context& context, const RunContext& run);
 
-// Google Benchmark hands over each run as it ends; the figures come from the session.
+// Google Benchmark reports each run as it ends; the figures come from the session.
 class Reporter final : public benchmark::BenchmarkReporter {
  public:
-  // table: whether a line per cell goes to standard output as it is finished.
+  // `table`: whether each cell's line goes to standard output as soon as it is finished.
   Reporter(const Session& session, tuner::Clocks& clocks, RunContext run, bool table);
 
   bool ReportContext(const Context& context) override;
   void ReportRuns(const std::vector<Run>& runs) override;
 
-  // The whole results file; nothing was measured: an empty list of benchmarks.
+  // Returns the whole results file; if nothing was measured, its list of benchmarks is empty.
   [[nodiscard]] std::string text() const;
-  // Cells, whatever met them.
+  // The number of cells, whatever was measured in them.
   [[nodiscard]] std::size_t reported() const { return cells_; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
-  // Of the cells so far that met a baseline.
+  // The comparisons of the cells so far that were measured against a baseline.
   [[nodiscard]] const std::vector<PlanComparison>& plan_comparisons() const { return plan_comparisons_; }
 
  private:
-  // The cell's own entry says how it does against its baseline.
+  // The cell's own entry tells how it compares with its baseline.
   void compare(const Measurement& measurement, nlohmann::ordered_json& own);
   void report_baseline(const Measurement& measurement);
   void report_peers(const Measurement& measurement);

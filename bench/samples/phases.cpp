@@ -14,7 +14,7 @@ PhaseShares shares_of(const detail::Phases& phases) {
   for (const detail::ThreadPhases& thread : phases.threads.first(phases.used)) {
     std::uint64_t inside = 0;
     for (const std::uint64_t ticks : thread.ticks) inside += ticks;
-    // The counters of two processors may differ by some ticks.
+    // The time-stamp counters of two processors may differ by some ticks.
     const auto whole = static_cast<double>(std::max({phases.total, inside, std::uint64_t{1}}));
     for (std::size_t i = 0; i < detail::phase_count; ++i) shares[i] += static_cast<double>(thread.ticks[i]) / whole;
     shares.back() += 1 - static_cast<double>(inside) / whole;

@@ -1,5 +1,5 @@
-// Owns: where the time of a cell goes: forwards with stamps, as shares of the time of all threads.
-// Does not own: the stamps (kernels/call/phases.hpp), how many forwards, when (session.hpp).
+// Owns: how the time of a cell divides into phases, measured by time stamps, as shares of the time of all threads.
+// Does not own: the stamps (kernels/call/phases.hpp), how many forwards are taken and when (session.hpp).
 #pragma once
 
 #include <array>
@@ -23,10 +23,10 @@ using PhaseShares = std::array<double, phase_names.size()>;
 // The shares of one call, averaged over its threads.
 PhaseShares shares_of(const detail::Phases& phases);
 
-// Of one call on at most that many threads: `forward` runs it and fills in the phases.
+// Returns the shares of one call on at most that many threads; `forward` runs it and fills in the phases.
 PhaseShares shares_of_call(std::uint32_t threads, const std::function<void(detail::Phases&)>& forward);
 
-// The median of each share over the calls, scaled to a sum of 1. At least one call.
+// Returns the median of each share over the calls, at least one, scaled to a sum of 1.
 PhaseShares median_shares(std::span<const PhaseShares> calls);
 
 }  // namespace sluice::bench

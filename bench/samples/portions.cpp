@@ -6,10 +6,11 @@
 namespace sluice::bench {
 namespace {
 
-constexpr double longest_seconds = 0.04;  // of what is measured whole
+constexpr double longest_seconds = 0.04;  // a forward up to this length is measured whole
 constexpr double portion_seconds = 0.02;
-// A portion reads all of x and H for its panels, as a block of panels does anyway; of fewer it would be the most of it.
-constexpr std::size_t fewest_panels = 8;  // of each thread
+// A portion reads all of x and H for its panels, as a block of panels does anyway. With fewer panels than this, those
+// reads would be most of its time.
+constexpr std::size_t fewest_panels = 8;  // for each thread
 
 }  // namespace
 

@@ -15,22 +15,22 @@ struct SampleSet {
   std::vector<tuner::Sample> samples;  // in the order they were taken
   std::vector<bool> contended;         // of each of them, once mark() was called
 
-  // By the clock's level now, which is known best at the end.
+  // Marks the samples by the clock's present level, which is known best at the end of a run.
   void mark(const tuner::Clock& clock);
   [[nodiscard]] std::size_t contended_count() const;
   [[nodiscard]] double median_ns() const;
-  // That of the fast samples.
+  // The time of the fast samples.
   [[nodiscard]] double fast_ns() const;
-  // The speed of samples that did `work` each over that of the probes beside them, where both are fast: of each block
-  // of about twenty samples the fast ones over the fast probes, since a machine's bandwidth may be another for seconds
-  // at a time, and of the blocks the middle one, since a neighbour may leave none of a block undisturbed.
+  // Returns the speed of the fast samples, which did `work` each, over that of the fast probes beside them: in each
+  // block of about twenty samples, since a machine's bandwidth may change for seconds at a time, and then the median of
+  // the blocks, since a neighbour may leave no sample of a block undisturbed.
   [[nodiscard]] double share_of_probes(double work) const;
 };
 
-// Of each sample in ns.
+// Returns the time of each sample in ns.
 std::vector<double> times(const std::vector<tuner::Sample>& samples);
 
-// time(a) / time(b) over the rounds that both have; rounds ascend.
+// Returns time(a) / time(b) over the rounds that both have; rounds ascend.
 tuner::Ratio ratio_by_round(const std::vector<tuner::Sample>& a, const std::vector<tuner::Sample>& b);
 
 }  // namespace sluice::bench

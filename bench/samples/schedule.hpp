@@ -22,11 +22,11 @@ class Schedule {
   // Reports a stretch of rounds: the sum of the sample times, and the half-width of the group's interval now, infinite
   // if it is not known yet.
   void spent(std::size_t group, double seconds, double half_width);
-  // It takes no more stretches.
+  // Reports that the group takes no more stretches.
   void finish(std::size_t group);
 
-  // Its square, and a margin for the length of a stretch, keep the time of each cell within three times that of
-  // another.
+  // The square of this factor, with a margin for the length of a stretch, keeps the time of each cell within three
+  // times that of another.
   static constexpr double most_favour = 1.6;
 
  private:

@@ -1,5 +1,5 @@
-// Owns: whose plans a run's own are measured against, and which baseline is refused. Does not own: its turns
-// (session.hpp), what comes out (plan_comparison.hpp).
+// Owns: the plans that a run's own are compared with, and which of them are refused. Does not own: their turns
+// (session.hpp), the outcome (plan_comparison.hpp).
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace sluice::bench {
 
-// What there is without a profile.
+// The name of the plans that there are without a profile.
 inline constexpr std::string_view default_baseline = "default";
 
 struct BaselinePlans {
@@ -19,8 +19,8 @@ struct BaselinePlans {
   tuner::UsableRows rows;
 };
 
-// What --against names; nothing when it was not given. Failure 2, or 5 for a file that is no profile of this machine:
-// the comparison is what was asked for. Warns of rows that cannot be used.
+// Returns the plans that --against names, or nothing if it was not given. Throws Failure 2, or 5 for a file that is no
+// profile of this machine, since the comparison is what was asked for. Warns of rows that cannot be used.
 std::optional<BaselinePlans> choose_baseline(const std::optional<std::string>& word, const tuner::Machine& machine);
 
 }  // namespace sluice::bench

@@ -31,14 +31,14 @@ bool same_group(const tuner::Cell& a, const tuner::Cell& b) {
   return a.shape.d_model == b.shape.d_model && a.m == b.m && a.threads == b.threads;
 }
 
-// Before every group has so many, a run does not end for want of time: fewer say nothing.
+// A run does not end for want of time before every group has this many rounds, since fewer give no interval.
 constexpr std::uint32_t fewest_rounds = 3;
-// Of the budget, where phases are asked for.
+// The share of the budget for the phases, if they were asked for.
 constexpr double phase_share = 0.08;
 constexpr std::size_t most_phase_calls = 10;
 constexpr std::size_t fewest_phase_calls = 2;
-// A stretch of rounds in one group: long beside what a change of cells costs (cold caches, other threads), short beside
-// a drift of the machine.
+// The length of a stretch of rounds in one group: long compared with the cost of changing cells (cold caches, other
+// threads), short compared with a drift of the machine.
 constexpr double stretch_seconds = 0.1;
 
 }  // namespace
@@ -83,7 +83,7 @@ std::vector<Session::Group> Session::groups() {
 }
 
 std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> groups) const {
-  // A layer's copies, and its unpacked weights while it is made.
+  // A layer has its copies, and its unpacked weights while it is made.
   const auto layer_bytes = [&](const tuner::Cell& cell) {
     const double weights = bytes(cell.kind, cell.shape, 0);
     const auto cold = options_.cold ? static_cast<double>(clocks_.cold_bytes()) : 0;
@@ -105,7 +105,7 @@ std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> group
   const bool together = !available || needed < 0.8 * static_cast<double>(*available);
   std::vector<std::vector<Group>> parts;
   for (Group& group : groups) {
-    // A peer's process holds the weights of its cell: such groups come one by one.
+    // A peer's process holds the weights of its cell, so such groups are measured one by one.
     const auto mine = std::ranges::find_if(parts, [&](const std::vector<Group>& part) {
       return options_.peers.empty() && (together || part.front().members.front()->cell.shape.d_model ==
                                                         group.members.front()->cell.shape.d_model);
@@ -142,7 +142,7 @@ void Session::measure(const Progress& progress) {
     };
     measure_part(part, until(options_.phases ? share * (1 - phase_share) : share), progress);
     if (options_.phases) measure_phases(part, until(share));
-    part.clear();  // peers end, before the next part's begin
+    part.clear();  // ends the peers before those of the next part begin
   }
 }
 
@@ -155,7 +155,7 @@ void Session::prepare(Group& group) {
       member->error = failure.message;
     }
   }
-  // Against a baseline and among peers each cell is its own question.
+  // Against a baseline or peers, each cell is a question of its own.
   const bool one_question = options_.peers.empty() && !options_.baseline;
   const auto in_headline = [](const Turn& turn) {
     const Kind kind = turn.measurement->cell.kind;
@@ -195,7 +195,7 @@ void Session::divide(Group& group) {
 }
 
 void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end, const Progress& progress) {
-  // Layers of other shapes make room first.
+  // Layers of other shapes are freed first.
   std::erase_if(weights_, [&](const ShapeWeights& p) {
     return std::ranges::none_of(part, [&](const Group& group) {
       return std::ranges::any_of(group.members, [&](const Measurement* member) {
@@ -238,7 +238,7 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
     } while (!finished && !tuner::interrupted() && seconds_since(begin) < stretch_seconds);
     schedule.spent(index, sampled, half_width(group));
   }
-  // The level is known best at the end: only now are the samples told apart.
+  // The level is known best at the end, so the samples are marked only now.
   for (Group& group : part) {
     const tuner::Clock& clock = clocks_[group.members.front()->cell.threads];
     for (Measurement* member : group.members) {

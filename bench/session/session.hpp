@@ -1,6 +1,6 @@
 // Owns: measuring cells: the weights, the plans, the interleaving, and the samples of each cell.
-// Does not own: the clock (tuner/measurement/clock.hpp), whose turn it is when (schedule.hpp), how a peer is asked
-// (prepared_peer.hpp), what the samples say of a baseline's plan (plan_comparison.hpp), the form of the results
+// Does not own: the clock (tuner/measurement/clock.hpp), which group is next (schedule.hpp), the requests to a peer
+// (prepared_peer.hpp), the comparison with a baseline's plan (plan_comparison.hpp), the form of the results
 // (reporter.hpp).
 #pragma once
 
@@ -26,8 +26,8 @@
 
 namespace sluice::bench {
 
-// The cells of a run's headline take turns in every round, all others in every third round. Of six kinds, the two of
-// the headline then have half of the time.
+// The cells of a run's headline take turns in every round, all others in every third round. With six kinds, the two of
+// the headline then get half of the time.
 inline constexpr std::uint32_t other_turns_every = 3;
 // Forty pairs of samples that scatter by 5 % tell 2 %.
 inline constexpr std::size_t usual_samples = 40;
@@ -38,26 +38,27 @@ struct SessionOptions {
   std::optional<std::size_t> samples = {};
   double budget_seconds = 0;  // for all cells; 0: as long as it takes
   std::uint64_t seed = 1;
-  bool cold = true;                            // weights take turns through copies larger than the last-level cache
+  bool cold =
+      true;  // each forward takes the next of several copies of the weights, together larger than the last-level cache
   bool phases = false;                         // measure where the time goes, after the samples
-  std::vector<PeerProgram> peers = {};         // they take part in every cell
+  std::vector<PeerProgram> peers = {};         // they are measured in every cell
   std::optional<BaselinePlans> baseline = {};  // not together with peers
 };
 
-// What became of one peer in one cell.
+// The outcome of one peer in one cell.
 struct PeerMeasurement : SampleSet {
   std::string peer, version, note, variant;
-  std::string error;  // not empty: it could not take part, or gave a wrong answer
+  std::string error;  // not empty if it could not be measured or gave a wrong answer
 };
 
-// What became of the baseline's plan in one cell.
+// The outcome of the baseline's plan in one cell.
 struct BaselineMeasurement : SampleSet {
   Plan plan;
   PlanOrigin origin = PlanOrigin::analytical;
   bool same = false;  // it does what the cell's own plan does, so it takes no turns
 };
 
-// What became of one cell.
+// The outcome of one cell.
 struct Measurement : SampleSet {
   tuner::Cell cell;
   std::string name;  // "ffn/swiglu/avx512/2048x5632/M256/t1"
@@ -70,7 +71,7 @@ struct Measurement : SampleSet {
   std::optional<PhaseShares> phases;
   std::vector<PeerMeasurement> peers;
   std::optional<BaselineMeasurement> baseline;
-  std::string error;  // not empty: it could not be measured
+  std::string error;  // not empty if it could not be measured
 };
 
 class Session {
@@ -131,9 +132,9 @@ class Session {
   // Parts of the groups whose layers are in memory together.
   [[nodiscard]] std::vector<std::vector<Group>> parts(std::vector<Group> groups) const;
   void measure_part(std::vector<Group>& part, std::chrono::steady_clock::time_point end, const Progress& progress);
-  // A pass after the rounds that tells where the time of each cell goes.
+  // Takes a pass after the rounds that measures the phases of each cell.
   void measure_phases(const std::vector<Group>& part, std::chrono::steady_clock::time_point end);
-  // The cell's weights, packed in the panel width that the table's plans for the shape have.
+  // Returns the cell's weights, packed in the panel width that the table's plans for the shape have.
   [[nodiscard]] ShapeWeights& weights_for(const tuner::Cell& cell, PlanTable plans);
   void prepare(Group& group);
   // Divides all forwards of the group into the same number of portions, and adds the turns that check the division.

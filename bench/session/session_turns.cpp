@@ -1,4 +1,4 @@
-// Owns: the turns of a session: who takes part in a cell, with which weights and plan, and what a turn does.
+// Owns: the turns of a session: who is measured in a cell, with which weights and plan, and what a turn does.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Of the panels that the weights of the cell are packed in for these plans.
+// Returns the width of the panels that the weights of the cell are packed in for these plans.
 std::uint32_t width(PlanTable plans, Isa isa, const tuner::Cell& cell) {
   const std::uint32_t tuned = tuned_nr(plans, isa, cell.kind, cell.shape);
   return tuned != 0 ? tuned : register_tiles(isa).front().nr;
@@ -53,7 +53,7 @@ void Session::add_turns(Measurement& measurement, std::vector<Turn>& turns) {
       choose_plan(rows_.table(), caches_, options_.isa, cell.kind, cell.shape, cell.m, cell.threads, weights.nr());
   measurement.plan = choice.plan;
   measurement.origin = rows_.origin(choice);
-  const auto touch = [&](tuner::Layer& layer, const Plan& plan) {  // for the first time, uncounted
+  const auto touch = [&](tuner::Layer& layer, const Plan& plan) {  // the first forward, which is not counted
     layer.prepare(cell.m, plan);
     layer.forward(cell.kind.activation, cell.m, plan, clocks_.executor());
   };
@@ -97,7 +97,7 @@ BaselineMeasurement Session::plan_baseline(const Measurement& measurement) {
 
 bool Session::takes_part(const Turn& turn, const Group& group) {
   if (turn.resting) return false;
-  // As long as what it checks, these take a sixth of the headline's time beside it.
+  // These are as long as what they check, and take a sixth of the headline's time beside it.
   if (turn.whole) return group.rounds % (2 * other_turns_every * group.portions) == 0;
   return turn.headline || group.rounds % other_turns_every == 0;
 }
@@ -121,7 +121,7 @@ double Session::take_round(Group& group) {
 
 void Session::shuffle(std::vector<Turn>& turns) {
   std::shuffle(turns.begin(), turns.end(), random_);
-  // Blocks stand where their first member came to stand.
+  // A block is placed where its first member was drawn.
   const bool by_cell = options_.baseline.has_value();
   for (auto first = turns.begin(); first != turns.end();) {
     const Measurement* const cell = first->measurement;
@@ -156,7 +156,7 @@ void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
   const auto expected =
       std::make_shared<ExpectedAnswer>(cell.shape, cell.kind, ours.shared->weights(), ours.shared->x(), cell.m,
                                        std::span(ours.layer->y()).first(cell.m * cell.shape.d_model));
-  measurement.peers.reserve(options_.peers.size());  // turns point to them
+  measurement.peers.reserve(options_.peers.size());  // turns keep pointers to the elements
   for (const PeerProgram& program : options_.peers) {
     if (tuner::interrupted()) return;
     PeerMeasurement& peer = measurement.peers.emplace_back();
@@ -180,8 +180,8 @@ void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
   }
 }
 
-// Whoever is this far behind will not turn out the best: three standard errors of a median whose samples scatter by a
-// tenth. Without it the others' turns, and Sluice's, come closer together.
+// A peer this far behind will not turn out to be the best: three standard errors of a median whose samples scatter by a
+// tenth. Without it, the turns of the other peers and of Sluice come closer together.
 void Session::rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds) {
   const double hopeless = 1 + 0.37 / std::sqrt(static_cast<double>(rounds));
   for (Turn& turn : turns) {
@@ -195,7 +195,8 @@ void Session::rest_slow_peers(std::vector<Turn>& turns, std::uint32_t rounds) {
 
 tuner::Roof Session::make_ready(tuner::Clock& clock, const tuner::Cell& cell, tuner::Layer& layer, const Plan& plan) {
   if (!options_.cold) {
-    // The probe then reads what stays in the cache, and the cells of the group do not find it full of each other.
+    // The probe then reads the memory that stays in the cache, and the cells of a group do not evict each other's
+    // weights.
     clock.read_from(layer.packed_memory());
     layer.forward(cell.kind.activation, cell.m, plan, clocks_.executor());
   }
@@ -225,7 +226,7 @@ double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
     } else if (options_.peers.empty()) {
       sample = clock.measure(roof, traffic / portions, forward);
     } else {
-      // As a peer's turn: the second of two forwards counts, with the threads awake and x in the cache.
+      // As in a peer's turn, the second of two forwards counts, with the threads awake and x in the cache.
       sample = clock.measure_reported(roof, traffic, [&] {
         forward();
         const auto begin = SteadyClock::now();
@@ -246,7 +247,7 @@ double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
 }
 
 void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {
-  if (tuner::interrupted()) return;  // it was ended, it did not fail
+  if (tuner::interrupted()) return;  // the run was ended; the peer did not fail
   peer.error = one_line(error.message);
   fmt::print(stderr, "sluice bench: warning: {} at {}: {}\n", peer.peer, measurement.name, peer.error);
 }

@@ -29,10 +29,11 @@ void judge_contention(Findings& findings, const ProbeSeries& series) {
   }
   add(findings, grade(found.share, ordinary_contention, hopeless_contention),
       fmt::format("{}, {}", fma ? "FMA" : "reads", plural(series.threads, "thread")), std::move(value),
-      bad ? "More samples are disturbed than not: what counts as calm is itself uncertain."
-          : "Disturbed samples are marked and taken again, which takes time; figures come from the calm ones.",
+      bad ? "More samples are disturbed than not. Ratios of pairs stay right with wider intervals; shares of a roof "
+            "become uncertain, since hardly a probe shows what the machine can do."
+          : "Disturbed samples are marked and kept: every pair counts, and intervals become wider.",
       bad ? "Stop other work on this machine, try another hour, or use a machine with dedicated cores."
-          : "Give --budget and --samples more room, or measure when the machine is quieter.");
+          : "Give --budget more room, or measure when the machine is quieter.");
   // The portable kernels are not made to reach their peak.
   if (fma && found.level < 0.8 * series.peak && series.probes.size() >= 25 && series.threads == 1) {
     add(findings, Severity::note, "FMA with loads",
@@ -134,8 +135,8 @@ std::optional<double> drift(const ProbeSeries& series) {
     first.push_back(series.probes[i].speed);
     last.push_back(series.probes[series.probes.size() - 1 - i].speed);
   }
-  const double begin = quantile(first, 0.9);
-  return begin > 0 ? std::optional(quantile(last, 0.9) / begin - 1) : std::nullopt;
+  const double begin = quantile(first, fast_quantile);
+  return begin > 0 ? std::optional(quantile(last, fast_quantile) / begin - 1) : std::nullopt;
 }
 
 void judge_probes(Findings& findings, const Readings& readings) {

@@ -1,6 +1,7 @@
 #include "tuner/measurement/paired_comparison.hpp"
 
 namespace sluice::tuner {
+
 bool PairedComparison::over() const {
   return pairs_.size() >= most_ || (pairs_.size() >= wanted_ && outcome().ratio.half_width() <= 0.01);
 }

@@ -56,6 +56,7 @@ std::string describe(const Plan& plan) {
          " prefetch=" + std::to_string(tiling.prefetch) + (tiling.pack_x ? " pack_x " : " in-place ") +
          std::string(name(tiling.schedule)) + " threads=" + std::to_string(plan.threads);
 }
+
 Result<std::vector<float>> solve(const Ffn& ffn, const Problem& problem, const Plan* plan, Executor* executor) {
   const Case& one = problem.definition();
   const std::uint32_t threads = executor != nullptr ? executor->max_threads() : 0;

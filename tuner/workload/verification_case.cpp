@@ -102,6 +102,7 @@ std::string describe(const Case& one) {
          (one.biases ? " biases" : "") + (one.padded ? " padded" : "") + (one.accumulate ? " accumulate" : "") +
          " seed=" + std::to_string(one.seed);
 }
+
 std::vector<Case> standard_cases(Kind kind, Coverage coverage) {
   std::vector<Case> cases;
   const std::size_t kind_number = kind_index(kind);

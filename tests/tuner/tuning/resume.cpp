@@ -89,7 +89,7 @@ TEST(Resume, CutWhileItFinishesAGroupItEndsTheSame) {
   EXPECT_EQ(cuts_tried, 4U);
 }
 
-TEST(Resume, APlanThatIsWrongNowIsNotCrownedForItsOldPairs) {
+TEST(Resume, APlanThatIsWrongNowIsNotChosenForItsOldPairs) {
   const TemporaryDirectory directory;
   const Attempt whole = attempt(directory.path() / "whole");
   const std::string journal = contents_of(directory.path() / "whole");

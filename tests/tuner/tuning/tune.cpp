@@ -31,7 +31,7 @@ TEST(Tune, TunesEveryCellAndRecordsAll) {
   EXPECT_EQ(widths.size(), 1U);
 }
 
-TEST(Tune, TheProofsOfAGroupTakeTurns) {
+TEST(Tune, TheValidationsOfAGroupTakeTurns) {
   const TemporaryDirectory directory;
   const std::vector<Cell> cells{
       {swiglu, {256, 512}, 1, 1, {}}, {swiglu, {256, 512}, 8, 1, {}}, {swiglu, {256, 512}, 32, 2, {}}};
@@ -191,7 +191,7 @@ TEST(Tune, WhatWonInOneCellIsTriedWhereTheSearchFoundNothing) {
   }
 }
 
-TEST(Tune, APlanThatGivesWrongResultsIsNeverCrowned) {
+TEST(Tune, APlanThatGivesWrongResultsIsNeverChosen) {
   std::vector<ProfilePlan> plans;
   const TuneOptions options = example_options(plans);
   FakeBackend sound;
