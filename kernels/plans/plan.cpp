@@ -93,6 +93,10 @@ CacheSizes CacheSizes::of_this_machine() noexcept {
   ask(_SC_LEVEL2_CACHE_SIZE, sizes.l2);
   ask(_SC_LEVEL3_CACHE_SIZE, sizes.l3);
 #endif
+#if defined(__x86_64__)
+  __builtin_cpu_init();  // this may run before the library's own constructors
+  sizes.prefetch_streams = __builtin_cpu_is("intel") != 0;
+#endif
   return sizes;
 }
 
@@ -178,41 +182,61 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
   plan.threads = static_cast<std::uint32_t>(most);
   const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr);
   const bool from_l3 = detail::few_rows_from_l3(caches, kind, shape, rows);
-  if (rows >= 2 && rows <= kernels.interleaved_rows && !from_l3) {
-    // Four panels side by side in slices of 16, or two where there are more rows than a register tile has: while the
-    // second tile computes no new line is asked for, so that lines are asked for ahead. Of the time with one panel
-    // after the other (Zen 3, AVX2, weights from memory, 2048x5632, one thread): M = 2 and 3 0.96 and 0.94, M = 4 0.73,
-    // 5 0.71, 6 0.75, 7 0.84, 8 0.86, 9 0.94, but 10 1.02 and 12 1.11; 768x2048, 2880x2880, 1536x8960 and 4096x11008
-    // the same within 0.05. Asking 1 KiB ahead: M = 3 1.18 of the time without, M = 4 1.06, M = 5 0.98, 6 0.78, 7 0.96.
+  const bool several = plan.threads > 1;
+  const bool short_tiles = tile.max_mr < short_tile;
+  // One tall tile computes fast enough to take the weights as they come. Beyond it, tall tiles gain only where the
+  // prefetches decide (AVX-512, 2048x5632, of the time of the blocked plan; Sapphire Rapids: M = 14, 16, 20, 24 0.88,
+  // 0.88, 0.90, 0.98; with two threads M = 16, 24 0.94, 0.96).
+  const bool interleaved = rows >= 2 && rows <= kernels.interleaved_rows && !from_l3 &&
+                           (short_tiles || (caches.prefetch_streams && rows > tile.max_mr));
+  if (interleaved && caches.prefetch_streams) {
+    // Sapphire Rapids, 2048x5632. AVX2, one thread, four panels and 1 KiB, of the time without prefetch: M = 2 0.80,
+    // M = 4 0.75; of that of two panels and 4 KiB: M = 6 0.98, 8 0.97, 9 0.99. Two threads, two panels and 4 KiB, of
+    // the time of 1 KiB: M = 2 0.98, 4 0.97, 6 0.95, 8 0.90. AVX-512, M = 14 to 20: two panels and 1 KiB take 1.04
+    // to 1.10.
+    const bool four = short_tiles && !several;
+    tiling.kc = 16;
+    tiling.mc = static_cast<std::uint32_t>(rows);
+    tiling.nc = tile.nr * (four ? 4 : 2);
+    tiling.prefetch = four ? 1024 : 4096;
+    tiling.pack_x = rows > 4;
+  } else if (interleaved) {
+    // Zen 3, AVX2, weights from memory. One thread: four panels side by side in slices of 16, or two panels where there
+    // are more rows than a register tile has. While the second tile computes, no new line arrives by itself, so lines
+    // are prefetched. Of the time with one panel after the other (2048x5632): M = 2 0.96, 3 0.94, 4 0.73, 5 0.71,
+    // 6 0.75, 7 0.84, 8 0.86, 9 0.94, but 10 1.02 and 12 1.11; four other shapes are the same within 0.05. A prefetch
+    // of 1 KiB takes of the time without: M = 3 1.18, 4 1.06, 5 0.98, 6 0.78, 7 0.96.
     //
-    // Several threads together read as many streams as the memory follows from fewer panels each: two panels, asked for
-    // 1 KiB ahead, take of the time of the above M = 2 0.94, M = 3 0.91, 4 0.83, 5 0.97, 6 0.92, 7 0.90, 8 1.00 (two
-    // threads; the mean of 1280x3392, 2048x5632, 2560x6912 and 4096x11008). All of it is known of this one machine.
-    const bool several = plan.threads > 1;
+    // Several threads read as many streams as the memory follows from fewer panels each. Two panels with 1 KiB take of
+    // the time of the above: M = 2 0.94, 3 0.91, 4 0.83, 5 0.97, 6 0.92, 7 0.90, 8 1.00 (two threads, mean of four
+    // shapes).
     tiling.kc = 16;
     tiling.mc = static_cast<std::uint32_t>(rows);
     tiling.nc = tile.nr * (rows <= 7 && !several ? 4 : 2);
     tiling.prefetch = several ? 1024 : rows <= 4 ? 0 : rows <= 7 ? 1024 : 4096;
     tiling.pack_x = rows > 4;
   } else if (rows <= tile.max_mr) {
-    // One row tile: the weights are one stream, read once; slices would only break it up.
+    // One row tile: the weights are one stream, read once. Slices would only break it up.
     tiling.kc = max_extent;
     tiling.mc = static_cast<std::uint32_t>(rows);
-    // A row, or two where a panel is two cache lines wide, go fastest as one stream when the weights come from memory
-    // (AVX-512, Zen 4, of the read roof: one row 100 %, as two streams 93 %; two rows 0.965 of the time of two
-    // streams), and as two when they come from L3. Where a panel is a single line wide two streams cost least at worst:
-    // AVX2, one row, as one stream 94 to 98 % of the read roof and as two 87 to 92 % on Zen 4, but 75 to 80 % and 98 to
-    // 100 % on Zen 3.
+    // One or two streams, where one fits. Weights from L3 go faster as two. From memory, a panel of two cache lines
+    // goes faster as one stream on Zen 4 (AVX-512, M = 1: 100 % of the read roof, as two streams 93 %; M = 2: 0.965 of
+    // the time), but as two on Sapphire Rapids (M = 1: two take 0.95 of the time). A panel of one line is safest as two
+    // (AVX2, M = 1, one and two streams: Zen 4 94 to 98 % and 87 to 92 %, Zen 3 75 to 80 % and 98 to 100 %).
     constexpr std::size_t line_floats = 16;
     const bool fits_one_stream = rows <= kernels.stream_rows && rows * line_floats <= tile.nr;
-    tiling.nc = fits_one_stream && tile.nr > line_floats && !from_l3 ? tile.nr : tile.nr * 8;
-    // Few rows: the processor's own prefetcher follows the stream, and asking for lines far ahead only takes its place
-    // (Zen 4, M = 1, of the read roof: none 100 %, 1 KiB 97 %, 4 KiB 74 %); more rows: it falls behind (M = 8: 1 KiB
-    // 68 %, 8 KiB 84 %). Near lines, on their way from L2 to L1, are worth asking for where panels go side by side (M =
-    // 5 and 6 take 0.93 to 0.96 of the time of 1 KiB; M = 1 to 4 0.97 to 1.03 of the time without).
-    tiling.prefetch = rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
-    // From L3 (768x2048, one thread): M = 1 and 2 take 0.96 and 0.94 of the time without, but with AVX2 M = 2 1.1; M =
-    // 4, 5 and 6 by 8 KiB 0.74 of the time without, 0.83 and 0.89 of 192; M = 3 1.14.
+    const bool one_stream = fits_one_stream && tile.nr > line_floats && !from_l3 && !caches.prefetch_streams;
+    tiling.nc = one_stream ? tile.nr : tile.nr * 8;
+    // Zen 4: for up to four rows the processor's own prefetcher follows the stream, and prefetching far ahead takes its
+    // place (M = 1, of the read roof: without 100 %, 1 KiB 97 %, 4 KiB 74 %). With more rows it falls behind (M = 8:
+    // 1 KiB 68 %, 8 KiB 84 %). Where panels go side by side, near lines are prefetched on their way from L2 to L1 (M =
+    // 5 and 6: 0.93 to 0.96 of the time of 1 KiB; M = 1 to 4: 0.97 to 1.03 of the time without). Sapphire Rapids: 8 KiB
+    // are best or within 2 % for every number of rows (AVX-512, one thread, of the time without: M = 1 0.98, 2 0.92, 4
+    // 0.86, 6 0.84, 8 0.71, 13 0.66; AVX2, M = 1 0.94).
+    tiling.prefetch = caches.prefetch_streams ? 8192 : rows <= 4 ? 0 : rows <= kernels.wide_rows ? 192 : 8192;
+    // Weights from L3 (768x2048, one thread, Zen 4): with 128 bytes M = 1 and 2 take 0.96 and 0.94 of the time without,
+    // but AVX2 M = 2 1.1; with 8 KiB M = 4, 5 and 6 take 0.74 of the time without, and 0.83 and 0.89 of that with 192;
+    // M = 3 1.14.
     if (from_l3 && fits_one_stream) tiling.prefetch = 128;
     if (from_l3 && rows >= 4) tiling.prefetch = 8192;
     // Packing so few rows costs more than the strides of reading them in place (M = 4, six pairs: in place 0.978 of the
@@ -224,8 +248,8 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     // 91.5, 90.3 % at d_model 768, M = 64, and 91.6, 90.6, 92.5, 89.9, 91.5, 91.5 % at 2048, M = 256.
     const std::size_t l2_floats = caches.l2 / sizeof(float);
     tiling.kc = std::min(384U, round_down(l2_floats / 16 / tile.nr, 16));
-    // Short tiles read B so often that its slice belongs into L1 with a tile of A.
-    if (tile.max_mr < short_tile) {
+    // Short tiles read B so often that its slice should stay in L1 with a tile of A.
+    if (short_tiles) {
       const std::size_t l1_floats = caches.l1d * 7 / 10 / sizeof(float);
       tiling.kc = std::min(tiling.kc, std::max(192U, round_down(l1_floats / (tile.nr + tile.max_mr), 16)));
     }
@@ -239,15 +263,16 @@ Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, 
     tiling.pack_x = true;
   }
   // Cores are seldom equally fast: of unlike kinds, or disturbed by others. Claiming takes 0.97 to 0.99 of the time of
-  // an even split on a machine with neighbours, 0.99 to 1.00 while they are calm (two threads, 2048x5632 and 768x2048,
-  // M = 64 and 256). One row tile is a stream of weights per thread, which claims would break up.
-  if (plan.threads > 1 && rows > tile.max_mr) tiling.schedule = Schedule::claim_columns;
-  // Where L3 holds the weights for all who read them and each has some tiles of its own, what lies between the stages
-  // had better stay with its thread (768x2048, M = 33 to 256, two threads: 0.97 to 1.00 of the time, in some processes
-  // 0.93; 512x1376 0.99 to 1.01). Of few rows short tiles become shorter (AVX2, M = 64: 1.03; 72 to 256: 0.99). By the
-  // bucket, for the size of workspaces again.
-  const std::size_t own_tiles = tile.max_mr < short_tile ? 8 : 2;
-  if (plan.threads > 1 && bucket >= own_tiles * tile.max_mr * plan.threads &&
+  // an even split on a machine with neighbours, and 0.99 to 1.00 while they are calm (two threads, 2048x5632 and
+  // 768x2048, M = 64 and 256). One row tile is a stream of weights per thread, which claims would break up.
+  if (several && rows > tile.max_mr) tiling.schedule = Schedule::claim_columns;
+  // Where L3 holds the weights for all threads and each has enough rows of its own, x and H stay with their thread
+  // (768x2048, M = 72 to 256, two threads, Zen 4: 0.97 to 1.00 of the time). With fewer rows, reading all weights on
+  // each thread costs more than that saves (Sapphire Rapids, two threads, over claim_columns: M = 64 1.08 at
+  // 2048x5632, 1.07 at 768x2048, M = 128 1.01, M = 256 0.99; Zen 4: M = 64 0.99 with AVX-512, 1.03 with AVX2). The
+  // bucket decides, since the size of the workspace must not shrink as rows grow.
+  constexpr std::size_t fewest_own_rows = 48;
+  if (several && bucket >= fewest_own_rows * plan.threads &&
       bytes(kind, shape, bucket) <= static_cast<double>(caches.l3))
     tiling.schedule = Schedule::claim_rows;
   return plan;

@@ -28,7 +28,7 @@ const KernelTable* original = nullptr;
 Bug bug = Bug::none;
 
 constexpr std::size_t most_panels = 4;
-constexpr std::size_t most_rows = 16;
+constexpr std::size_t most_rows = 24;
 constexpr std::size_t most_width = 64;
 
 // a_step: floats from one k to the next.

@@ -165,6 +165,42 @@ TEST_P(OneChain, ARowDoesNotDependOnTheRowsAroundIt) {
   }
 }
 
+TEST_P(OneChain, AnyNumberOfRowsAndInterleavedPanelsGivesTheSameBits) {
+  // The most rows for which an instruction set has such kernels, and one more, which goes through the others.
+  constexpr std::size_t most_rows = 25;
+  const tuner::Case one{kind(), {67, 150}, most_rows, true, Order::in_out, true, false, 104};
+  const tuner::Problem problem(one);
+  const Result<Ffn> ffn = Ffn::pack(one.shape, kind(), problem.weights(), pack_options(isa()));
+  ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+  const Plan plain = plain_plan(*ffn, most_rows);
+  const Result<std::vector<float>> all = tuner::solve(*ffn, problem, &plain);
+  ASSERT_TRUE(all.ok()) << all.status().message();
+  for (std::size_t rows = 1; rows <= most_rows; rows += brief ? 3 : 1) {
+    for (const std::uint32_t panels : {1U, 3U}) {
+      for (const std::uint32_t prefetch : {0U, 1024U}) {
+        Plan plan = plain;
+        plan.tiling.kc = 16;
+        plan.tiling.mc = most_rows;
+        plan.tiling.nc = panels * ffn->nr();
+        plan.tiling.prefetch = prefetch;
+        plan.tiling.pack_x = panels == 1;
+        const Result<std::size_t> size = ffn->workspace_size(rows, plan);
+        ASSERT_TRUE(size.ok()) << size.status().message();
+        const Workspace workspace(*size);
+        std::vector<float> y(rows * problem.ldy);
+        const Status status = ffn->forward(problem.x.data(), rows, y.data(), workspace,
+                                           {.ldx = problem.ldx, .ldy = problem.ldy, .plan = &plan});
+        ASSERT_TRUE(status.ok()) << status.message();
+        for (std::size_t row = 0; row < rows; ++row) {
+          ASSERT_TRUE(tuner::equal_bits(std::span(*all).subspan(row * problem.ldy, one.shape.d_model),
+                                        std::span(y).subspan(row * problem.ldy, one.shape.d_model)))
+              << "row " << row << " of " << rows << ", " << tuner::describe(plan);
+        }
+      }
+    }
+  }
+}
+
 TEST_P(OneChain, PanelWidthAndWeightOrderDoNotChangeABit) {
   const tuner::Case one = chain_cases(kind()).front();
   const tuner::Problem problem(one);

@@ -106,7 +106,8 @@ std::uint32_t Machine::default_threads() const {
 
 CacheSizes Machine::cache_sizes() const {
   const CacheSizes assumed = CacheSizes::of_this_machine();
-  return {l1d.value_or(assumed.l1d), l2.value_or(assumed.l2), l3.value_or(assumed.l3)};
+  return {l1d.value_or(assumed.l1d), l2.value_or(assumed.l2), l3.value_or(assumed.l3), false,
+          vendor ? *vendor == "GenuineIntel" : assumed.prefetch_streams};
 }
 
 std::string Machine::fingerprint() const {

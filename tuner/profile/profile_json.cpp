@@ -85,6 +85,12 @@ Json to_json(const Roofs& roofs) {
   return {{"fma", fma}, {"read", read}};
 }
 
+Json to_json(const CacheSizes& caches) {
+  Json json{{"l1d", caches.l1d}, {"l2", caches.l2}, {"l3", caches.l3}};
+  if (caches.prefetch_streams) json["prefetch_streams"] = true;
+  return json;
+}
+
 Json to_json(const Plan& plan) {
   const Tiling& tiling = plan.tiling;
   return {{"nr", tiling.nr},

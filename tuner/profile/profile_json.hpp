@@ -28,6 +28,8 @@ Json nullable(const std::optional<T>& value) {
 // The fingerprint is included.
 Json to_json(const Machine& machine);
 Json to_json(const Roofs& roofs);
+// hold_weights is left out: the tuner measures with weights from memory.
+Json to_json(const CacheSizes& caches);
 Json to_json(const Plan& plan);
 Json to_json(const PlanRow& row);
 Json to_json(const Measured& measured);
@@ -46,6 +48,7 @@ Profile parse_profile(std::string_view text, const std::string& file);
 // These read the parts, for other files that hold them.
 Isa read_isa(const JsonField& field);
 Kind read_kind(const JsonField& field);
+CacheSizes read_caches(const JsonField& field);
 Plan read_plan(const JsonField& field);  // does not check it for an ISA
 Measured read_measured(const JsonField& field);
 

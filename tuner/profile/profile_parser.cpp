@@ -16,6 +16,15 @@ Isa read_isa(const JsonField& field) {
   return field.named([](std::string_view word) { return parse_isa(word); }, known);
 }
 
+CacheSizes read_caches(const JsonField& field) {
+  CacheSizes caches;
+  caches.l1d = field["l1d"].natural<std::size_t>();
+  caches.l2 = field["l2"].natural<std::size_t>();
+  caches.l3 = field["l3"].natural<std::size_t>();
+  caches.prefetch_streams = field.has("prefetch_streams") && field["prefetch_streams"].boolean();
+  return caches;
+}
+
 Kind read_kind(const JsonField& field) {
   std::vector<std::string_view> known;
   for (const NamedKind& kind : kinds()) known.push_back(kind.name);

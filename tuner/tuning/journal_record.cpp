@@ -103,7 +103,7 @@ std::string record_line(const JournalHeader& header, std::uint64_t number) {
   json["sluice_version"] = header.sluice_version;
   json["command"] = header.command;
   json["fingerprint"] = header.fingerprint;
-  json["caches"] = {{"l1d", header.caches.l1d}, {"l2", header.caches.l2}, {"l3", header.caches.l3}};
+  json["caches"] = to_json(header.caches);
   json["isa"] = name(header.isa);
   json["seed"] = header.seed;
   json["rigor"] = header.rigor;
@@ -181,9 +181,7 @@ JournalHeader read_header(const JsonField& record) {
   header.sluice_version = record["sluice_version"].text();
   for (const JsonField& word : record["command"].elements()) header.command.push_back(word.text());
   header.fingerprint = record["fingerprint"].text();
-  const JsonField caches = record["caches"];
-  header.caches = {caches["l1d"].natural<std::size_t>(), caches["l2"].natural<std::size_t>(),
-                   caches["l3"].natural<std::size_t>()};
+  header.caches = read_caches(record["caches"]);
   header.isa = read_isa(record["isa"]);
   header.seed = record["seed"].natural<std::uint64_t>(0);
   header.rigor = record["rigor"].text();

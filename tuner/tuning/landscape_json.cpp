@@ -8,6 +8,7 @@
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/json_field.hpp"
+#include "tuner/profile/profile_json.hpp"
 #include "tuner/tuning/landscape.hpp"
 
 namespace sluice::tuner {
@@ -20,9 +21,8 @@ Setting read_setting(const JsonField& field) {
   for (const Isa isa : all_isas()) isas.push_back(name(isa));
   std::vector<std::string_view> known_kinds;
   for (const NamedKind& kind : kinds()) known_kinds.push_back(kind.name);
-  const JsonField caches = field["caches"];
   return {
-      {caches["l1d"].natural<std::size_t>(), caches["l2"].natural<std::size_t>(), caches["l3"].natural<std::size_t>()},
+      read_caches(field["caches"]),
       field["isa"].named([](std::string_view word) { return parse_isa(word); }, isas),
       field["kind"].named([](std::string_view word) { return parse_kind(word); }, known_kinds),
       {field["d_model"].natural<std::size_t>(), field["d_ff"].natural<std::size_t>()},
@@ -117,7 +117,7 @@ std::string landscape_text(const Landscape& landscape) {
       {"m", setting.m},
       {"max_threads", setting.max_threads},
       {"nr", setting.nr},
-      {"caches", {{"l1d", setting.caches.l1d}, {"l2", setting.caches.l2}, {"l3", setting.caches.l3}}},
+      {"caches", to_json(setting.caches)},
       {"parameters", names},
       {"series", whole_ns(landscape.series())}};
   // Each plan has a line, so that files can be read and compared by line.

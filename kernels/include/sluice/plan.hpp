@@ -16,18 +16,23 @@
 
 namespace sluice {
 
-// Bytes. l1d and l2 belong to one core, l3 is what one core's cluster shares.
+// What plans are made from: sizes in bytes, l1d and l2 of one core, l3 of what one core's cluster shares, and two facts
+// about how weights arrive.
 struct CacheSizes {
   std::size_t l1d = 32 * 1024;
   std::size_t l2 = 1024 * 1024;
   std::size_t l3 = 32 * 1024 * 1024;
 
-  // What the operating system says; the values above where it says nothing.
+  // What the operating system and the processor say; the values here where they say nothing.
   static CacheSizes of_this_machine() noexcept;
 
   // Whether the weights stay in the l3 from one call to the next, as those of one small FFN do that is called again and
   // again. In a model, where layer follows layer, they come from memory each time.
   bool hold_weights = false;
+
+  // Whether few rows are faster when their weights are prefetched far ahead by instructions, because the processor's
+  // own prefetcher does not keep up with a loop that also multiplies. of_this_machine() says so for Intel's processors.
+  bool prefetch_streams = false;
 };
 
 // How threads share one call.

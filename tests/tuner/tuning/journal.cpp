@@ -24,6 +24,7 @@ JournalHeader example_header() {
   header.strategy = "axes";
   header.budget_seconds = 120.5;
   header.kept_widths = {{{2048, 5632}, true, 8}};
+  header.caches.prefetch_streams = true;
   return header;
 }
 
@@ -82,6 +83,7 @@ TEST(Journal, GivesBackWhatWasWritten) {
   EXPECT_EQ(contents.header->command, example_header().command);
   EXPECT_EQ(contents.header->budget_seconds, 120.5);
   EXPECT_EQ(contents.header->caches.l2, CacheSizes{}.l2);
+  EXPECT_TRUE(contents.header->caches.prefetch_streams);
   ASSERT_EQ(contents.header->kept_widths.size(), 1U);
   EXPECT_EQ(contents.header->kept_widths[0].nr, 8U);
   ASSERT_EQ(contents.trials.size(), 3U);
