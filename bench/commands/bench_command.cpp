@@ -20,6 +20,7 @@
 #include "tuner/base/interruption.hpp"
 #include "tuner/base/progress.hpp"
 #include "tuner/base/spelling.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/commands/command_line.hpp"
 #include "tuner/commands/doctor_command.hpp"
 #include "tuner/commands/program.hpp"
@@ -58,9 +59,24 @@ bool lists_tests(const std::vector<std::string>& flags) {
 }
 
 // Google Benchmark takes argc and argv. A minimum time of 0 makes it call each benchmark once, since the session
-// repeats them, and adds nothing to their names.
+// repeats them, and adds nothing to their names. The others are its defaults, for it would take them from environment
+// variables such as BENCHMARK_REPETITIONS. A version that does not know one of them leaves it alone.
 void initialize(const std::vector<std::string>& flags) {
-  std::vector<std::string> texts{"sluice-bench"};
+  std::vector<std::string> texts{"sluice-bench",
+                                 "--benchmark_filter=",
+                                 "--benchmark_list_tests=false",
+                                 "--benchmark_color=auto",
+                                 "--benchmark_min_warmup_time=0",
+                                 "--benchmark_repetitions=1",
+                                 "--benchmark_enable_random_interleaving=false",
+                                 "--benchmark_report_aggregates_only=false",
+                                 "--benchmark_display_aggregates_only=false",
+                                 "--benchmark_format=console",
+                                 "--benchmark_out=",
+                                 "--benchmark_out_format=json",
+                                 "--benchmark_counters_tabular=false",
+                                 "--benchmark_perf_counters=",
+                                 "--v=0"};
   texts.insert(texts.end(), flags.begin(), flags.end());
   texts.emplace_back("--benchmark_min_time=0");
   std::vector<char*> words;
@@ -256,7 +272,7 @@ int bench_command(int argc, char** argv) {
       run.profile_matches = rows.exact;
       // The profile's promises hold for this machine and cold weights only.
       if (rows.exact && options.cold) run.promises = profile->plans;
-      for (const std::string& warning : rows.warnings) fmt::print(stderr, "sluice bench: warning: {}\n", warning);
+      for (const std::string& warning : rows.warnings) tuner::write_stderr("sluice bench: warning: {}\n", warning);
     }
   }
 

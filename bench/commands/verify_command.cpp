@@ -13,6 +13,7 @@
 
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/commands/command_line.hpp"
 #include "tuner/commands/program.hpp"
 #include "tuner/machine/binding.hpp"
@@ -97,7 +98,7 @@ int verify_with(int argc, char** argv, const PackFunction& pack) {
   }
   if (profile) {
     rows = tuner::usable_rows(*profile, machine);
-    for (const std::string& warning : rows.warnings) fmt::print(stderr, "sluice verify: warning: {}\n", warning);
+    for (const std::string& warning : rows.warnings) tuner::write_stderr("sluice verify: warning: {}\n", warning);
     options.plans = rows.table();
   }
 

@@ -103,6 +103,7 @@ PeerProcess::PeerProcess(const PeerProgram& program, std::uint32_t threads) : na
 #endif
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
     dup2(sockets[1], STDIN_FILENO);
     dup2(sockets[1], STDOUT_FILENO);
     if (errors_ >= 0) dup2(errors_, STDERR_FILENO);

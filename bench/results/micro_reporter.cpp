@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tuner/base/file.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/measurement/statistics.hpp"
 #include "tuner/profile/profile_json.hpp"
 

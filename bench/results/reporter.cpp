@@ -11,6 +11,7 @@
 
 #include "bench/results/peer_comparison.hpp"
 #include "tuner/base/file.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/base/version.hpp"
 #include "tuner/measurement/statistics.hpp"
 #include "tuner/profile/profile_json.hpp"

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "tuner/base/failure.hpp"
+#include "tuner/base/standard_streams.hpp"
 
 namespace sluice::bench {
 
@@ -22,7 +23,7 @@ std::optional<BaselinePlans> choose_baseline(const std::optional<std::string>& w
                               "no fair baseline; give one that was tuned here",
                               *word, fmt::join(baseline.rows.differences, ", ")));
   for (const std::string& warning : baseline.rows.warnings)
-    fmt::print(stderr, "sluice bench: warning: {}: {}\n", *word, warning);
+    tuner::write_stderr("sluice bench: warning: {}: {}\n", *word, warning);
   return baseline;
 }
 

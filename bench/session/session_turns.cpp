@@ -10,6 +10,7 @@
 
 #include "bench/session/session.hpp"
 #include "tuner/base/interruption.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/measurement/statistics.hpp"
 #include "tuner/search/candidates.hpp"
 
@@ -249,7 +250,7 @@ double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {
 void Session::fail(const Measurement& measurement, PeerMeasurement& peer, const PeerError& error) {
   if (tuner::interrupted()) return;  // the run was ended; the peer did not fail
   peer.error = one_line(error.message);
-  fmt::print(stderr, "sluice bench: warning: {} at {}: {}\n", peer.peer, measurement.name, peer.error);
+  tuner::write_stderr("sluice bench: warning: {} at {}: {}\n", peer.peer, measurement.name, peer.error);
 }
 
 }  // namespace sluice::bench

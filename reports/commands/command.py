@@ -25,8 +25,24 @@ class Arguments(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
+def open_standard_streams():
+    """Opens those of the descriptors 0 to 2 that the parent left closed, so that no file of ours gets such a number and
+    is written to as standard error. Writing to a stream that was closed still fails."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)    # for reading only; it gets the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
+
+
 def complain(program, message):
-    print(f"{program}: " + " ".join(message.split()), file=sys.stderr)
+    # What cannot be said is not said; the exit code stands.
+    with contextlib.suppress(OSError):
+        print(f"{program}: " + " ".join(message.split()), file=sys.stderr, flush=True)
 
 
 def path_text(text):
@@ -46,17 +62,19 @@ def prepare(directory):
 
 
 def write_files(directory, files):
-    """Writes every file beside its target and renames all of them once all are complete."""
+    """Writes every file beside its target and renames all of them once all are complete. A file that replaces another
+    one has its owner and permissions; what root creates in a user's directory belongs to that user."""
     finished = []
     try:
         for name, content in files.items():
-            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=directory)
-            finished.append((temporary, os.path.join(directory, name)))
+            target = os.path.realpath(os.path.join(directory, name))    # renaming would replace a link itself
+            handle, temporary = tempfile.mkstemp(prefix=".sluice-", suffix=".tmp", dir=os.path.dirname(target))
+            finished.append((temporary, target))
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(temporary, 0o666 & ~current_umask())
+            place(temporary, target)
         for temporary, target in finished:
             os.replace(temporary, target)
     except BaseException:
@@ -64,6 +82,22 @@ def write_files(directory, files):
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise
+
+
+def place(temporary, target):
+    """Gives a file the owner and the permissions that it has at its target."""
+    here = os.stat(os.path.dirname(target))
+    try:
+        present = os.stat(target)
+    except FileNotFoundError:
+        present = None
+    mode = present.st_mode & 0o7777 if present else 0o666 & ~current_umask()
+    owner = present or here
+    private = present or (os.geteuid() == 0 and not here.st_mode & 0o002)
+    if private:
+        with contextlib.suppress(OSError):  # without the right to give it away it stays ours
+            os.chown(temporary, owner.st_uid, owner.st_gid)
+    os.chmod(temporary, mode)
 
 
 def current_umask():
@@ -74,10 +108,14 @@ def current_umask():
 
 def run(program, work):
     """Returns the exit code that `work()` returns; every failure becomes one line on stderr and a code of its own."""
+    open_standard_streams()
     # A terminal without the characters × or − gets a question mark instead of a failure.
     sys.stdout.reconfigure(errors="replace")
     try:
-        code = work()
+        try:
+            code = work()
+        except SystemExit as end:   # of argparse, after --help or a usage error
+            code = end.code
         sys.stdout.flush()
         return code
     except InputError as error:

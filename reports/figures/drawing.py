@@ -11,7 +11,9 @@ import io
 import re
 from dataclasses import dataclass
 
-import matplotlib
+from reports.figures.matplotlib_defaults import matplotlib
+
+# isort: split
 from matplotlib import figure as matplotlib_figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 

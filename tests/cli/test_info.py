@@ -29,7 +29,7 @@ class InfoTest(command.CommandTest):
         self.assertEqual(answer["machine"]["fingerprint"], self.this_machine()["fingerprint"])
 
     def test_cores_of_a_hybrid_are_chosen_by_class(self):
-        """hwloc is told that the first CPU is a fast core and the second a slow one; the binding is real."""
+        """A file says that the first CPU is a fast core and the second a slow one; the binding is real."""
         cpus = sorted(os.sched_getaffinity(0))[:2]
         if len(cpus) < 2 or cpus[-1] > 31:
             self.skipTest("needs two CPUs")
@@ -45,7 +45,7 @@ class InfoTest(command.CommandTest):
                    f'<object type="NUMANode" os_index="0" {attributes(both)} gp_index="2"/>\n{cores}</object>\n'
                    f'<cpukind cpuset="{1 << cpus[0]:#x}" forced_efficiency="1"/>\n'
                    f'<cpukind cpuset="{1 << cpus[1]:#x}" forced_efficiency="0"/>\n</topology>\n')
-        environment = {"HWLOC_XMLFILE": str(self.directory / "hybrid.xml"), "HWLOC_THISSYSTEM": "1"}
+        environment = {"SLUICE_TOPOLOGY": str(self.directory / "hybrid.xml")}
 
         def machine(*arguments):
             return json.loads(self.succeed("info", "--json", *arguments, environment=environment,
@@ -58,6 +58,7 @@ class InfoTest(command.CommandTest):
         self.assertEqual(len({m["fingerprint"] for m in (fast, slow, mixed)}), 3)
         self.expect_failure(command.UNSUPPORTED, "info", "--cores", "middle", says=["--cores middle", "performance or"],
                             environment=environment)
+        self.expect_failure(command.FILE, "info", says=["none.xml"], environment={"SLUICE_TOPOLOGY": "none.xml"})
 
     def test_exact_profile(self):
         self.write("out/profile.json", command.profile(self.this_machine(), [command.plan_row()]))

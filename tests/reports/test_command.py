@@ -62,6 +62,45 @@ class Command(unittest.TestCase):
         self.desk.write("results.json", "{")
         self.assert_refused(self.desk.run(environment=bare), 5, "results.json")
 
+    def test_settings_of_matplotlib_change_nothing(self):
+        self.desk.write("results.json", fixtures.results(fixtures.small_benchmarks()))
+        self.desk.write("profile.json", fixtures.profile())
+
+        def drawn(**environment):
+            outcome = self.desk.run(environment=environment)
+            self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+            return {path.name: path.read_bytes() for path in self.desk.out.iterdir()}
+
+        expected = drawn()
+        settings = self.desk.root / "matplotlibrc"
+        for text in (b"text.usetex: True\nfont.size: 20\n", b"axes.grid: maybe\nnonsense\n", b"font.size: 3\n\xff\xfe\n"):
+            settings.write_bytes(text)
+            self.assertEqual(drawn(), expected, text)
+        other = settings.rename(self.desk.root / "other")
+        self.assertEqual(drawn(MATPLOTLIBRC=str(other)), expected)
+        self.assertEqual(drawn(MPLBACKEND="nonsense"), expected)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
+    def test_what_root_writes_stays_with_the_user(self):
+        self.desk.write("results.json", fixtures.results(fixtures.small_benchmarks()))
+        self.desk.write("profile.json", fixtures.profile())
+        user = 12345
+        self.desk.out.mkdir(exist_ok=True)
+        os.chown(self.desk.out, user, user)
+        page = self.desk.out / "index.html"
+        page.write_text("old")
+        os.chown(page, user, user + 1)
+        page.chmod(0o640)
+        real = self.desk.root / "elsewhere.md"
+        real.write_text("old")
+        (self.desk.out / "report.md").symlink_to(real)
+        self.assertEqual(self.desk.run().returncode, 0)
+        status = page.stat()
+        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o7777), (user, user + 1, 0o640))
+        self.assertEqual({path.stat().st_uid for path in self.desk.out.glob("*.png")}, {user})
+        self.assertTrue((self.desk.out / "report.md").is_symlink())
+        self.assertNotEqual(real.read_text(), "old")
+
     def assert_json_tells(self, document):
         self.assertEqual(document["schema"], "sluice-report")
         rows = {(row["comparison"], row["m"]): row for row in document["comparisons"]}

@@ -9,12 +9,14 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "tuner/base/failure.hpp"
+#include "tuner/base/file_placement.hpp"
+#include "tuner/base/standard_streams.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -69,25 +71,27 @@ bool write_all(int descriptor, std::string_view contents) {
   return true;
 }
 
-fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
-
 void create_directory_of(const fs::path& path) {
   std::error_code error;
   fs::create_directories(directory_of(path), error);
   if (error) fail(path, "its directory cannot be created", error.value(), "name a file in a writable directory");
 }
 
-void write_directly(const fs::path& path, std::string_view contents) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+// Writes through a device, a pipe, or a descriptor that the parent opened. That one may append to a file with more in
+// it than we know of, so it is neither opened anew nor truncated.
+void write_directly(const fs::path& path, std::optional<int> open_descriptor, std::string_view contents) {
+  Descriptor file(open_descriptor ? ::fcntl(*open_descriptor, F_DUPFD_CLOEXEC, 3)
+                                  : ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
   if (file.get() < 0) fail(path, "cannot be opened for writing", errno, "name a writable file");
   if (!write_all(file.get(), contents) || !file.close()) fail(path, "cannot be written", errno, "make room for it");
 }
 
-// Creates and opens a new file beside `target`, and stores its path in `name`. Returns a negative number on failure.
+// Creates and opens a new file beside `target`, and stores its path in `name`, which is short, however long the
+// target's is. Returns a negative number on failure.
 int create_beside(const fs::path& target, fs::path& name) {
   static std::atomic<unsigned> counter{0};
   for (;;) {
-    name = directory_of(target) / fmt::format(".{}.{}.{}.tmp", target.filename().string(), ::getpid(), counter++);
+    name = directory_of(target) / fmt::format(".sluice-{}-{}.tmp", ::getpid(), counter++);
     const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor >= 0 || errno != EEXIST) return descriptor;
   }
@@ -114,16 +118,17 @@ std::string read_file(const fs::path& path, std::size_t limit) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view contents) {
+  if (const std::optional<int> descriptor = descriptor_named_by(path)) {
+    return write_directly(path, descriptor, contents);
+  }
   // A symbolic link is followed here, because rename() would replace the link itself.
   std::error_code error;
-  const fs::path target = fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : path;
-  if (error && error != std::errc::no_such_file_or_directory) {
-    fail(path, "cannot be looked up", error.value(), "name a file in a writable directory");
-  }
+  const bool link = fs::is_symlink(path, error);
+  const fs::path target = link ? resolved(path) : path;
   struct stat present {};
   const bool exists = ::stat(target.c_str(), &present) == 0;
   if (exists && S_ISDIR(present.st_mode)) fail(path, "cannot be written", EISDIR, "name a file");
-  if (exists && !S_ISREG(present.st_mode)) return write_directly(target, contents);
+  if (exists && !S_ISREG(present.st_mode)) return write_directly(target, std::nullopt, contents);
   if (exists && ::access(target.c_str(), W_OK) != 0) fail(path, "cannot be replaced", errno, "name a writable file");
   if (!exists) create_directory_of(target);
 
@@ -131,9 +136,10 @@ void write_file_atomically(const fs::path& path, std::string_view contents) {
   Descriptor file(create_beside(target, name));
   if (file.get() < 0) fail(path, "cannot be created", errno, "name a file in a writable directory");
   Temporary temporary(name);
-  if (exists && ::fchmod(file.get(), present.st_mode & 07777U) != 0) {
+  if (exists && !take_place_of(file.get(), present)) {
     fail(path, "its permissions cannot be kept", errno, "name a file of your own");
   }
+  if (!exists) give_to_owner_of_directory(file.get(), target);
   if (!write_all(file.get(), contents) || ::fsync(file.get()) != 0 || !file.close()) {
     fail(path, "cannot be written", errno, "make room for it; nothing was changed");
   }
@@ -147,11 +153,6 @@ void write_file_atomically(const fs::path& path, std::string_view contents) {
   if (directory.get() >= 0) (void)::fsync(directory.get());
 }
 
-void write_stdout(std::string_view contents) {
-  const bool written = std::fwrite(contents.data(), 1, contents.size(), stdout) == contents.size();
-  if (!written || std::fflush(stdout) != 0) fail("standard output", "cannot be written", errno, "make room for it");
-}
-
 void write_output(const fs::path& path, std::string_view contents) {
   if (path.empty()) {
     write_stdout(contents);
@@ -160,12 +161,13 @@ void write_output(const fs::path& path, std::string_view contents) {
   }
 }
 
-FileLock::FileLock(const fs::path& path, std::chrono::milliseconds patience) : lock_path_(path) {
-  lock_path_ += ".lock";
+FileLock::FileLock(const fs::path& path, std::chrono::milliseconds patience)
+    : lock_path_(beside(resolved(path), ".lock")) {
   create_directory_of(lock_path_);
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    Descriptor file(::open(lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+    // For reading only, so that the lock of a killed process of another user can be taken.
+    Descriptor file(::open(lock_path_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
     if (file.get() < 0) fail(lock_path_, "cannot be created", errno, "name a file in a writable directory");
     if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
       // The previous holder removes the file, so the file that was just locked may no longer be the one with this name.

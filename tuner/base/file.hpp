@@ -14,18 +14,17 @@ namespace sluice::tuner {
 std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{16} << 20U);
 
 // Replaces the file or leaves it as it was: it writes a temporary file beside it, syncs that and renames it. On failure
-// it removes the temporary file. Creates missing directories, follows a symbolic link, keeps the permissions of an
-// existing file and refuses a read-only one. A device or a pipe (/dev/stdout) is written to directly.
+// it removes the temporary file. Creates missing directories, follows a symbolic link, keeps the owner and the
+// permissions of an existing file and refuses a read-only one. What root creates in a user's directory belongs to that
+// user. A device, a pipe, or an open file of the process (/dev/stdout) is written to directly.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
-
-// Writes to standard output, flushes it and checks it: a full disk behind `>` is an error.
-void write_stdout(std::string_view contents);
 
 // Writes to the file, or to standard output when the path is empty.
 void write_output(const std::filesystem::path& path, std::string_view contents);
 
-// Locks `path`.lock for as long as it lives, so that each of several writers sees what the previous one wrote. The lock
-// is advisory and works between processes and between threads. The file of a killed process is not locked. The
+// Locks a file for as long as it lives, so that each of several writers sees what the previous one wrote. The lock is a
+// file beside it, the same for every spelling of the path and every symbolic link to it. It is advisory and works
+// between processes and between threads. The file of a killed process is not locked. The
 // constructor creates missing directories and waits at most `patience`.
 class FileLock {
  public:

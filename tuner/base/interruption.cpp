@@ -35,8 +35,12 @@ extern "C" void request(int signal) {
 }  // namespace
 
 void catch_interruption() {
-  std::signal(SIGINT, request);
-  std::signal(SIGTERM, request);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction present {};
+    // What the parent ignores stays ignored, as in a shell's background job.
+    if (sigaction(signal, nullptr, &present) == 0 && present.sa_handler == SIG_IGN) continue;
+    std::signal(signal, request);
+  }
 }
 
 bool interrupted() noexcept { return requested_ns != 0; }

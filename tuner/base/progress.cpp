@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "tuner/base/standard_streams.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -21,7 +22,7 @@ Progress::Progress(std::string_view verb)
     : verb_(verb), terminal_(isatty(STDERR_FILENO) != 0), begin_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
-  if (terminal_) fmt::print(stderr, "\r\x1b[K");
+  if (terminal_) write_stderr("\r\x1b[K");
 }
 
 void Progress::show(double done, std::string_view what, double seconds_left) {
@@ -35,15 +36,14 @@ void Progress::show(double done, std::string_view what, double seconds_left) {
     last_ = now;
     constexpr int width = 24;
     const int filled = static_cast<int>(done * width);
-    fmt::print(stderr, "\r{} [{}{}] {:3.0f} %{}  {}\x1b[K", verb_, std::string(static_cast<std::size_t>(filled), '#'),
-               std::string(static_cast<std::size_t>(width - filled), '.'), done * 100, left, what);
-    std::fflush(stderr);
+    write_stderr("\r{} [{}{}] {:3.0f} %{}  {}\x1b[K", verb_, std::string(static_cast<std::size_t>(filled), '#'),
+                 std::string(static_cast<std::size_t>(width - filled), '.'), done * 100, left, what);
     return;
   }
   const int tenth = static_cast<int>(done * 10);
   if (tenth == last_tenth_) return;
   last_tenth_ = tenth;
-  fmt::print(stderr, "{}: {:.0f} %{}\n", verb_, done * 100, left);
+  write_stderr("{}: {:.0f} %{}\n", verb_, done * 100, left);
 }
 
 }  // namespace sluice::tuner

@@ -13,6 +13,7 @@
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/spelling.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/profile/profile.hpp"
 
 namespace sluice::tuner {

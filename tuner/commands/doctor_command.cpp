@@ -9,6 +9,7 @@
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/interruption.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/base/version.hpp"
 #include "tuner/doctor/doctor_window.hpp"
 #include "tuner/machine/binding.hpp"
@@ -133,7 +134,7 @@ void warn_of_unfitness(std::string_view who, const Machine& machine, const Selec
   const std::vector<unsigned> cpus = allowed_cpus();
   const Power power = read_power("/", cpus.empty() ? 0 : cpus.front());
   const std::string text = visible_unfitness(machine, power, std::ranges::max(selection.threads));
-  if (!text.empty()) fmt::print(stderr, "{}: warning: {}\n", who, text);
+  if (!text.empty()) write_stderr("{}: warning: {}\n", who, text);
 }
 
 int doctor_command(int argc, char** argv) {

@@ -11,6 +11,7 @@
 
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/commands/command_line.hpp"
 #include "tuner/profile/profile.hpp"
 #include "tuner/profile/profile_merge.hpp"
@@ -69,7 +70,7 @@ int merge_command(int argc, char** argv) {
     write_profile(*out, *whole);
     warnings = width_conflicts(sorted_rows(*whole));
   }
-  for (const std::string& warning : warnings) fmt::print(stderr, "sluice tune: {}\n", warning);
+  for (const std::string& warning : warnings) write_stderr("sluice tune: {}\n", warning);
   write_stdout(fmt::format("{}: {} plans of {} profile{}\n", *out, whole->plans.size(), files.size(),
                            files.size() == 1 ? "" : "s"));
   return exit_code::ok;

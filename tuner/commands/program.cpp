@@ -10,6 +10,7 @@
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/spelling.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/base/version.hpp"
 
 namespace sluice::tuner {
@@ -20,7 +21,7 @@ int complain(std::string_view who, std::string_view message, int code) {
   std::string line = fmt::format("{}: {}", who, message);
   std::replace_if(
       line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  fmt::print(stderr, "{}\n", line);
+  write_stderr("{}\n", line);
   return code;
 }
 
@@ -52,6 +53,7 @@ int run_verb(std::string_view program, std::span<const Verb> verbs, int argc, ch
 }  // namespace
 
 int run_program(std::string_view program, std::span<const Verb> verbs, int argc, char** argv) {
+  open_standard_streams();
   const bool known =
       argc > 1 && std::any_of(verbs.begin(), verbs.end(), [&](const Verb& v) { return v.name == argv[1]; });
   const std::string who = known ? fmt::format("sluice {}", argv[1]) : "sluice";

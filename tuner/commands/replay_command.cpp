@@ -8,6 +8,7 @@
 
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/tuning/landscape.hpp"
 
 namespace sluice::tuner {

@@ -9,9 +9,11 @@
 
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
+#include "tuner/base/file_placement.hpp"
 #include "tuner/base/interruption.hpp"
 #include "tuner/base/progress.hpp"
 #include "tuner/base/spelling.hpp"
+#include "tuner/base/standard_streams.hpp"
 #include "tuner/commands/command_line.hpp"
 #include "tuner/commands/doctor_command.hpp"
 #include "tuner/commands/merge_command.hpp"
@@ -74,14 +76,13 @@ auto named(std::string_view option, const std::string& word, Parse parse, std::s
 }
 
 // The journal is beside the profile. Each tuning has a name of its own, so that no other command finds or moves it.
-std::filesystem::path default_journal(std::filesystem::path profile, const JournalHeader& header) {
+std::filesystem::path default_journal(const std::filesystem::path& profile, const JournalHeader& header) {
   JournalHeader identity = header;
   identity.command.clear();
   identity.sluice_version.clear();
   identity.budget_seconds.reset();
   identity.kept_widths.clear();
-  profile += fmt::format(".{}.journal", record_checksum(identity).substr(0, 8));
-  return profile;
+  return beside(profile, fmt::format(".{}.journal", record_checksum(identity).substr(0, 8)));
 }
 
 // Returns the word quoted for a shell.
@@ -163,27 +164,26 @@ void announce(const std::vector<Cell>& cells, const TuneOptions& options) {
   const std::string time = options.rigor == Rigor::estimate ? "at once, unmeasured"
                            : options.budget_seconds         ? "about " + duration_name(*options.budget_seconds)
                                                             : "until all is tried";
-  fmt::print(stderr, "tune: {} cell{} on {}, {}\n", cells.size(), cells.size() == 1 ? "" : "s", name(options.isa),
-             time);
+  write_stderr("tune: {} cell{} on {}, {}\n", cells.size(), cells.size() == 1 ? "" : "s", name(options.isa), time);
   const double least = Budget(options.budget_seconds, cells).least(cells);
   if (options.rigor != Rigor::estimate && options.budget_seconds && least > *options.budget_seconds) {
-    fmt::print(stderr, "tune: that is short for such large cells; some may stay untuned without --budget {:.0f}s\n",
-               std::ceil(2 * least));
+    write_stderr("tune: that is short for such large cells; some may stay untuned without --budget {:.0f}s\n",
+                 std::ceil(2 * least));
   }
 }
 
 // Writes on stderr what the table does not tell.
 void tell(const TuneReport& report) {
   if (report.self_checks != 0) {
-    fmt::print(stderr,
-               "tune: self-check: a plan against itself came out different in {} of {} comparisons (by chance: 5 %)\n",
-               report.false_alarms, report.self_checks);
+    write_stderr(
+        "tune: self-check: a plan against itself came out different in {} of {} comparisons (by chance: 5 %)\n",
+        report.false_alarms, report.self_checks);
   }
   if (!report.untuned.empty()) {
-    fmt::print(stderr,
-               "tune: no time was left to search for {} of the cells: {}. Repeat the command with --resume and a "
-               "larger --budget\n",
-               report.untuned.size(), cell_names(report.untuned));
+    write_stderr(
+        "tune: no time was left to search for {} of the cells: {}. Repeat the command with --resume and a "
+        "larger --budget\n",
+        report.untuned.size(), cell_names(report.untuned));
   }
 }
 
@@ -228,7 +228,7 @@ int tune_command(int argc, char** argv) {
   if (options.rigor != Rigor::estimate) {
     journal.emplace(words.journal ? std::filesystem::path(*words.journal) : default_journal(path, header), header,
                     words.resume ? Journal::Start::resume : Journal::Start::afresh);
-    for (const std::string& note : journal->notes()) fmt::print(stderr, "tune: {}\n", note);
+    for (const std::string& note : journal->notes()) write_stderr("tune: {}\n", note);
     // These are the widths that the first run found. Since then it has added plans of its own to the profile.
     options.kept_widths = journal->contents().header->kept_widths;
   }

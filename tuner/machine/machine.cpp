@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "sluice/executor.hpp"
+#include "tuner/base/file.hpp"
 #include "tuner/base/fnv1a.hpp"
 #include "tuner/machine/binding.hpp"
 #include "tuner/machine/features.hpp"
@@ -127,8 +129,11 @@ Machine probe_machine(const ProbeOptions& options) {
   const std::vector<unsigned> allowed = allowed_cpus(options.root);
   const unsigned cpu = allowed.empty() ? 0 : allowed.front();
   const Processor processor = probe_processor(options.root);
-  const Topology topology = merged(here || options.topology ? hwloc_topology(options.topology, cpu) : Topology{},
-                                   sysfs_topology(options.root, cpu));
+  std::optional<std::string> description = options.topology;
+  const char* const described = std::getenv("SLUICE_TOPOLOGY");
+  if (here && !description && described != nullptr && *described != '\0') description = read_file(described);
+  const Topology topology =
+      merged(here || description ? hwloc_topology(description, cpu) : Topology{}, sysfs_topology(options.root, cpu));
   const Limits limits = read_limits(options.root);
   const Memory memory = read_memory(options.root);
 

@@ -63,7 +63,8 @@ struct ProbeOptions {
   std::optional<std::string> topology;  // as hwloc_topology() takes it
 };
 
-// Never fails. What cannot be found out is unknown.
+// What cannot be found out is unknown. SLUICE_TOPOLOGY names a file in hwloc's XML format that describes this machine
+// where a container hides it. It fails only if that file cannot be read (5).
 Machine probe_machine(const ProbeOptions& options = {});
 
 // Returns the fields of the fingerprint in which two machines differ, with both values: "l2 (1048576, here 2097152)".

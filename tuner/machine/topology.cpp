@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 #include <hwloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
+#include <cstdlib>
 #include <memory>
 #include <set>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "tuner/base/system_file.hpp"
 
@@ -23,7 +25,19 @@ struct Destroy {
 };
 using TopologyOwner = std::unique_ptr<std::remove_pointer_t<hwloc_topology_t>, Destroy>;
 
+// Removes hwloc's own switches from the environment. With HWLOC_SYNTHETIC, HWLOC_XMLFILE or HWLOC_FSROOT it would
+// describe another machine, by whose fingerprint plans would then be kept.
+void forget_settings_of_hwloc() {
+  std::vector<std::string> names;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (text.starts_with("HWLOC_")) names.emplace_back(text.substr(0, text.find('=')));
+  }
+  for (const std::string& name : names) ::unsetenv(name.c_str());
+}
+
 TopologyOwner load(const std::optional<std::string>& description) {
+  forget_settings_of_hwloc();
   hwloc_topology_t raw = nullptr;
   if (hwloc_topology_init(&raw) != 0) return nullptr;
   TopologyOwner topology(raw);
@@ -48,12 +62,6 @@ std::optional<std::size_t> cache_above(hwloc_topology_t topology, hwloc_obj_t un
   const hwloc_obj_t cache = hwloc_get_ancestor_obj_by_type(topology, type, unit);
   if (cache == nullptr || cache->attr == nullptr || cache->attr->cache.size == 0) return std::nullopt;
   return static_cast<std::size_t>(cache->attr->cache.size);
-}
-
-std::optional<std::string> first_word(const fs::path& path) {
-  std::ifstream file(path);
-  std::string word;
-  return file >> word ? std::optional(word) : std::nullopt;
 }
 
 // Parses a cache size as the kernel writes it: "48K", "1024K", "32M".
@@ -193,12 +201,12 @@ Topology sysfs_topology(const fs::path& root, unsigned cpu) {
   std::map<std::string, unsigned> cores;
   for (const unsigned number : cpus) {
     const fs::path topology = system / "cpu" / fmt::format("cpu{}", number) / "topology";
-    const auto core = first_word(topology / "core_id");
+    const auto core = word_in(topology / "core_id");
     // An offline CPU has no topology and cannot be used.
     if (!core) continue;
     // Clusters of an Arm machine may give their cores the same numbers, but each core has its own list of threads.
-    const std::string key = first_word(topology / "thread_siblings_list")
-                                .value_or(first_word(topology / "physical_package_id").value_or("0") + ":" + *core);
+    const std::string key = word_in(topology / "thread_siblings_list")
+                                .value_or(word_in(topology / "physical_package_id").value_or("0") + ":" + *core);
     found.core_of[number] = cores.emplace(key, static_cast<unsigned>(cores.size())).first->second;
   }
   found.cores = unless_zero(cores.size());
@@ -208,9 +216,9 @@ Topology sysfs_topology(const fs::path& root, unsigned cpu) {
   const fs::path caches = system / "cpu" / fmt::format("cpu{}", cpu) / "cache";
   for (const unsigned index : numbered(caches, "index")) {
     const fs::path cache = caches / fmt::format("index{}", index);
-    const std::string level = first_word(cache / "level").value_or("");
-    const std::string type = first_word(cache / "type").value_or("");
-    const auto size = cache_size(first_word(cache / "size").value_or(""));
+    const std::string level = word_in(cache / "level").value_or("");
+    const std::string type = word_in(cache / "type").value_or("");
+    const auto size = cache_size(word_in(cache / "size").value_or(""));
     if (!size || type == "Instruction") continue;
     if (level == "1") found.l1d = size;
     if (level == "2") found.l2 = size;
@@ -235,7 +243,7 @@ std::vector<unsigned> parse_cpu_list(std::string_view text) {
     unsigned end = first;
     if (at != last && *at == '-') {
       ++at;
-      if (!number(end)) return {};
+      if (!number(end) || end < first) return {};
     }
     for (unsigned cpu = first; cpu <= end; ++cpu) cpus.insert(cpu);
     if (at != last && *at == ',') ++at;

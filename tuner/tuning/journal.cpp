@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "tuner/base/failure.hpp"
+#include "tuner/base/file_placement.hpp"
 #include "tuner/base/version.hpp"
 #include "tuner/tuning/journal_record.hpp"
 
@@ -123,6 +124,7 @@ Journal::Journal(const fs::path& path, const JournalHeader& header, Start start)
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
   if (descriptor_ < 0)
     refuse(path, fmt::format("cannot be written: {}; name a --journal in a writable directory", message(errno)));
+  if (!fs::exists(status)) give_to_owner_of_directory(descriptor_, path);
   if (contents_.header) return;
   contents_.header = header;
   write(record_line(header, contents_.next_number++));
@@ -156,8 +158,7 @@ void Journal::quarantine(const std::string& text) {
     begin = to;
   }
   sound.append(text, begin);
-  fs::path aside = path_;
-  aside += ".damaged";
+  const fs::path aside = beside(path_, ".damaged");
   const std::string before = fs::exists(aside) ? read_file(aside, largest_file) : "";
   // The copy is written first. If the program ends between the two writes, the damage is found again.
   write_file_atomically(aside, before + damaged);
@@ -168,12 +169,8 @@ void Journal::quarantine(const std::string& text) {
 }
 
 void Journal::move_aside() {
-  fs::path aside = path_;
-  aside += ".old";
-  for (int i = 2; fs::exists(aside); ++i) {
-    aside = path_;
-    aside += fmt::format(".old.{}", i);
-  }
+  fs::path aside = beside(path_, ".old");
+  for (int i = 2; fs::exists(aside); ++i) aside = beside(path_, fmt::format(".old.{}", i));
   std::error_code error;
   fs::rename(path_, aside, error);
   if (error) refuse(path_, fmt::format("cannot be moved aside: {}; name another --journal", error.message()));

@@ -135,7 +135,7 @@ TEST(CoreClasses, TakeTheirSpeedFromSysfsWhereHwlocRanksThem) {
 TEST(CpuList, IsReadAsTheKernelWritesIt) {
   EXPECT_EQ(parse_cpu_list("0-3,8,10-11\n"), (std::vector<unsigned>{0, 1, 2, 3, 8, 10, 11}));
   EXPECT_EQ(parse_cpu_list("7"), (std::vector<unsigned>{7}));
-  for (const char* nonsense : {"", "\n", "a", "-1", "1-", "0-99999999999", "1;2", "0-4294967295"})
+  for (const char* nonsense : {"", "\n", "a", "-1", "1-", "0-99999999999", "1;2", "0-4294967295", "3-1", "0,5-4"})
     EXPECT_TRUE(parse_cpu_list(nonsense).empty()) << nonsense;
 }
 
