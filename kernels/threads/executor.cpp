@@ -1,4 +1,4 @@
-// Owns: the thread pool, how many threads a process may use, and what a fork does to them.
+// Owns: the thread pool, and what a fork does to it. Does not own: how many threads a process may use (cpus.cpp).
 #include "sluice/executor.hpp"
 
 #include <pthread.h>
@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -14,44 +13,6 @@
 #include "kernels/threads/spin.hpp"
 
 namespace sluice {
-namespace {
-
-// CPUs' worth of time the cgroup grants, rounded up; 0 when there is no limit. Version 2, then version 1.
-std::uint32_t cgroup_quota() noexcept {
-  const auto ratio = [](double quota, double period) {
-    return quota > 0 && period > 0 ? static_cast<std::uint32_t>((quota + period - 1) / period) : 0U;
-  };
-  double quota = 0;
-  double period = 0;
-  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "re")) {
-    const int fields = std::fscanf(file, "%lf %lf", &quota, &period);
-    std::fclose(file);
-    return fields == 2 ? ratio(quota, period) : 0;
-  }
-  const auto read = [](const char* path, double* value) {
-    std::FILE* file = std::fopen(path, "re");
-    if (file == nullptr) return false;
-    const bool ok = std::fscanf(file, "%lf", value) == 1;
-    std::fclose(file);
-    return ok;
-  };
-  if (read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota) && read("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period))
-    return ratio(quota, period);
-  return 0;
-}
-
-}  // namespace
-
-std::uint32_t available_threads() noexcept {
-  std::uint32_t count = std::max(1U, std::thread::hardware_concurrency());
-#if defined(__linux__)
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) count = static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
-#endif
-  const std::uint32_t quota = cgroup_quota();
-  return quota == 0 ? count : std::min(count, quota);
-}
 
 struct ThreadPool::State {
   // Each worker waits on its own counter, so that a call wakes only the threads it uses.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import unittest
 
 import command
@@ -27,6 +28,29 @@ class InfoTest(command.CommandTest):
         answer = json.loads(self.succeed("info", "--json", preexec_fn=lambda: os.sched_setaffinity(0, {first})))
         self.assertEqual(answer["machine"]["available_threads"], 1)
         self.assertEqual(answer["machine"]["fingerprint"], self.this_machine()["fingerprint"])
+
+    def test_the_quota_of_a_group_and_of_its_ancestor_limits_the_threads(self):
+        for top, quota, limits in ((pathlib.Path("/sys/fs/cgroup"), "cpu.max", {"cpu.max": "100000 100000"}),
+                                   (pathlib.Path("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us",
+                                    {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"})):
+            outer = top / f"sluice-{os.getpid()}"
+            try:
+                (outer / "inner").mkdir(parents=True)
+            except OSError:
+                continue
+            self.addCleanup(lambda own=outer: [(own / "inner").rmdir(), own.rmdir()])
+            if (outer / quota).exists():
+                break
+        else:
+            self.skipTest("no control group can be made here")
+        for name, value in limits.items():
+            (outer / name).write_text(value)
+        for group in (outer / "inner", outer):
+            if not (group / "cgroup.procs").exists():
+                continue
+            answer = json.loads(self.succeed("info", "--json", preexec_fn=lambda own=group: (
+                own / "cgroup.procs").write_text(str(os.getpid()))))["machine"]
+            self.assertEqual((answer["available_threads"], answer["cgroup_quota"]), (1, 1.0), group)
 
     def test_cores_of_a_hybrid_are_chosen_by_class(self):
         """A file says that the first CPU is a fast core and the second a slow one; the binding is real."""

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "kernels/threads/cpus.hpp"
 #include "tuner/base/failure.hpp"
 #include "tuner/base/spelling.hpp"
 
@@ -25,16 +26,7 @@ std::vector<unsigned> allowed_cpus(const std::filesystem::path& root) {
     }
     return {};
   }
-  std::vector<unsigned> cpus;
-#if defined(__linux__)
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return cpus;
-  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &mask)) cpus.push_back(cpu);
-  }
-#endif
-  return cpus;
+  return detail::affinity_mask();
 }
 
 std::vector<unsigned> choose_cpus(const std::vector<CoreClass>& classes, const std::vector<unsigned>& allowed,
@@ -83,12 +75,12 @@ Machine bind_and_probe(const std::optional<std::string>& cores) {
   const std::vector<unsigned> cpus = choose_cpus(machine.core_classes, allowed_cpus(), cores);
   if (cpus.empty()) return machine;
 #if defined(__linux__)
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  for (const unsigned cpu : cpus) {
-    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &mask);
-  }
-  if (sched_setaffinity(0, sizeof mask, &mask) != 0)
+  // A cpu_set_t has room for 1024 CPUs.
+  std::vector<cpu_set_t> mask(cpus.back() / CPU_SETSIZE + 1);
+  const std::size_t bytes = mask.size() * sizeof(cpu_set_t);
+  CPU_ZERO_S(bytes, mask.data());
+  for (const unsigned cpu : cpus) CPU_SET_S(cpu, bytes, mask.data());
+  if (sched_setaffinity(0, bytes, mask.data()) != 0)
     throw Failure(exit_code::unsupported,
                   fmt::format("--cores {}: the system refuses to bind to these cores; use --cores all",
                               cores.value_or(machine.core_classes.front().name)));

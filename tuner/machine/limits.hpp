@@ -1,5 +1,6 @@
-// Owns: what this process may use of the machine: the CPU quota and memory of its control groups (version 1 and 2).
-// Does not own: the affinity mask, which available_threads() of sluice/executor.hpp reads.
+// Owns: what this process may use of the machine: memory and throttling of its control groups (version 1 and 2), and
+// the machine's own memory. Does not own: finding the groups and their CPU quota (kernels/threads/control_groups.hpp),
+// the affinity mask (kernels/threads/cpus.hpp).
 #pragma once
 
 #include <cstdint>

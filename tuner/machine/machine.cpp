@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "kernels/threads/cpus.hpp"
 #include "sluice/executor.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/fnv1a.hpp"
@@ -89,12 +89,6 @@ std::optional<std::uint32_t> cores_of(const std::vector<unsigned>& cpus, const s
   return cores.empty() ? std::nullopt : std::optional(static_cast<std::uint32_t>(cores.size()));
 }
 
-// A quota of 1.5 CPUs counts as two threads, as in available_threads().
-std::uint32_t threads_within(std::optional<double> quota, std::uint32_t threads) {
-  if (!quota) return threads;
-  return std::clamp(static_cast<std::uint32_t>(std::ceil(std::min(*quota, 65536.0))), 1U, threads);
-}
-
 template <class T>
 std::optional<T> smaller(const std::optional<T>& a, const std::optional<T>& b) {
   return a && b ? std::min(*a, *b) : (a ? a : b);
@@ -155,7 +149,7 @@ Machine probe_machine(const ProbeOptions& options) {
   machine.cgroup_quota = limits.cpu_quota;
   machine.core_classes = topology.classes;
   machine.core_class = class_of(allowed, topology.classes);
-  machine.available_threads = threads_within(
+  machine.available_threads = detail::threads_within(
       limits.cpu_quota, here || allowed.empty() ? available_threads() : static_cast<std::uint32_t>(allowed.size()));
   machine.usable_cores = cores_of(allowed, topology.core_of);
   machine.memory_bytes = smaller(memory.total, limits.memory_limit);

@@ -21,14 +21,13 @@ Setting read_setting(const JsonField& field) {
   for (const Isa isa : all_isas()) isas.push_back(name(isa));
   std::vector<std::string_view> known_kinds;
   for (const NamedKind& kind : kinds()) known_kinds.push_back(kind.name);
-  return {
-      read_caches(field["caches"]),
-      field["isa"].named([](std::string_view word) { return parse_isa(word); }, isas),
-      field["kind"].named([](std::string_view word) { return parse_kind(word); }, known_kinds),
-      {field["d_model"].natural<std::size_t>(), field["d_ff"].natural<std::size_t>()},
-      field["m"].natural<std::size_t>(),
-      field["max_threads"].natural<std::uint32_t>(),
-      field["nr"].natural<std::uint32_t>(2)};
+  return {read_caches(field["caches"]),
+          field["isa"].named([](std::string_view word) { return parse_isa(word); }, isas),
+          field["kind"].named([](std::string_view word) { return parse_kind(word); }, known_kinds),
+          {field["d_model"].natural<std::size_t>(), field["d_ff"].natural<std::size_t>()},
+          field["m"].natural<std::size_t>(),
+          field["max_threads"].natural<std::uint32_t>(),
+          field["nr"].natural<std::uint32_t>(2)};
 }
 
 // The parameters in the order of the file.
@@ -108,18 +107,17 @@ std::string landscape_text(const Landscape& landscape) {
   const Setting& setting = landscape.setting();
   std::vector<std::string_view> names;
   for (const Parameter& parameter : parameters()) names.push_back(parameter.name);
-  nlohmann::ordered_json head = {
-      {"sluice_landscape", schema},
-      {"isa", name(setting.isa)},
-      {"kind", name(setting.kind)},
-      {"d_model", setting.shape.d_model},
-      {"d_ff", setting.shape.d_ff},
-      {"m", setting.m},
-      {"max_threads", setting.max_threads},
-      {"nr", setting.nr},
-      {"caches", to_json(setting.caches)},
-      {"parameters", names},
-      {"series", whole_ns(landscape.series())}};
+  nlohmann::ordered_json head = {{"sluice_landscape", schema},
+                                 {"isa", name(setting.isa)},
+                                 {"kind", name(setting.kind)},
+                                 {"d_model", setting.shape.d_model},
+                                 {"d_ff", setting.shape.d_ff},
+                                 {"m", setting.m},
+                                 {"max_threads", setting.max_threads},
+                                 {"nr", setting.nr},
+                                 {"caches", to_json(setting.caches)},
+                                 {"parameters", names},
+                                 {"series", whole_ns(landscape.series())}};
   // Each plan has a line, so that files can be read and compared by line.
   std::string text = head.dump();
   text.back() = ',';
