@@ -118,7 +118,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
                          "use smaller extents",
                          shape.d_model, shape.d_ff);
   packed->bytes = floats * sizeof(float);
-  packed->memory.reset(static_cast<float*>(detail::allocate(packed->bytes)));
+  packed->memory = {static_cast<float*>(detail::allocate_weights(packed->bytes)), Ffn::Packed::Free{packed->bytes}};
   if (packed->memory == nullptr)
     return Status::error(Code::out_of_memory,
                          "no memory for %zu bytes of packed weights; free some, or use smaller extents", packed->bytes);

@@ -13,9 +13,16 @@ namespace {
 
 bool always() noexcept { return true; }
 #if defined(__x86_64__)
-// libgcc's check covers CPUID and, by XGETBV, that the operating system saves the registers.
-bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
-bool has_avx512() noexcept { return __builtin_cpu_supports("avx512f") != 0; }
+// libgcc's check covers CPUID and, by XGETBV, that the operating system saves the registers. It is initialised here,
+// since a constructor of the host may ask before libgcc's own has run.
+bool has_avx2() noexcept {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+}
+bool has_avx512() noexcept {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") != 0;
+}
 #endif
 
 struct Row {

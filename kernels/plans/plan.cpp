@@ -12,6 +12,7 @@
 #include <bit>
 #include <iterator>
 
+#include "kernels/instruction_sets/float_mode.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/plans/plan_regime.hpp"
 
@@ -159,6 +160,7 @@ Status validate(const Plan& plan, Isa isa) noexcept {
 
 Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                      std::uint32_t max_threads, std::uint32_t nr) noexcept {
+  const detail::FloatMode mode;  // a host may trap inexact results
   const auto tiles = register_tiles(isa);
   if (tiles.empty()) return {};
   const auto* found =

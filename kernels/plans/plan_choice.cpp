@@ -5,6 +5,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "kernels/instruction_sets/float_mode.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/plans/plan_regime.hpp"
 #include "sluice/plan.hpp"
@@ -105,6 +106,7 @@ std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcep
 
 PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                        std::uint32_t max_threads, std::uint32_t nr) noexcept {
+  const detail::FloatMode mode;  // a host may trap inexact results
   const std::uint32_t threads = std::clamp(max_threads, 1U, max_plan_threads);
   const std::uint32_t bucket = m_bucket(m);
   const PlanRow* best = nullptr;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 
+#include "kernels/instruction_sets/float_mode.hpp"
 #include "kernels/threads/control_groups.hpp"
 #include "sluice/executor.hpp"
 
@@ -48,6 +49,7 @@ std::uint32_t threads_within(std::optional<double> quota, std::uint32_t threads)
 }  // namespace detail
 
 std::uint32_t available_threads() noexcept {
+  const detail::FloatMode mode;  // a host may trap inexact results
   std::uint32_t count = std::max(1U, std::thread::hardware_concurrency());
   try {
     const std::vector<unsigned> cpus = detail::affinity_mask();

@@ -47,6 +47,7 @@ struct ThreadPool::State {
   }
 
   bool start(std::uint32_t wanted) noexcept {
+    if (stop) return false;
     try {
       while (workers.size() < wanted) {
         auto worker = std::make_unique<Worker>();
@@ -61,11 +62,15 @@ struct ThreadPool::State {
     return true;
   }
 
-  ~State() {
+  // Ends the threads for good.
+  void close() noexcept {
     stop = true;
     wake(static_cast<std::uint32_t>(workers.size()));
     for (const auto& worker : workers) worker->thread.join();
+    workers.clear();
   }
+
+  ~State() { close(); }
 };
 
 // The pools of the process, so that a forked child, which has none of their threads, can give each a fresh state.
@@ -121,9 +126,20 @@ bool ThreadPool::run(std::uint32_t threads, void (*task)(void*, std::uint32_t), 
   return true;
 }
 
+void ThreadPool::close() noexcept {
+  const std::lock_guard lock(state_->one_call);
+  state_->close();
+}
+
+// Never destroyed, since the destructor of a global may still call forward. Its threads end with the program's static
+// objects, or when the library is unloaded; whoever calls later works alone.
 ThreadPool& ThreadPool::process_wide() {
-  static ThreadPool pool;
-  return pool;
+  static auto* const pool = new ThreadPool;
+  struct Closer {
+    ~Closer() { pool->close(); }
+  };
+  static const Closer closer;
+  return *pool;
 }
 
 }  // namespace sluice

@@ -2,18 +2,19 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/weights/packed_weights.hpp"
+#include "kernels/weights/shared_pages.hpp"
 #include "sluice/ffn.hpp"
 
 namespace sluice {
 
 struct Ffn::Packed {
   struct Free {
-    void operator()(float* floats) const noexcept { std::free(floats); }
+    std::size_t bytes;
+    void operator()(float* floats) const noexcept { detail::release_weights(floats, bytes); }
   };
 
   const detail::KernelTable* kernels = nullptr;
@@ -21,7 +22,7 @@ struct Ffn::Packed {
   Shape shape{};
   PlanTable plans;
   CacheSizes caches;
-  std::unique_ptr<float, Free> memory;
+  std::unique_ptr<float, Free> memory{nullptr, Free{0}};
   std::size_t bytes = 0;
   detail::PackedStage up;
   detail::PackedStage down;
