@@ -9,6 +9,11 @@ from pathlib import Path
 # Python puts the folder that it runs first on the path. The rooms must be found under the package's name alone.
 sys.path[0] = str(Path(__file__).absolute().parents[1])
 
+if sys.version_info < (3, 9):
+    sys.stderr.write("sluice report: this is Python %d.%d, expected 3.9 or newer; set SLUICE_PYTHON to one\n"
+                     % sys.version_info[:2])
+    sys.exit(4)
+
 from reports.commands.report_command import main  # noqa: E402
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 #include "bench/results/reporter.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "bench/results/peer_comparison.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/standard_streams.hpp"
+#include "tuner/base/timestamp.hpp"
 #include "tuner/base/version.hpp"
 #include "tuner/measurement/statistics.hpp"
 #include "tuner/profile/profile_json.hpp"
@@ -147,7 +147,7 @@ Json context_of(const benchmark::BenchmarkReporter::Context& context, const RunC
   for (const auto& cache : cpu.caches)
     caches.push_back(
         {{"type", cache.type}, {"level", cache.level}, {"size", cache.size}, {"num_sharing", cache.num_sharing}});
-  return {{"date", fmt::format("{:%FT%T%z}", fmt::localtime(std::time(nullptr)))},
+  return {{"date", tuner::local_now()},
           {"host_name", context.sys_info.name},
           {"executable", Executable::executable_name == nullptr ? "" : Executable::executable_name},
           {"num_cpus", cpu.num_cpus},

@@ -1,6 +1,7 @@
 #include "bench/session/baseline_plans.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 

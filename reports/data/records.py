@@ -4,6 +4,8 @@ Owns: what a measured cell, a micro benchmark, the results and the profile consi
 checking them (results.py).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 PLAIN_KINDS = ("relu", "gelu", "gelu_tanh", "silu")

@@ -4,6 +4,8 @@ Owns: reading the folders of a fleet, what is known of each machine, and which c
 load_fleet are pure functions. Does not own: showing the values (fleet_page.py).
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from statistics import median

@@ -6,6 +6,8 @@ over Cell values. Does not own: the paired ratio (comparison.py), the words of a
 A ratio is the peer's time over Sluice's, paired by round: above 1 Sluice is ahead.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

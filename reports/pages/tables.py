@@ -3,6 +3,8 @@
 Owns: columns, rows and sort keys of every table that is not the data of a figure. The templates only print them.
 """
 
+from __future__ import annotations
+
 import shlex
 from dataclasses import dataclass
 from functools import cached_property

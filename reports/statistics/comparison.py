@@ -8,6 +8,8 @@ The cells of one group take turns: each round takes one sample of each, in rando
 machine's momentary state, so the ratio of two cells is taken round by round, over all rounds that both have.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from statistics import fmean, median

@@ -7,6 +7,8 @@ A ratio is Sluice's time with its own plan over its time with the baseline plan,
 is faster. Where the baseline is the best plan there is, the ratio minus 1 is the regret.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

@@ -4,6 +4,8 @@ Owns: which cells of two results belong together, what only one of them has, the
 runs hard to compare; pure functions over Results. Does not own: the statistics (run_statistics.py).
 """
 
+from __future__ import annotations
+
 import math
 import os
 from dataclasses import dataclass

@@ -19,6 +19,8 @@ correction over all cells. A comparison of equal runs therefore names any cell i
 the cells depend on each other.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from statistics import fmean, median, variance

@@ -5,6 +5,9 @@
 #   consume.sh pkg_config WORK           … with pkg-config alone
 #   consume.sh subdirectory WORK SOURCE  … with add_subdirectory, under flags that would change the answer if they
 #                                        leaked
+#   consume.sh parent WORK SOURCE        … by Makefiles, in a project without exceptions and run-time types that asks for
+#                                        unity builds, optimisation of the whole program and absolute
+#                                        directories
 # CXX and CMAKE name the tools.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -13,8 +16,9 @@ work=$2
 prefix=$work/moved
 profile=$work/include
 
+generator=Ninja
 build() {
-  "$CMAKE" -G Ninja -S "$here" -B "$work/$mode" -DCMAKE_CXX_COMPILER="$CXX" -DPROFILE_DIR="$profile" "$@"
+  "$CMAKE" -G "$generator" -S "$here" -B "$work/$mode" -DCMAKE_CXX_COMPILER="$CXX" -DPROFILE_DIR="$profile" "$@"
   "$CMAKE" --build "$work/$mode"
 }
 
@@ -53,8 +57,17 @@ case $mode in
     build -DCMAKE_BUILD_TYPE=Debug -DSLUICE_SOURCE_DIR="$3" -DCMAKE_CXX_FLAGS='-march=native -ffast-math'
     expect_same_digest "$work/$mode/consumer"
     ;;
+  parent)
+    generator='Unix Makefiles'
+    build -DCMAKE_BUILD_TYPE=Release -DSLUICE_SOURCE_DIR="$3" -DCMAKE_UNITY_BUILD=ON -DSLUICE_INSTALL=ON \
+      -DCMAKE_CXX_FLAGS='-fno-exceptions -fno-rtti' -DPARENT_SWITCHES=ON -DCMAKE_INSTALL_LIBDIR="$work/absolute/lib"
+    expect_same_digest "$work/$mode/consumer"
+    pc=$(find "$work/$mode" -name sluice.pc)
+    [ "$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --variable=libdir sluice)" = "$work/absolute/lib" ] ||
+      { echo "$pc: expected libdir=$work/absolute/lib"; exit 1; }
+    ;;
   *)
-    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config or subdirectory" >&2
+    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config, subdirectory or parent" >&2
     exit 2
     ;;
 esac

@@ -1,6 +1,7 @@
 #include "tuner/commands/info.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>

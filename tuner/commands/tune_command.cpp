@@ -1,6 +1,7 @@
 #include "tuner/commands/tune_command.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

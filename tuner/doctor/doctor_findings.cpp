@@ -1,6 +1,7 @@
 #include "tuner/doctor/doctor_findings.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

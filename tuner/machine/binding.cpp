@@ -1,6 +1,7 @@
 #include "tuner/machine/binding.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <algorithm>

@@ -1,17 +1,17 @@
 #include "tuner/profile/profile.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
+#include "tuner/base/timestamp.hpp"
 #include "tuner/base/version.hpp"
 #include "tuner/profile/profile_json.hpp"
 
@@ -67,10 +67,9 @@ std::optional<Verdict> parse_verdict(std::string_view name) noexcept {
 bool same_cell(const PlanRow& a, const PlanRow& b) noexcept { return cell_key(a) == cell_key(b); }
 
 Profile make_profile(const Machine& machine, std::vector<std::string> command) {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   Profile profile;
   profile.sluice_version = version;
-  profile.created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
+  profile.created = utc_now();
   profile.command = std::move(command);
   profile.machine = machine;
   profile.fingerprint = machine.fingerprint();

@@ -1,6 +1,7 @@
 #include "tuner/profile/profile_table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <string_view>
 #include <vector>
