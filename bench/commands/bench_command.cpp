@@ -25,7 +25,10 @@
 #include "tuner/commands/doctor_command.hpp"
 #include "tuner/commands/program.hpp"
 #include "tuner/machine/binding.hpp"
+#include "tuner/machine/limits.hpp"
+#include "tuner/measurement/clocks.hpp"
 #include "tuner/tuning/budget.hpp"
+#include "tuner/workload/layer.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -259,6 +262,12 @@ int bench_command(int argc, char** argv) {
   options.baseline = choose_baseline(against, machine);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
+  for (const tuner::Cell& cell : micro ? std::vector<tuner::Cell>{} : cells) {
+    const std::size_t cold = options.cold ? tuner::Clocks::cold_bytes(machine) : 0;
+    tuner::require_memory(static_cast<double>(tuner::Clocks::stream_bytes(machine)) +
+                              tuner::Layer::bytes_needed(cell.shape, cell.kind.gated, cell.m, cold),
+                          fmt::format("measuring {} {}, M {}", name(cell.kind), tuner::shape_name(cell.shape), cell.m));
+  }
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
   initialize(flags);
   tuner::catch_interruption();

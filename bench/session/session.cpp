@@ -101,7 +101,7 @@ std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> group
       needed += layer_bytes(cell);
     }
   }
-  const auto available = tuner::read_memory().available;
+  const auto available = tuner::available_memory();
   const bool together = !available || needed < 0.8 * static_cast<double>(*available);
   std::vector<std::vector<Group>> parts;
   for (Group& group : groups) {

@@ -96,6 +96,22 @@ class CommandTest(unittest.TestCase):
             self.assertIn(part, result.stderr)
         self.assertEqual(self.files(), before)
 
+    def control_group(self, controller, limits_v2, limits_v1):
+        """A group with these limits and a group inside it. Skips the test where none can be made."""
+        for top, limits in ((pathlib.Path("/sys/fs/cgroup"), limits_v2),
+                            (pathlib.Path("/sys/fs/cgroup") / controller, limits_v1)):
+            try:
+                outer = pathlib.Path(tempfile.mkdtemp(prefix="sluice-", dir=top))
+            except OSError:
+                continue
+            (outer / "inner").mkdir()
+            self.addCleanup(lambda own=outer: [(own / "inner").rmdir(), own.rmdir()])
+            if all((outer / name).exists() for name in limits):
+                for name, value in limits.items():
+                    (outer / name).write_text(str(value))
+                return outer
+        self.skipTest(f"no control group for {controller} can be made here")
+
     def write(self, name, contents):
         path = self.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

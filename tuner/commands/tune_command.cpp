@@ -21,11 +21,14 @@
 #include "tuner/commands/program.hpp"
 #include "tuner/commands/replay_command.hpp"
 #include "tuner/machine/binding.hpp"
+#include "tuner/machine/limits.hpp"
+#include "tuner/measurement/clocks.hpp"
 #include "tuner/profile/profile.hpp"
 #include "tuner/profile/profile_json.hpp"
 #include "tuner/tuning/journal.hpp"
 #include "tuner/tuning/journal_record.hpp"
 #include "tuner/tuning/tune.hpp"
+#include "tuner/workload/layer.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -145,6 +148,17 @@ TuneOptions tune_options(const TuneWords& words, Isa isa, const Machine& machine
   return options;
 }
 
+// Each cell needs its layer for the verification, in each panel width that is tried, and a slice of it for the trials.
+void require_memory_for(const std::vector<Cell>& cells, Isa isa, const Machine& machine) {
+  const std::size_t cold = Clocks::cold_bytes(machine);
+  const auto widths = static_cast<double>(register_tiles(isa).size());
+  for (const Cell& cell : cells) {
+    require_memory(static_cast<double>(Clocks::stream_bytes(machine)) + 2 * static_cast<double>(cold) +
+                       widths * Layer::bytes_needed(cell.shape, cell.kind.gated, cell.m, cold),
+                   fmt::format("tuning {} {}, M {}", name(cell.kind), shape_name(cell.shape), cell.m));
+  }
+}
+
 JournalHeader journal_header(const std::vector<Cell>& cells, const TuneOptions& options, const Profile& profile) {
   JournalHeader header;
   header.fingerprint = profile.fingerprint;
@@ -216,6 +230,7 @@ int tune_command(int argc, char** argv) {
   const Isa isa = selection.isa.value_or(machine.isas.back());
   warn_of_unfitness("sluice tune", machine, selection);
   const std::vector<Cell> all = cells(selection, parse_plain_sizes(equal));
+  require_memory_for(all, isa, machine);
   TuneOptions options = tune_options(words, isa, machine);
   const std::filesystem::path path = selection.out.value_or(selection.profile);
   check_mergeable(path, machine);

@@ -1,5 +1,7 @@
 #include "tuner/machine/limits.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -7,6 +9,7 @@
 #include <vector>
 
 #include "kernels/threads/control_groups.hpp"
+#include "tuner/base/failure.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -81,6 +84,22 @@ Memory read_memory(const fs::path& root) {
     *memory.swap_used -= std::min(*memory.swap_used, free);
   }
   return memory;
+}
+
+std::optional<std::uint64_t> available_memory(const fs::path& root) {
+  std::optional<std::uint64_t> least = read_memory(root).available;
+  if (const auto left = read_limits(root).memory_limit_left) tighten(least, *left);
+  return least;
+}
+
+void require_memory(double bytes, std::string_view what) {
+  const std::optional<std::uint64_t> available = available_memory();
+  if (!available || bytes <= static_cast<double>(*available)) return;
+  constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+  throw Failure(
+      exit_code::unsupported,
+      fmt::format("{}: needs {:.2f} GiB of memory, {:.2f} GiB are available; choose smaller sizes or free memory", what,
+                  bytes / gib, static_cast<double>(*available) / gib));
 }
 
 }  // namespace sluice::tuner

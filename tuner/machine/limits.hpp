@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 
 namespace sluice::tuner {
 
@@ -37,5 +38,12 @@ struct Memory {
 
 // Reads proc/meminfo below `root`.
 Memory read_memory(const std::filesystem::path& root = "/");
+
+// Returns the bytes that this process can have now: what the machine has left and what its control groups leave it.
+std::optional<std::uint64_t> available_memory(const std::filesystem::path& root = "/");
+
+// Throws Failure 4 if `bytes` are more than available_memory(), since the kernel would end the process later on. `what`
+// is what they are for.
+void require_memory(double bytes, std::string_view what);
 
 }  // namespace sluice::tuner

@@ -5,10 +5,15 @@
 namespace sluice::tuner {
 
 Clocks::Clocks(Isa isa, const Machine& machine, std::uint32_t max_threads)
-    : isa_(isa),
-      cold_bytes_(std::min<std::size_t>(3 * machine.cache_sizes().l3, std::size_t{1} << 30U)),
-      pool_(max_threads),
-      buffer_(std::max<std::size_t>(cold_bytes_, std::size_t{128} << 20U)) {}
+    : isa_(isa), cold_bytes_(cold_bytes(machine)), pool_(max_threads), buffer_(stream_bytes(machine)) {}
+
+std::size_t Clocks::cold_bytes(const Machine& machine) {
+  return std::min<std::size_t>(3 * machine.cache_sizes().l3, std::size_t{1} << 30U);
+}
+
+std::size_t Clocks::stream_bytes(const Machine& machine) {
+  return std::max<std::size_t>(cold_bytes(machine), std::size_t{128} << 20U);
+}
 
 Clock& Clocks::operator[](std::uint32_t threads) {
   std::unique_ptr<Clock>& clock = clocks_[threads];

@@ -21,6 +21,9 @@ class Clocks {
 
   [[nodiscard]] Clock& operator[](std::uint32_t threads);
   [[nodiscard]] Executor& executor() noexcept { return pool_; }
+  // Returns the bytes of cold_bytes() and of the memory for streaming reads on a machine.
+  [[nodiscard]] static std::size_t cold_bytes(const Machine& machine);
+  [[nodiscard]] static std::size_t stream_bytes(const Machine& machine);
   // The bytes of packed weights to take turns through, so that each copy is cold when its turn comes.
   [[nodiscard]] std::size_t cold_bytes() const noexcept { return cold_bytes_; }
   [[nodiscard]] Roofs roofs() const;

@@ -1,10 +1,13 @@
 #include "tuner/workload/layer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/call/ffn_access.hpp"
 #include "tuner/base/failure.hpp"
+#include "tuner/machine/limits.hpp"
 
 namespace sluice::tuner {
 namespace {
@@ -26,9 +29,21 @@ std::vector<float> made_up(std::size_t count, float scale, std::uint32_t seed) {
 
 }  // namespace
 
+double Layer::bytes_needed(Shape shape, bool gated, std::size_t max_m, std::size_t cold_bytes) noexcept {
+  const Kind kind{gated ? Activation::silu : Activation::relu, gated};
+  const double weights = bytes(kind, shape, 0);
+  const double copies = std::max(1.0, std::ceil(static_cast<double>(cold_bytes) / weights));
+  // x and y, the panels of x, H, and the partial sums
+  const double rows =
+      4.0 * static_cast<double>(max_m) * (3.0 * static_cast<double>(shape.d_model) + static_cast<double>(shape.d_ff));
+  return weights * (1 + copies) + rows;
+}
+
 Layer::Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
              PlanTable plans)
     : shape_(shape), gated_(gated) {
+  require_memory(bytes_needed(shape, gated, max_m, cold_bytes),
+                 fmt::format("an FFN of d_model {}, d_ff {}, M {}", shape.d_model, shape.d_ff, max_m));
   const std::size_t count = shape.d_model * shape.d_ff;
   // These scales keep sums over k around one, where the activations are curved.
   const float in_scale = std::sqrt(3.0f / static_cast<float>(shape.d_model));
@@ -73,6 +88,7 @@ void Layer::prepare(std::size_t m, const Plan& plan) {
 
 void Layer::forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
                     detail::Phases* phases) {
+  if (workspace_ == nullptr) prepare(m, plan);
   const Ffn& ffn = copy(turn_++ % copies_.size(), activation);
   const ForwardOptions options{.executor = &executor, .plan = &plan};
   require(FfnAccess::forward(ffn, x_.data(), m, y_.data(), *workspace_, options, {.phases = phases}));
@@ -80,6 +96,7 @@ void Layer::forward(Activation activation, std::size_t m, const Plan& plan, Exec
 
 double Layer::forward_portion(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
                               std::uint32_t count) {
+  if (workspace_ == nullptr) prepare(m, plan);
   if (++portion_ >= count) {
     portion_ = 0;
     ++turn_;

@@ -16,13 +16,16 @@ namespace sluice::tuner {
 
 class Layer {
  public:
+  // Returns the bytes that a layer takes while it is made: its unpacked weights, its copies, and the rows.
+  [[nodiscard]] static double bytes_needed(Shape shape, bool gated, std::size_t max_m, std::size_t cold_bytes) noexcept;
+
   // Packs ceil(cold_bytes / packed size) copies, at least one. nr = 0 stands for the width of the plans in the table,
-  // which must outlive the layer. Throws Failure 4 when packing fails.
+  // which must outlive the layer. Throws Failure 4 if packing fails, or before it if there is too little memory.
   Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
         PlanTable plans = {});
 
-  // Runs one forward of m ≤ max_m rows on the copy whose turn it is. prepare() must come first. Throws Failure 4 when
-  // the forward fails. `phases` receives where the time went.
+  // Runs one forward of m ≤ max_m rows on the copy whose turn it is. A timed forward must come
+  // after prepare(). Throws Failure 4 if the forward fails. `phases` receives where the time went.
   void forward(Activation activation, std::size_t m, const Plan& plan, Executor& executor,
                detail::Phases* phases = nullptr);
   // Runs one of `count` portions of such a forward. Every call runs the next one, whoever asks, so that none finds the
