@@ -42,7 +42,8 @@ class ThreadPool final : public Executor {
   bool run(std::uint32_t threads, void (*task)(void* context, std::uint32_t index), void* context) noexcept override;
 
   // The pool that calls without an executor share; available_threads() threads. Throws std::bad_alloc. Its threads end
-  // with the program's static objects. A forward after that, from the destructor of a global, is computed by its caller.
+  // with the program's static objects. A forward after that, from the destructor of a global, is computed by its
+  // caller.
   static ThreadPool& process_wide();
 
  private:
