@@ -79,7 +79,28 @@ def import_faults(root):
     return found
 
 
+def foreign_headers(root, programs):
+    """[(file, header)]: the headers that are not of standard C++, in the files and in what they include of the tuner."""
+    found, seen, waiting = [], set(), list(programs)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        text = (root / name).read_text(encoding="utf-8")
+        found += [(name, header) for header in re.findall(r"^#include <(.*\..*)>", text, re.MULTILINE)]
+        waiting += [other for other in INCLUDE.findall(text) if not other.startswith("kernels/")]
+    return sorted(found)
+
+
 class Rooms(unittest.TestCase):
+    def test_the_verification_needs_no_library_but_the_kernels(self):
+        listed = re.search(r"add_library\(sluice_verification STATIC ([^)]+)\)",
+                           (SOURCE / "tuner/CMakeLists.txt").read_text(encoding="utf-8"))
+        self.assertEqual(foreign_headers(SOURCE, [f"tuner/{name}" for name in listed[1].split()]), [])
+        self.assertIn(("tuner/base/spelling.cpp", "fmt/ranges.h"),
+                      foreign_headers(SOURCE, ["tuner/base/spelling.cpp"]))
+
     def test_every_include_goes_down(self):
         self.assertGreater(len(sources(SOURCE)), 150)
         self.assertEqual(faults(SOURCE), [])

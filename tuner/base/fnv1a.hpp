@@ -1,7 +1,6 @@
 // Owns: FNV-1a 64 (Fowler, Noll, Vo; RFC draft-eastlake-fnv), the one hash of fingerprints, records and digests.
+// Needs the standard library alone, since the verification of the kernels hashes with it.
 #pragma once
-
-#include <fmt/format.h>
 
 #include <cstdint>
 #include <string>
@@ -17,7 +16,13 @@ class Fnv1a {
   }
   [[nodiscard]] std::uint64_t value() const noexcept { return state_; }
   // Returns the value as 16 hex digits.
-  [[nodiscard]] std::string digits() const { return fmt::format("{:016x}", state_); }
+  [[nodiscard]] std::string digits() const {
+    std::string text(16, '0');
+    std::uint64_t rest = state_;
+    for (auto digit = text.rbegin(); digit != text.rend(); ++digit, rest >>= 4U)
+      *digit = "0123456789abcdef"[rest & 15U];
+    return text;
+  }
 
  private:
   std::uint64_t state_ = 0xcbf29ce484222325U;
