@@ -7,6 +7,7 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace sluice::detail {
@@ -19,6 +20,17 @@ inline constexpr std::size_t huge_page = std::size_t{2} << 20U;
 inline void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+}
+
+// Gives the pages that lie wholly in the memory back to the system; the addresses stay usable. Failing is harmless.
+inline void give_back_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__linux__)
+  const long page_bytes = ::sysconf(_SC_PAGESIZE);
+  const auto page = page_bytes > 0 ? static_cast<std::size_t>(page_bytes) : huge_page;
+  const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(memory) % page) % page;
+  if (before >= bytes) return;
+  madvise(static_cast<std::byte*>(memory) + before, (bytes - before) / page * page, MADV_DONTNEED);
 #endif
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/weights/shared_pages.hpp"
 
+#include <pthread.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
@@ -22,6 +24,11 @@ static_assert(sizeof(Block) <= cache_line);
 // Both are initialised before the program runs, and nothing ends them: layers may be globals.
 constinit std::mutex mutex;
 constinit Block* filling = nullptr;  // the block that the next layer goes into; guarded by the mutex
+
+// A forked child has none of the threads that might have held the lock. Registered when the library is loaded: a thread
+// that registered it with the first layer could be too late for a fork that has begun.
+[[maybe_unused]] const int usable_after_forks =
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
 
 bool shares_pages(std::size_t bytes) noexcept { return bytes >= huge_page / 4 && bytes < 2 * huge_page; }
 
@@ -58,7 +65,10 @@ void release_weights(void* memory, std::size_t bytes) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
   auto* const block = reinterpret_cast<Block*>(static_cast<std::byte*>(memory) - address % block_bytes);
   const std::lock_guard lock(mutex);
-  if (--block->layers != 0) return;
+  if (--block->layers != 0) {
+    give_back_pages(memory, bytes);
+    return;
+  }
   if (block == filling) filling = nullptr;
   std::free(block);
 }

@@ -2,8 +2,10 @@
 #include "kernels/weights/shared_pages.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -63,6 +65,33 @@ TEST(SharedPages, ThreadsMayTakeAndGiveBack) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST(SharedPages, AForkedChildMayTakeWhileOtherThreadsDid) {
+  std::atomic<bool> done{false};
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 2; ++number) {
+    threads.emplace_back([&done] {
+      while (!done) detail::release_weights(detail::allocate_weights(600 * kib), 600 * kib);
+    });
+  }
+  int failed = 0;
+  for (int i = 0; i < 100 && failed == 0; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      constexpr unsigned patience_seconds = 60;
+      ::alarm(patience_seconds);  // a lock that no thread holds ends the child
+      detail::release_weights(detail::allocate_weights(600 * kib), 600 * kib);
+      ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    if (status != 0) ++failed;
+  }
+  done = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, 0);
+}
+
 #if defined(__linux__)
 std::size_t resident_bytes() {
   unsigned long all = 0;
@@ -95,6 +124,31 @@ TEST(SharedPages, ManySmallLayersTakeLittleMoreThanTheirSize) {
     EXPECT_LE(taken, packed * 3 / 2) << shape.d_model << "x" << shape.d_ff;
     layers.clear();
     EXPECT_LE(resident_bytes(), before + packed / 4) << "most of it is given back";
+  }
+}
+
+TEST(SharedPages, WhatFewLayersLeaveOfABlockIsGivenBack) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer has memory of its own";
+#endif
+  constexpr std::size_t size = 600 * kib;
+  constexpr std::size_t count = 200;
+  constexpr std::size_t kept = 10;  // of so many layers one stays, so that nearly no block is freed
+  const std::size_t before = resident_bytes();
+  std::vector<void*> layers;
+  for (std::size_t i = 0; i < count; ++i) {
+    layers.push_back(detail::allocate_weights(size));
+    ASSERT_NE(layers.back(), nullptr);
+    std::memset(layers.back(), static_cast<int>(i), size);
+  }
+  ASSERT_GE(resident_bytes(), before + count * size);
+  for (std::size_t i = 0; i < count; ++i)
+    if (i % kept != 0) detail::release_weights(layers[i], size);
+  EXPECT_LE(resident_bytes(), before + count / kept * size * 2);
+  for (std::size_t i = 0; i < count; i += kept) {
+    EXPECT_EQ(static_cast<unsigned char*>(layers[i])[0], i);
+    EXPECT_EQ(static_cast<unsigned char*>(layers[i])[size - 1], i);
+    detail::release_weights(layers[i], size);
   }
 }
 #endif
