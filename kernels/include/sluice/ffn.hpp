@@ -109,7 +109,8 @@ class Ffn {
   [[nodiscard]] Kind kind() const noexcept;
   [[nodiscard]] Isa isa() const noexcept;
   [[nodiscard]] std::uint32_t nr() const noexcept;
-  // Bytes of packed weights. They take at most 1.5 times as much memory; several layers of 0.5 to 4 MiB share pages.
+  // Bytes of packed weights. Many layers take at most 1.5 times as much memory, since those of 0.5 to 4 MiB share huge
+  // pages; a single one of these takes whole huge pages, of 2 MiB.
   [[nodiscard]] std::size_t packed_size() const noexcept;
 
   // Opaque; shared by the copies of an Ffn.
