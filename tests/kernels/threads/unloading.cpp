@@ -1,0 +1,54 @@
+// A shared library with Sluice in it is loaded, used and unloaded: its threads end before its code goes.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iterator>
+
+namespace sluice::tests {
+namespace {
+
+constexpr int times = 3;
+
+std::ptrdiff_t threads_of_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
+}
+
+// Returns the plugin's answer, and whether its code is gone after that.
+std::pair<float, bool> load_use_unload() {
+  void* const plugin = ::dlopen(SLUICE_TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+  if (plugin == nullptr) return {-2.0F, false};
+  const auto answer = reinterpret_cast<float (*)()>(::dlsym(plugin, "sluice_plugin_answer"));
+  const float value = answer != nullptr ? answer() : -3.0F;
+  ::dlclose(plugin);
+  void* const still = ::dlopen(SLUICE_TEST_PLUGIN, RTLD_NOW | RTLD_NOLOAD);
+  if (still != nullptr) ::dlclose(still);
+  return {value, still == nullptr};
+}
+
+TEST(Unloading, EndsTheThreadsAndMayBeRepeated) {
+  const std::ptrdiff_t before = threads_of_process();
+  const float expected = load_use_unload().first;
+  ASSERT_GT(expected, 0.0F) << SLUICE_TEST_PLUGIN;
+  for (int i = 0; i < times; ++i) {
+    const auto [value, gone] = load_use_unload();
+    EXPECT_EQ(value, expected);
+    EXPECT_TRUE(gone);
+    EXPECT_EQ(threads_of_process(), before);
+  }
+}
+
+TEST(Unloading, AForkAfterwardsCallsNothingOfIt) {
+  ASSERT_GT(load_use_unload().first, 0.0F);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) ::_exit(load_use_unload().first > 0.0F ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace sluice::tests
