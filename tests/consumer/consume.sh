@@ -8,6 +8,8 @@
 #   consume.sh parent WORK SOURCE        … by Makefiles, in a project without exceptions and run-time types that asks for
 #                                        unity builds, optimisation of the whole program and absolute
 #                                        directories
+#   consume.sh versions WORK SOURCE      configures with packages of xsimd that only say a version: any major version from
+#                                        8.1 on is taken, older ones are refused with the version that is needed
 # CXX and CMAKE name the tools.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -66,8 +68,30 @@ case $mode in
     [ "$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --variable=libdir sluice)" = "$work/absolute/lib" ] ||
       { echo "$pc: expected libdir=$work/absolute/lib"; exit 1; }
     ;;
+  versions)
+    for version in 7.6.0 8.0.5 8.1.0 9.0.1 14.1.0; do
+      package=$work/xsimd-$version
+      mkdir -p "$package"
+      echo 'add_library(xsimd INTERFACE IMPORTED)' >"$package/xsimdConfig.cmake"
+      # As xsimd's own: every other major version is called incompatible.
+      cat >"$package/xsimdConfigVersion.cmake" <<END
+set(PACKAGE_VERSION $version)
+if(PACKAGE_FIND_VERSION_MAJOR STREQUAL "${version%%.*}" OR NOT PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+END
+      rm -rf "${work:?}/$mode"
+      code=0
+      "$CMAKE" -G "$generator" -S "$here" -B "$work/$mode" -DCMAKE_CXX_COMPILER="$CXX" -DSLUICE_SOURCE_DIR="$3" \
+        -Dxsimd_DIR="$package" >"$work/$mode.log" 2>&1 || code=$?
+      case $version in
+        7.* | 8.0.*) [ "$code" -ne 0 ] && tr -s ' \n' ' ' <"$work/$mode.log" | grep -q "$version in .* needs 8\.1" ;;
+        *) [ "$code" -eq 0 ] ;;
+      esac || { echo "xsimd $version: exit code $code"; cat "$work/$mode.log"; exit 1; }
+    done
+    ;;
   *)
-    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config, subdirectory or parent" >&2
+    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config, subdirectory, parent or versions" >&2
     exit 2
     ;;
 esac
