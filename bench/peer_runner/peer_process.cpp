@@ -34,8 +34,10 @@ using SteadyClock = std::chrono::steady_clock;
 // settings of these runtimes are removed, because they would become part of the result.
 std::vector<std::string> environment(std::uint32_t threads) {
   std::vector<std::string> variables;
-  constexpr std::string_view runtimes[] = {"OMP_", "GOMP_", "KMP_",    "OPENBLAS_", "GOTO_", "BLIS_",
-                                           "MKL_", "DNNL_", "ONEDNN_", "LIBXSMM_",  "TBB_",  "PYTHON"};
+  constexpr std::string_view runtimes[] = {"OMP_",  "GOMP_",      "KMP_",    "OPENBLAS_", "GOTO_",     "BLIS_",
+                                           "MKL_",  "DNNL_",      "ONEDNN_", "LIBXSMM_",  "TBB_",      "PYTHON",
+                                           "ATEN_", "TORCH",      "ORT_",    "OV_",       "OPENVINO_", "DPCPP_",
+                                           "SYCL_", "CL_CONFIG_", "MKLDNN_"};
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
     if (std::none_of(std::begin(runtimes), std::end(runtimes),
@@ -94,6 +96,8 @@ PeerProcess::PeerProcess(const PeerProgram& program, std::uint32_t threads) : na
   // Made before the fork, because the forked child of a process with threads may not allocate.
   const std::vector<char*> environment_pointers = pointers(variables);
   const std::vector<char*> word_pointers = pointers(words);
+  // Where the parent left it ignored, a child that ends leaves no status, and its number may be another process's soon.
+  signal(SIGCHLD, SIG_DFL);
   [[maybe_unused]] const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A peer for tests, in plain Python: it speaks the protocol of bench/peers/worker.cpp and behaves as its name says:
-right, wrong, half (precise), late (wrong from its second run on), crashing, hanging, babbling, leaving, refusing."""
+right, wrong, half (precise), late (wrong from its second run on), crashing, hanging, babbling, leaving, refusing,
+revealing (the names in its environment)."""
 
 import json
 import math
@@ -65,6 +66,8 @@ def answer(question, cells):
         sys.exit(3)
     if MODE == "refusing":
         return {"error": "no such kind here"}
+    if MODE == "revealing":
+        return {"error": " ".join(sorted(os.environ))}
     if question["command"] == "prepare":
         cells.append(Cell(question))
         cells[0].forward()

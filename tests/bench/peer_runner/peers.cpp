@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -142,6 +143,26 @@ TEST_F(Peers, FailuresSayWhatHappened) {
   EXPECT_NE(failure("hanging", {.start = 60, .prepare = 0.3, .run = 1}).find("no answer after"), std::string::npos);
   const auto babbling = prepared("babbling");
   EXPECT_THROW(babbling->run(), PeerError);
+}
+
+TEST_F(Peers, TheirEndIsKnownWhereTheParentIgnoredIt) {
+  const std::string usual = failure("crashing");
+  ASSERT_NE(std::signal(SIGCHLD, SIG_IGN), SIG_ERR);
+  const std::string ignored = failure("crashing");
+  std::signal(SIGCHLD, SIG_DFL);
+  EXPECT_EQ(ignored, usual);
+}
+
+TEST_F(Peers, TakeNoSettingsOfTheirLibraries) {
+  constexpr const char* settings[] = {"ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "TORCH_LOGS", "ORT_LOG_LEVEL",
+                                      "OV_CPU_BLOB_DUMP"};
+  for (const char* name : settings) setenv(name, "set by the user", 1);
+  const std::string message = failure("revealing");
+  for (const char* name : settings) {
+    unsetenv(name);
+    EXPECT_EQ(message.find(name), std::string::npos) << message;
+  }
+  EXPECT_NE(message.find("OMP_NUM_THREADS"), std::string::npos) << message;
 }
 
 TEST_F(Peers, AProgramThatIsNoneFails) {
