@@ -3,6 +3,7 @@ objects (disassembly.py), predicting (prediction.py), building them (analyze.sh)
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -132,7 +133,8 @@ def main(words):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except Complaint as complaint:
-        print(f"analyze.sh: {complaint}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # what cannot be said is not said; the exit code stands
+            print(f"analyze.sh: {complaint}", file=sys.stderr, flush=True)
         return complaint.code
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -34,7 +34,7 @@ END
 }
 
 fail() {
-  printf 'dependencies.sh: %s\n' "$2" >&2
+  printf 'dependencies.sh: %s\n' "$2" >&2 || true  # the exit code stands
   exit "$1"
 }
 

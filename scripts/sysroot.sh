@@ -18,7 +18,7 @@ END
 }
 
 fail() {
-  printf 'sysroot.sh: %s\n' "$2" >&2
+  printf 'sysroot.sh: %s\n' "$2" >&2 || true  # the exit code stands
   exit "$1"
 }
 

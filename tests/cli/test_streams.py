@@ -38,6 +38,16 @@ class StreamsTest(Base):
             with self.subTest(verb=verb), open("/dev/full", "wb") as full:
                 self.assertEqual(self.run_with(verb, "--bogus", stderr=full).returncode, command.USAGE)
 
+    def test_the_table_of_verbs_keeps_the_exit_code(self):
+        for arguments, code in ((["bogus"], command.USAGE), ([], command.USAGE), (["help", "a", "b"], command.USAGE)):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                self.assertEqual(self.run_with(*arguments, stderr=full).returncode, code)
+                self.assertEqual(self.run_with(*arguments, closed=[2]).returncode, code)
+        for arguments in (["--help"], ["--version"], ["help"]):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                for result in (self.run_with(*arguments, stdout=full), self.run_with(*arguments, closed=[1])):
+                    self.assertEqual((result.returncode, result.stderr.count("\n")), (command.FILE, 1), result.stderr)
+
     def test_work_goes_on_without_progress(self):
         with open("/dev/full", "wb") as full:
             result = self.run_with("tune", *CELL, "--budget", "1", "--profile", "full.json", stderr=full)
@@ -110,7 +120,7 @@ class OutputsTest(Base):
             with self.subTest(name=name):
                 link = self.directory / "link"
                 if not link.is_symlink():
-                    link.symlink_to("/dev/stdout")
+                    link.symlink_to("/proc/self/fd/1")
                 log = self.directory / "log.txt"
                 log.write_text("earlier lines\n")
                 with open(log, "ab") as stream:
@@ -124,6 +134,34 @@ class OutputsTest(Base):
             self.assertEqual(self.export_to("fifo").returncode, 0)
             self.assertEqual(reader.stdout.read(), self.expected)
         self.assertTrue(fifo.is_fifo())
+
+    def test_a_link_stays_a_link_though_its_file_is_missing(self):
+        (self.directory / "deep").mkdir()
+        for link, target in (("link", "new.json"), ("absolute", self.directory / "deep" / "new.json"),
+                             ("deep/up", "../other.json"), ("second", "deep/third"), ("deep/third", "last.json")):
+            (self.directory / link).symlink_to(target)
+        for link in ("link", "absolute", "deep/up", "second"):
+            with self.subTest(link=link):
+                self.assertEqual(self.export_to(link).returncode, 0)
+                self.assertTrue((self.directory / link).is_symlink())
+                self.assertEqual((self.directory / link).read_text(), self.expected)
+        self.assertTrue((self.directory / "deep/third").is_symlink())
+
+    def test_a_journal_leaves_links_where_they_are(self):
+        arguments = ["tune", *CELL, "--budget", "1", "--profile", "q.json", "--journal"]
+        stream = self.directory / "stream"
+        stream.symlink_to("/proc/self/fd/1")    # not /dev/stdout, which a mistake of the program would replace
+        with open(self.directory / "log.txt", "wb") as log:
+            result = self.run_sluice(*arguments, "stream", stdout=log)
+        self.assertEqual(result.returncode, command.FILE)
+        self.assertIn("stream: is an open stream", result.stderr)
+        self.assertTrue(stream.is_symlink())
+        (self.directory / "deep").mkdir()
+        (self.directory / "j").symlink_to("deep/journal")
+        for _ in range(2):  # the second one moves the first one's journal aside
+            self.run_ok(*arguments, "j")
+        self.assertTrue((self.directory / "j").is_symlink())
+        self.assertTrue((self.directory / "deep/journal.old").is_file())
 
     def test_a_device_stays_a_device(self):
         self.assertEqual(self.export_to("/dev/null").returncode, 0)

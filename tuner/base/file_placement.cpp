@@ -37,7 +37,14 @@ fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? pa
 
 fs::path resolved(const fs::path& path) {
   std::error_code error;
-  const fs::path target = fs::weakly_canonical(path, error);
+  // weakly_canonical() keeps the name of a link whose target is missing, which a rename would then replace.
+  fs::path file = path;
+  for (int i = 0; i < most_links && fs::is_symlink(file, error); ++i) {
+    const fs::path target = fs::read_symlink(file, error);
+    if (error) return path;
+    file = directory_of(file) / target;
+  }
+  const fs::path target = fs::weakly_canonical(file, error);
   return error ? path : target;
 }
 

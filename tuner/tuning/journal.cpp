@@ -110,6 +110,7 @@ JournalContents read_journal(const fs::path& path) {
 
 Journal::Journal(const fs::path& path, const JournalHeader& header, Start start)
     : path_(path), lock_(path, std::chrono::milliseconds(0)) {
+  if (descriptor_named_by(path)) refuse(path, "is an open stream and no file to keep; name another --journal");
   const fs::file_status status = fs::status(path);
   if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path, "is not a regular file; name another --journal");
   if (fs::exists(status)) {
@@ -170,10 +171,11 @@ void Journal::quarantine(const std::string& text) {
 }
 
 void Journal::move_aside() {
-  fs::path aside = beside(path_, ".old");
-  for (int i = 2; fs::exists(aside); ++i) aside = beside(path_, fmt::format(".old.{}", i));
+  const fs::path file = resolved(path_);  // a link to it stays where it is
+  fs::path aside = beside(file, ".old");
+  for (int i = 2; fs::exists(aside); ++i) aside = beside(file, fmt::format(".old.{}", i));
   std::error_code error;
-  fs::rename(path_, aside, error);
+  fs::rename(file, aside, error);
   if (error) refuse(path_, fmt::format("cannot be moved aside: {}; name another --journal", error.message()));
   notes_.push_back(fmt::format("{}: a journal was there; it is now {}. To go on with it, move it back and use --resume",
                                path_.string(), aside.string()));
