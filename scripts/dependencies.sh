@@ -4,12 +4,15 @@ set -euo pipefail
 
 run_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libhwloc-dev libfmt-dev libcli11-dev nlohmann-json3-dev
               libbenchmark-dev python3 python3-matplotlib python3-jinja2 python3-scipy)
-test_packages=(libgtest-dev binutils python3-jsonschema)
-# The kernels for aarch64 are cross-compiled and run under QEMU, unless this is such a machine.
+test_packages=(libgtest-dev binutils python3-jsonschema qemu-user)
+# QEMU models processors that are not here. The kernels for aarch64 are cross-compiled for it, unless this is such a
+# machine.
 case $(uname -m) in
   aarch64 | arm64) ;;
-  *) test_packages+=(googletest g++-aarch64-linux-gnu qemu-user) ;;
+  *) test_packages+=(googletest g++-aarch64-linux-gnu) ;;
 esac
+# AVX-512 is tested in a machine that Bochs emulates; tests/emulated/kernel.sh downloads the kernel that this boots.
+[ "$(uname -m)" != x86_64 ] || test_packages+=(bochs bochs-term)
 # A browser that opens the report; its tests are left out where it is not installed.
 browser_packages=(chromium chromium-driver python3-selenium)
 lint_packages=(clang clang-format clang-tidy)
