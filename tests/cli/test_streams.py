@@ -116,7 +116,7 @@ class OutputsTest(Base):
         return self.run_sluice("export", "--format", "json", "--profile", "p.json", "--out", out, **options)
 
     def test_an_open_file_is_written_through(self):
-        for name in ("/dev/stdout", "/proc/self/fd/1", "link"):
+        for name in ("/dev/fd/1", "/proc/self/fd/1", "link"):     # not /dev/stdout: a mistake would replace it
             with self.subTest(name=name):
                 link = self.directory / "link"
                 if not link.is_symlink():

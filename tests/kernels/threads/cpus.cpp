@@ -21,6 +21,7 @@ std::size_t pretended_bytes = 0;
 }  // namespace
 
 // Stands before the C library's for this program.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): its names are reserved
 extern "C" int sched_getaffinity(pid_t process, std::size_t bytes, cpu_set_t* set) noexcept {
   if (pretended_bytes == 0) {
     const long filled = ::syscall(SYS_sched_getaffinity, process, bytes, set);

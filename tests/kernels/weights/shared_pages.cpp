@@ -48,6 +48,7 @@ TEST(SharedPages, ThreadsMayTakeAndGiveBack) {
   for (int number = 0; number < 4; ++number) {
     threads.emplace_back([number] {
       std::vector<unsigned char*> own;
+      own.reserve(8);
       for (int i = 0; i < 200; ++i) {
         auto* const memory = static_cast<unsigned char*>(detail::allocate_weights(600 * kib));
         ASSERT_NE(memory, nullptr);

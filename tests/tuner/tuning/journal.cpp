@@ -226,7 +226,7 @@ TEST(Journal, RefusesWhatIsNotItsOwnAndTouchesNothing) {
   for (const char byte : changed) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
   std::array<char, 17> digits{};
   std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
-  const std::string sealed = changed + ",\"fnv1a\":\"" + digits.data() + "\"}\n";
+  const std::string sealed = changed + R"(,"fnv1a":")" + digits.data() + "\"}\n";
   for (const Journal::Start start : {Journal::Start::afresh, Journal::Start::resume})
     refused(sealed, start, {"schema_version", "newer"});
 }
