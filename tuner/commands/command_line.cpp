@@ -164,7 +164,8 @@ std::optional<std::size_t> bytes_needed(Kind kind, Shape shape, std::size_t m) {
   return overflows ? std::nullopt : std::optional(all);
 }
 
-void require_memory(const Selection& selection, const Machine& machine) {
+// The verbs that measure need more, and ask for it themselves (limits.hpp).
+void require_possible_sizes(const Selection& selection, const Machine& machine) {
   const std::optional<std::uint64_t> available =
       machine.available_memory ? machine.available_memory : machine.memory_bytes;
   const std::size_t m = *std::max_element(selection.m.begin(), selection.m.end());
@@ -288,7 +289,7 @@ Selection resolve(const RawSelection& raw, const Machine& machine) {
                       files.profile_given,
                       raw.json,
                       std::move(files.out)};
-  require_memory(selection, machine);
+  require_possible_sizes(selection, machine);
   return selection;
 }
 
