@@ -39,6 +39,12 @@ def profile(machine, plans):
     }
 
 
+def heed_signals():
+    """What the tests' own parent ignores would stay ignored, as in a shell's background job."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_DFL)
+
+
 class CommandTest(unittest.TestCase):
     """Runs each test in a directory of its own, without the caller's environment variables that change answers."""
 
@@ -59,7 +65,8 @@ class CommandTest(unittest.TestCase):
 
     def start(self, *arguments):
         return subprocess.Popen([os.path.abspath(SLUICE), *map(str, arguments)], cwd=self.directory,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                preexec_fn=heed_signals)
 
     def interrupt(self, *arguments, by=signal.SIGINT):
         """Runs until the first line of progress, sends the signal, and returns the exit code, stdout and stderr."""

@@ -72,7 +72,8 @@ class PeersTest(command.CommandTest):
     def test_interruption_leaves_no_process(self):
         environment = {**os.environ, **self.peers("hanging")}
         process = subprocess.Popen([os.path.abspath(command.SLUICE), "bench", *CELL, "--peers", "--json"],
-                                   cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                   cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=command.heed_signals)
         program = str(self.directory / "peers" / "hanging")
         deadline = time.monotonic() + 60
         while not self.running(program) and time.monotonic() < deadline:

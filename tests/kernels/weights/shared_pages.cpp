@@ -67,6 +67,9 @@ TEST(SharedPages, ThreadsMayTakeAndGiveBack) {
 }
 
 TEST(SharedPages, AForkedChildMayTakeWhileOtherThreadsDid) {
+  if (!forks_may_start_threads) {
+    GTEST_SKIP() << "an emulator forks with threads at its own risk";
+  }
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
   for (int number = 0; number < 2; ++number) {

@@ -14,7 +14,16 @@ namespace {
 using testing::ExitedWithCode;
 using testing::KilledBySignal;
 
-TEST(InterruptionDeathTest, OneSignalOnlyAsks) {
+// What the tests' own parent ignores would stay ignored, as in a shell's background job.
+class InterruptionDeathTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  }
+};
+
+TEST_F(InterruptionDeathTest, OneSignalOnlyAsks) {
   const auto ask = [](int signal) {
     catch_interruption();
     if (interrupted()) std::exit(1);
@@ -25,7 +34,18 @@ TEST(InterruptionDeathTest, OneSignalOnlyAsks) {
   EXPECT_EXIT(ask(SIGTERM), ExitedWithCode(0), "");
 }
 
-TEST(InterruptionDeathTest, SignalsAtOnceAreOneRequest) {
+TEST_F(InterruptionDeathTest, WhatTheParentIgnoresStaysIgnored) {
+  const auto ask = [](int signal) {
+    std::signal(signal, SIG_IGN);
+    catch_interruption();
+    std::raise(signal);
+    std::exit(interrupted() ? 2 : 0);
+  };
+  EXPECT_EXIT(ask(SIGINT), ExitedWithCode(0), "");
+  EXPECT_EXIT(ask(SIGTERM), ExitedWithCode(0), "");
+}
+
+TEST_F(InterruptionDeathTest, SignalsAtOnceAreOneRequest) {
   const auto ask = [](int first, int second) {
     catch_interruption();
     std::raise(first);
@@ -36,7 +56,7 @@ TEST(InterruptionDeathTest, SignalsAtOnceAreOneRequest) {
   EXPECT_EXIT(ask(SIGTERM, SIGINT), ExitedWithCode(0), "");
 }
 
-TEST(InterruptionDeathTest, ALaterOneEndsTheProgram) {
+TEST_F(InterruptionDeathTest, ALaterOneEndsTheProgram) {
   const auto ask = [](int signal) {
     catch_interruption();
     std::raise(SIGINT);
