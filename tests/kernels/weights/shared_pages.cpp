@@ -45,6 +45,7 @@ TEST(SharedPages, LayersOfAnySizeAreApartAndAligned) {
 
 TEST(SharedPages, ThreadsMayTakeAndGiveBack) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int number = 0; number < 4; ++number) {
     threads.emplace_back([number] {
       std::vector<unsigned char*> own;
@@ -72,6 +73,7 @@ TEST(SharedPages, AForkedChildMayTakeWhileOtherThreadsDid) {
   }
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
+  threads.reserve(2);
   for (int number = 0; number < 2; ++number) {
     threads.emplace_back([&done] {
       while (!done) detail::release_weights(detail::allocate_weights(600 * kib), 600 * kib);
