@@ -2,6 +2,7 @@
 // of rounding, denormals flushed. Nothing changes, nothing traps, and the environment stays what it was.
 #include <array>
 #include <cfenv>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -76,20 +77,24 @@ class FloatEnvironment : public testing::TestWithParam<Isa> {};
 TEST_P(FloatEnvironment, ChangesNoAnswerAndIsKept) {
   const Isa isa = GetParam();
   const CacheSizes caches;
-  const Plan row_plan = analytical_plan(caches, isa, swiglu, {96, 160}, 8, 1);
-  const std::array<PlanRow, 1> rows{PlanRow{isa, swiglu, {96, 160}, 8, 1, row_plan}};
+  constexpr std::array<std::uint32_t, 2> calls{1, 13};
+  constexpr Shape tuned_shape{96, 160};
+  std::vector<PlanRow> rows;
+  for (const std::uint32_t m : calls)
+    rows.push_back({isa, swiglu, tuned_shape, m, 2, analytical_plan(caches, isa, swiglu, tuned_shape, m, 2)});
   Answers usual;
   for (const Environment& environment : environments()) {
     SCOPED_TRACE(environment.what);
     Answers answers;
     // Without and with a table of plans, whose rows are compared by logarithms.
     for (const bool tuned : {false, true}) {
-      for (const std::size_t m : {std::size_t{1}, std::size_t{13}}) {
+      for (const std::uint32_t m : calls) {
         const tuner::Case one{swiglu, {100, 170}, m, true, Order::in_out, false, false, 3};
         const tuner::Problem problem(one);
         ThreadPool pool(2);
         std::vector<float> y(m * one.shape.d_model);
         Status status;
+        PlanOrigin origin{};
         EXPECT_TRUE(leaves_unchanged(environment, [&] {
           answers.threads = available_threads();
           const PlanTable table = tuned ? PlanTable{rows} : PlanTable{};
@@ -100,16 +105,20 @@ TEST_P(FloatEnvironment, ChangesNoAnswerAndIsKept) {
           if (!ffn.ok()) return;
           const Plan plan = analytical_plan(caches, isa, swiglu, one.shape, m, 2, ffn->nr());
           answers.plans.push_back(plan);
+          const PlanChoice choice = ffn->plan(m, 2);
+          origin = choice.origin;
+          answers.plans.push_back(choice.plan);
           if (const auto size = ffn->workspace_size(m, plan); size.ok()) answers.workspace_of_plan = *size;
           if (const auto size = ffn->workspace_size(m, 2); size.ok()) answers.workspace = *size;
           const Workspace workspace(answers.workspace);
           status = ffn->forward(problem.x.data(), m, y.data(), workspace, {.executor = &pool});
         }));
         ASSERT_TRUE(status.ok()) << status.message();
+        EXPECT_EQ(origin, tuned ? PlanOrigin::transferred : PlanOrigin::analytical);
         answers.y.push_back(y);
       }
     }
-    ASSERT_EQ(answers.plans.size(), 4U);
+    ASSERT_EQ(answers.plans.size(), 8U);
     EXPECT_GT(answers.workspace, 0U);
     if (usual.y.empty()) usual = answers;
     EXPECT_EQ(answers.workspace, usual.workspace);
