@@ -8,13 +8,15 @@
 #   consume.sh parent WORK SOURCE        … by Makefiles, in a project without exceptions and run-time types that asks for
 #                                        unity builds, optimisation of the whole program and absolute
 #                                        directories
-#   consume.sh versions WORK SOURCE      configures with packages of xsimd that only say a version: any major version from
-#                                        8.1 on is taken, older ones are refused with the version that is needed
+#   consume.sh versions WORK SOURCE      configures with packages of xsimd and fmt that only say a version: any major
+#                                        version from the oldest on is taken, older ones are refused with the version
+#                                        that is needed
 # CXX and CMAKE name the tools.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 mode=$1
 work=$2
+source=${3:-}
 prefix=$work/moved
 profile=$work/include
 
@@ -31,6 +33,34 @@ expect_same_digest() {
   echo "digest $digest"
   [ "$digest" = "$expected" ] || { echo "expected $expected, as another way of building gave"; exit 1; }
   echo "$digest" >"$work/digest"
+}
+
+# configures_with NAME TARGET NEEDED 'REFUSED...' 'TAKEN...' [OPTION...]: each version as a package that only says it.
+configures_with() {
+  local name=$1 target=$2 needed=$3 refused=$4 taken=$5 version package code
+  shift 5
+  for version in $refused $taken; do
+    package=$work/$name-$version
+    mkdir -p "$package"
+    echo "add_library($target INTERFACE IMPORTED)" >"$package/${name}Config.cmake"
+    # As xsimd's own: every other major version is called incompatible.
+    cat >"$package/${name}ConfigVersion.cmake" <<END
+set(PACKAGE_VERSION $version)
+if(PACKAGE_FIND_VERSION_MAJOR STREQUAL "${version%%.*}" OR NOT PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+END
+    rm -rf "${work:?}/$mode"
+    code=0
+    "$CMAKE" -G "$generator" -S "$here" -B "$work/$mode" -DCMAKE_CXX_COMPILER="$CXX" -DSLUICE_SOURCE_DIR="$source" \
+      "-D${name}_DIR=$package" "$@" >"$work/$mode.log" 2>&1 || code=$?
+    case " $refused " in
+      *" $version "*)
+        [ "$code" -ne 0 ] && tr -s ' \n' ' ' <"$work/$mode.log" | grep -q "$version in .* needs $needed "
+        ;;
+      *) [ "$code" -eq 0 ] ;;
+    esac || { echo "$name $version: exit code $code"; cat "$work/$mode.log"; exit 1; }
+  done
 }
 
 case $mode in
@@ -69,26 +99,8 @@ case $mode in
       { echo "$pc: expected libdir=$work/absolute/lib"; exit 1; }
     ;;
   versions)
-    for version in 7.6.0 8.0.5 8.1.0 9.0.1 14.1.0; do
-      package=$work/xsimd-$version
-      mkdir -p "$package"
-      echo 'add_library(xsimd INTERFACE IMPORTED)' >"$package/xsimdConfig.cmake"
-      # As xsimd's own: every other major version is called incompatible.
-      cat >"$package/xsimdConfigVersion.cmake" <<END
-set(PACKAGE_VERSION $version)
-if(PACKAGE_FIND_VERSION_MAJOR STREQUAL "${version%%.*}" OR NOT PACKAGE_FIND_VERSION)
-  set(PACKAGE_VERSION_COMPATIBLE TRUE)
-endif()
-END
-      rm -rf "${work:?}/$mode"
-      code=0
-      "$CMAKE" -G "$generator" -S "$here" -B "$work/$mode" -DCMAKE_CXX_COMPILER="$CXX" -DSLUICE_SOURCE_DIR="$3" \
-        -Dxsimd_DIR="$package" >"$work/$mode.log" 2>&1 || code=$?
-      case $version in
-        7.* | 8.0.*) [ "$code" -ne 0 ] && tr -s ' \n' ' ' <"$work/$mode.log" | grep -q "$version in .* needs 8\.1" ;;
-        *) [ "$code" -eq 0 ] ;;
-      esac || { echo "xsimd $version: exit code $code"; cat "$work/$mode.log"; exit 1; }
-    done
+    configures_with xsimd xsimd 8.1 '7.6.0 8.0.5' '8.1.0 9.0.1 14.1.0'
+    configures_with fmt fmt::fmt 9 '7.1.3 8.1.1' '9.0.0 10.2.1 12.1.0' -DSLUICE_BUILD_TUNER=ON
     ;;
   *)
     echo "consume.sh: $mode: not a mode; expected install, package, pkg_config, subdirectory, parent or versions" >&2
