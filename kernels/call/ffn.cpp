@@ -11,7 +11,6 @@
 #include "kernels/call/ffn_access.hpp"
 #include "kernels/call/forward.hpp"
 #include "kernels/call/workspace.hpp"
-#include "kernels/instruction_sets/float_mode.hpp"
 #include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_ffn.hpp"
 
@@ -67,7 +66,6 @@ Result<std::size_t> Ffn::workspace_size(std::size_t m, const Plan& plan) const n
 }
 
 Result<std::size_t> Ffn::workspace_size(std::size_t max_m, std::uint32_t max_threads) const noexcept {
-  const detail::FloatMode mode;
   max_threads = std::min(max_threads == 0 ? available_threads() : max_threads, max_plan_threads);
   std::size_t most = 0;
   // Within a bucket every M has one plan, and the need grows with M, so the bucket's end decides. But each small M may
@@ -96,7 +94,6 @@ Status Ffn::forward(const float* x, std::size_t m, float* y, const Workspace& wo
 
 Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* y, const Workspace& workspace,
                           const ForwardOptions& options, const Asked& asked) noexcept {
-  const detail::FloatMode mode;  // choosing a plan computes too; each thread has one of its own in forward_part
   detail::Phases* const phases = asked.phases;
   const std::uint64_t begin = phases == nullptr ? 0 : detail::ticks();
   const Ffn::Packed& packed = *ffn.packed_;

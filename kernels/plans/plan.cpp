@@ -161,6 +161,11 @@ Status validate(const Plan& plan, Isa isa) noexcept {
 Plan analytical_plan(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
                      std::uint32_t max_threads, std::uint32_t nr) noexcept {
   const detail::FloatMode mode;  // a host may trap inexact results
+  return detail::analytical_plan_in_mode(caches, isa, kind, shape, m, max_threads, nr);
+}
+
+Plan detail::analytical_plan_in_mode(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                                     std::uint32_t max_threads, std::uint32_t nr) noexcept {
   const auto tiles = register_tiles(isa);
   if (tiles.empty()) return {};
   const auto* found =

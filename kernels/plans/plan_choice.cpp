@@ -74,7 +74,8 @@ const PlanRow* nearest_of_regime(PlanTable table, const CacheSizes& caches, cons
 // Whether the row's plan is the analytical one of its cell, which the search did not replace. A call that such a row
 // serves gets its own analytical plan: by the one for M = 8, M = 5 takes 1.13 of the time, M = 6 1.04 (Zen 3, AVX2).
 bool stood(const PlanRow& row, const CacheSizes& caches) noexcept {
-  return row.plan == analytical_plan(caches, row.isa, row.kind, row.shape, row.m, row.max_threads, row.plan.tiling.nr);
+  return row.plan == detail::analytical_plan_in_mode(caches, row.isa, row.kind, row.shape, row.m, row.max_threads,
+                                                     row.plan.tiling.nr);
 }
 
 // The row's plan for another shape. The caches are the same, so the blocks stay the same. An extent that covered the
@@ -134,7 +135,7 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
   if (best == nullptr) {
     // If rows for other M apply, the plan has their panel width, since one packed layout serves every M.
     const std::uint32_t width = nr != 0 ? nr : tuned_nr(table, isa, kind, shape);
-    const Plan plan = analytical_plan(caches, isa, kind, shape, m, threads, width);
+    const Plan plan = detail::analytical_plan_in_mode(caches, isa, kind, shape, m, threads, width);
     const PlanRow* like = nr == 0 || nr == plan.tiling.nr
                               ? nearest_of_regime(table, caches, {isa, kind, shape, bucket, threads, plan})
                               : nullptr;
@@ -143,10 +144,10 @@ PlanChoice choose_plan(PlanTable table, const CacheSizes& caches, Isa isa, Kind 
   }
   Plan plan = best->plan;
   if (m != best->m && stood(*best, caches))
-    plan = analytical_plan(caches, isa, kind, shape, m, threads, plan.tiling.nr);
+    plan = detail::analytical_plan_in_mode(caches, isa, kind, shape, m, threads, plan.tiling.nr);
   // It used all the threads it was allowed, so it says nothing against more.
   if (best->max_threads < threads && plan.threads == best->max_threads)
-    plan.threads = analytical_plan(caches, isa, kind, shape, m, threads, plan.tiling.nr).threads;
+    plan.threads = detail::analytical_plan_in_mode(caches, isa, kind, shape, m, threads, plan.tiling.nr).threads;
   const bool exact = best->kind == kind && m_bucket(best->m) == bucket && best->max_threads == threads;
   return {plan, exact ? PlanOrigin::exact : PlanOrigin::borrowed, best};
 }

@@ -11,6 +11,11 @@
 
 namespace sluice::detail {
 
+// analytical_plan() for a caller that has a FloatMode. Setting the mode takes some tens of nanoseconds, which a small
+// call would notice: with three more, nested, 32x32 at M = 1 took 1.25 of its time (Sapphire Rapids).
+Plan analytical_plan_in_mode(const CacheSizes& caches, Isa isa, Kind kind, Shape shape, std::size_t m,
+                             std::uint32_t max_threads, std::uint32_t nr) noexcept;
+
 // Whether a call has few rows and weights that L3 holds. Its plans differ from those for weights from memory.
 inline bool few_rows_from_l3(const CacheSizes& caches, Kind kind, Shape shape, std::size_t m) noexcept {
   constexpr std::size_t few_rows = 6;  // AVX-512 has kernels for so many against panels side by side
