@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -69,14 +70,23 @@ def tallest(predictions):
 
 
 def write(path, text):
-    """Beside the target, then renamed: never half a file."""
-    temporary = Path(f"{path}.{os.getpid()}.tmp")
+    """Beside the target, then renamed: never half a file. A link stays a link, a device or pipe is written through."""
+    target = os.path.realpath(path)
     try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            Path(target).write_text(text, encoding="utf-8")
+            return
+        handle, temporary = tempfile.mkstemp(prefix=".sluice-", suffix=".tmp", dir=os.path.dirname(target))
         try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            if os.path.exists(target):
+                shutil.copymode(target, temporary)
+            else:
+                os.chmod(temporary, 0o644)
+            os.replace(temporary, target)
         finally:
-            temporary.unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise Complaint(FILE_PROBLEM, f"--out {path} cannot be written ({error.strerror}); choose another place") \
             from error

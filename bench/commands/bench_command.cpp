@@ -264,9 +264,10 @@ int bench_command(int argc, char** argv) {
 
   for (const tuner::Cell& cell : micro ? std::vector<tuner::Cell>{} : cells) {
     const std::size_t cold = options.cold ? tuner::Clocks::cold_bytes(machine) : 0;
-    tuner::require_memory(static_cast<double>(tuner::Clocks::stream_bytes(machine)) +
-                              tuner::Layer::bytes_needed(cell.shape, cell.kind.gated, cell.m, cold),
-                          fmt::format("measuring {} {}, M {}", name(cell.kind), tuner::shape_name(cell.shape), cell.m));
+    tuner::require_memory(
+        static_cast<double>(tuner::Clocks::stream_bytes(machine)) +
+            tuner::Layer::bytes_needed(cell.shape, cell.kind.gated, cell.m, cold) * (options.baseline ? 2 : 1),
+        fmt::format("measuring {} {}, M {}", name(cell.kind), tuner::shape_name(cell.shape), cell.m));
   }
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
   initialize(flags);

@@ -23,7 +23,7 @@ std::string text_of(const nlohmann::json& answer, const char* field) {
 // Returns the program if there is memory for it: two variants are in memory at once while the better one is sought.
 // Without this check the kernel might end any process for want of memory.
 const PeerProgram& affordable(const PeerProgram& program, const tuner::Cell& cell, std::size_t copies) {
-  const auto available = tuner::read_memory().available;
+  const auto available = tuner::available_memory();
   const double needed = 2.2 * static_cast<double>(copies) * bytes(cell.kind, cell.shape, cell.m);
   if (available && needed > static_cast<double>(*available))
     throw PeerError(

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -85,9 +84,8 @@ std::vector<Session::Group> Session::groups() {
 std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> groups) const {
   // A layer has its copies, and its unpacked weights while it is made.
   const auto layer_bytes = [&](const tuner::Cell& cell) {
-    const double weights = bytes(cell.kind, cell.shape, 0);
-    const auto cold = options_.cold ? static_cast<double>(clocks_.cold_bytes()) : 0;
-    return weights * (std::max(1.0, std::ceil(cold / weights)) + 1) * (options_.baseline ? 2 : 1);
+    const std::size_t cold = options_.cold ? clocks_.cold_bytes() : 0;
+    return tuner::Layer::bytes_needed(cell.shape, cell.kind.gated, max_m_, cold) * (options_.baseline ? 2 : 1);
   };
   double needed = 0;
   std::vector<const tuner::Cell*> seen;

@@ -171,6 +171,22 @@ class Command(unittest.TestCase):
         self.assertIn("znver4", {one["core"] for one in document["no_usable_model"]})
         self.assertIn("no usable model of znver4", text)
 
+    def test_the_file_keeps_its_link_and_permissions_whatever_its_name(self):
+        with tempfile.TemporaryDirectory() as directory:
+            longest = pathlib.Path(directory) / ("n" * 250 + ".json")
+            self.assertEqual(self.run_with("--out", str(longest))[0], 0)
+            longest.chmod(0o640)
+            link = pathlib.Path(directory) / "link"
+            link.symlink_to(longest.name)
+            longest.write_text("old", encoding="utf-8")
+            self.assertEqual(self.run_with("--out", str(link))[0], 0)
+            self.assertTrue(link.is_symlink())
+            self.assertEqual(json.loads(longest.read_text(encoding="utf-8"))["schema"], "sluice-static")
+            self.assertEqual(longest.stat().st_mode & 0o777, 0o640)
+            self.assertEqual(len(os.listdir(directory)), 2)
+        self.assertEqual(self.run_with("--out", "/dev/null")[0], 0)
+        self.assertFalse(os.path.isfile("/dev/null"))
+
     def test_least(self):
         self.assertEqual(self.run_with("--least", "95")[0], 0)
         code, _, errors = self.run_with("--least", "97")

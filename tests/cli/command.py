@@ -84,6 +84,14 @@ class CommandTest(unittest.TestCase):
         return {str(path.relative_to(self.directory)): path.read_bytes() if path.is_file() else None
                 for path in self.directory.rglob("*")}
 
+    def run_ok(self, *arguments, **options):
+        """Also where progress goes to stderr."""
+        result = self.run_sluice(*arguments, **options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def plans(self, name):
+        return json.loads((self.directory / name).read_text())["plans"]
+
     def succeed(self, *arguments, **options):
         result = self.run_sluice(*arguments, **options)
         self.assertEqual(result.returncode, 0, result.stderr)

@@ -7,7 +7,8 @@ import unittest
 import command
 
 CELL = ["--d-model", "1024", "--d-ff", "2816", "--kind", "swiglu", "--threads", "1", "--m", "1"]
-VERBS = {"tune": ["--budget", "2", "--profile", "p.json"], "bench": ["--no-profile", "--samples", "3", "--out", "b.json"]}
+VERBS = {"tune": ["--budget", "2", "--profile", "p.json"],
+         "bench": ["--no-profile", "--samples", "3", "--out", "b.json"]}
 SMALL = 100 << 20
 
 
@@ -24,6 +25,13 @@ class MemoryTest(command.CommandTest):
                 self.assertEqual((result.returncode, result.stdout), (command.UNSUPPORTED, ""), result.stderr)
                 self.assertRegex(result.stderr, r"swiglu 1024x2816, M 1: needs [\d.]+ GiB of memory, [\d.]+ GiB are ")
                 self.assertEqual(self.files(), before)
+
+    def test_a_baseline_needs_a_layer_of_its_own(self):
+        def needed(*options):
+            refused = self.run_within(SMALL, "bench", *CELL, *VERBS["bench"], *options)
+            return float(re.search(r"needs ([\d.]+) GiB", refused.stderr)[1])
+
+        self.assertGreater(needed("--against", "default"), needed())
 
     def test_what_is_said_to_be_needed_is_enough(self):
         for verb, options in VERBS.items():

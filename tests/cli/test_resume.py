@@ -29,9 +29,6 @@ class ResumeTest(command.CommandTest):
         while len(self.lines(name)) < count and process.poll() is None:
             time.sleep(0.005)
 
-    def plans(self, name):
-        return json.loads((self.directory / name).read_text())["plans"]
-
     def test_killed_and_resumed_no_trial_is_lost_or_repeated(self):
         arguments = ["tune", *CELLS, "--m", "1,16", "--budget", "60", "--journal", "j", "--profile", "p.json"]
         for count in (1, 25, 60):

@@ -1,6 +1,5 @@
 """The streams and signals that a parent leaves to the programs: full, broken or closed ones, and ignored signals."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,17 +10,7 @@ import command
 CELL = ["--d-model", "96", "--d-ff", "160", "--kind", "swiglu", "--threads", "1", "--m", "1"]
 
 
-class Base(command.CommandTest):
-    def run_ok(self, *arguments, **options):
-        """Also where progress goes to stderr."""
-        result = self.run_sluice(*arguments, **options)
-        self.assertEqual(result.returncode, 0, result.stderr)
-
-    def plans(self, name):
-        return json.loads((self.directory / name).read_text())["plans"]
-
-
-class StreamsTest(Base):
+class StreamsTest(command.CommandTest):
     def run_with(self, *arguments, closed=(), ignored=(), **streams):
         def prepare():
             for number in closed:
@@ -30,8 +19,8 @@ class StreamsTest(Base):
                 signal.signal(one, signal.SIG_IGN)
 
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-        return subprocess.run([os.path.abspath(command.SLUICE), *arguments], cwd=self.directory, timeout=120, check=False,
-                              text=True, preexec_fn=prepare, restore_signals=not ignored, **streams)
+        return subprocess.run([os.path.abspath(command.SLUICE), *arguments], cwd=self.directory, timeout=120,
+                              check=False, text=True, preexec_fn=prepare, restore_signals=not ignored, **streams)
 
     def test_a_message_that_cannot_be_written_is_lost_and_the_exit_code_stands(self):
         for verb in ("info", "bench", "report", "compare"):
@@ -104,136 +93,6 @@ class StreamsTest(Base):
                 process.send_signal(one)
                 process.communicate(timeout=120)
                 self.assertEqual(process.returncode, 0)
-
-
-class OutputsTest(Base):
-    def setUp(self):
-        super().setUp()
-        self.run_ok("tune", *CELL, "--rigor", "estimate", "--profile", "p.json")
-        self.expected = self.succeed("export", "--format", "json", "--profile", "p.json")
-
-    def export_to(self, out, **options):
-        return self.run_sluice("export", "--format", "json", "--profile", "p.json", "--out", out, **options)
-
-    def test_an_open_file_is_written_through(self):
-        for name in ("/dev/fd/1", "/proc/self/fd/1", "link"):     # not /dev/stdout: a mistake would replace it
-            with self.subTest(name=name):
-                link = self.directory / "link"
-                if not link.is_symlink():
-                    link.symlink_to("/proc/self/fd/1")
-                log = self.directory / "log.txt"
-                log.write_text("earlier lines\n")
-                with open(log, "ab") as stream:
-                    self.assertEqual(self.export_to(name, stdout=stream).returncode, 0)
-                self.assertEqual(log.read_text(), "earlier lines\n" + self.expected)
-
-    def test_a_pipe_with_a_name_is_written_through(self):
-        fifo = self.directory / "fifo"
-        os.mkfifo(fifo)
-        with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE, text=True) as reader:
-            self.assertEqual(self.export_to("fifo").returncode, 0)
-            self.assertEqual(reader.stdout.read(), self.expected)
-        self.assertTrue(fifo.is_fifo())
-
-    def test_a_link_stays_a_link_though_its_file_is_missing(self):
-        (self.directory / "deep").mkdir()
-        for link, target in (("link", "new.json"), ("absolute", self.directory / "deep" / "new.json"),
-                             ("deep/up", "../other.json"), ("second", "deep/third"), ("deep/third", "last.json")):
-            (self.directory / link).symlink_to(target)
-        for link in ("link", "absolute", "deep/up", "second"):
-            with self.subTest(link=link):
-                self.assertEqual(self.export_to(link).returncode, 0)
-                self.assertTrue((self.directory / link).is_symlink())
-                self.assertEqual((self.directory / link).read_text(), self.expected)
-        self.assertTrue((self.directory / "deep/third").is_symlink())
-
-    def test_a_journal_leaves_links_where_they_are(self):
-        arguments = ["tune", *CELL, "--budget", "1", "--profile", "q.json", "--journal"]
-        stream = self.directory / "stream"
-        stream.symlink_to("/proc/self/fd/1")    # not /dev/stdout, which a mistake of the program would replace
-        with open(self.directory / "log.txt", "wb") as log:
-            result = self.run_sluice(*arguments, "stream", stdout=log)
-        self.assertEqual(result.returncode, command.FILE)
-        self.assertIn("stream: is an open stream", result.stderr)
-        self.assertTrue(stream.is_symlink())
-        (self.directory / "deep").mkdir()
-        (self.directory / "j").symlink_to("deep/journal")
-        for _ in range(2):  # the second one moves the first one's journal aside
-            self.run_ok(*arguments, "j")
-        self.assertTrue((self.directory / "j").is_symlink())
-        self.assertTrue((self.directory / "deep/journal.old").is_file())
-
-    def test_a_device_stays_a_device(self):
-        self.assertEqual(self.export_to("/dev/null").returncode, 0)
-        self.assertFalse(os.path.isfile("/dev/null"))
-        self.assertEqual(self.export_to("/dev/full").returncode, command.FILE)
-
-    def test_names_as_long_as_they_may_be(self):
-        longest = "n" * (os.pathconf(self.directory, "PC_NAME_MAX") - len(".json")) + ".json"
-        self.run_ok("tune", *CELL, "--budget", "1", "--profile", longest)
-        self.assertEqual(len(self.plans(longest)), 1)
-        self.assertEqual(self.export_to(longest).returncode, 0)
-        self.assertEqual((self.directory / longest).read_text(), self.expected)
-        journal = longest.replace("json", "jrnl")
-        for _ in range(2):  # the second one moves the first one's journal aside
-            self.run_ok("tune", *CELL, "--budget", "1", "--profile", "q.json", "--journal", journal)
-        self.assertEqual(len([name for name in self.files() if name.endswith(".old")]), 1)
-
-    def test_a_file_has_one_lock_whatever_it_is_called(self):
-        (self.directory / "link.json").symlink_to("p.json")
-        (self.directory / "deep").mkdir()
-        names = ["p.json", "link.json", "deep/../p.json", str(self.directory / "p.json")]
-        processes = [self.start("tune", *CELL[:-1], str(2 ** (i + 1)), "--rigor", "estimate", "--profile", name)
-                     for i, name in enumerate(names)]
-        for process in processes:
-            process.communicate(timeout=120)
-            self.assertEqual(process.returncode, 0)
-        self.assertEqual([row["m"] for row in self.plans("p.json")], [1, 2, 4, 8, 16])
-        self.assertTrue((self.directory / "link.json").is_symlink())
-
-    @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
-    def test_what_root_writes_stays_with_the_user(self):
-        user = 12345
-        home = self.directory / "home"
-        home.mkdir(mode=0o755)
-        os.chown(home, user, user)
-        self.run_ok("tune", *CELL, "--budget", "1", "--profile", "home/new.json", "--journal", "home/j.jsonl")
-        for name in ("new.json", "j.jsonl"):
-            self.assertEqual((home / name).stat().st_uid, user, name)
-        kept = home / "kept.json"
-        kept.write_bytes((self.directory / "p.json").read_bytes())
-        os.chown(kept, user, user + 1)
-        kept.chmod(0o640)
-        self.run_ok("tune", *CELL[:-1], "4", "--rigor", "estimate", "--profile", "home/kept.json")
-        status = kept.stat()
-        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o7777), (user, user + 1, 0o640))
-        (home / "kept.json.lock").touch(mode=0o644)     # of root's tuner that was killed
-        result = self.run_sluice("tune", *CELL[:-1], "8", "--rigor", "estimate", "--profile", kept,
-                                 user=user, group=user, extra_groups=[])
-        self.assertIn(result.returncode, (0, command.FILE))
-        if result.returncode:   # a user who cannot enter the test's own directory
-            self.assertIn("Permission denied", result.stderr)
-
-
-class SettingsTest(Base):
-    def test_google_benchmark_takes_none_from_the_environment(self):
-        for name, value in (("BENCHMARK_REPETITIONS", "3"), ("BENCHMARK_FILTER", "nothing"), ("BENCHMARK_LIST_TESTS", "1"),
-                            ("BENCHMARK_OUT", "other.json"), ("BENCHMARK_MIN_WARMUP_TIME", "1")):
-            with self.subTest(name=name):
-                self.run_ok("bench", *CELL, "--samples", "2", "--no-profile", "--out", "b.json",
-                             environment={name: value})
-                self.assertEqual(len(json.loads((self.directory / "b.json").read_text())["benchmarks"]), 1)
-        self.assertNotIn("other.json", self.files())
-
-    def test_hwloc_describes_this_machine(self):
-        expected = self.info()
-        for name, value in (("HWLOC_SYNTHETIC", "pack:2 core:8 pu:2"), ("HWLOC_XMLFILE", "/dev/null"),
-                            ("HWLOC_FSROOT", "/nonexistent")):
-            with self.subTest(name=name):
-                self.assertEqual(self.info({name: value}), expected)
-
-    def info(self, environment=None):
-        return json.loads(self.succeed("info", "--json", environment=environment))["machine"]["fingerprint"]
 
 
 if __name__ == "__main__":

@@ -31,19 +31,27 @@ bool lists_descriptors(const fs::path& directory) {
   return real == "/dev/fd" || real == fs::path("/proc") / std::to_string(::getpid()) / "fd";
 }
 
+// Returns where a symbolic link points to, or nothing if the path is none.
+std::optional<fs::path> link_target(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return std::nullopt;
+  const fs::path target = fs::read_symlink(path, error);
+  return error ? std::nullopt : std::optional(directory_of(path) / target);  // an absolute target stands for itself
+}
+
 }  // namespace
 
 fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 fs::path resolved(const fs::path& path) {
-  std::error_code error;
   // weakly_canonical() keeps the name of a link whose target is missing, which a rename would then replace.
   fs::path file = path;
-  for (int i = 0; i < most_links && fs::is_symlink(file, error); ++i) {
-    const fs::path target = fs::read_symlink(file, error);
-    if (error) return path;
-    file = directory_of(file) / target;
+  for (int i = 0; i < most_links; ++i) {
+    const std::optional<fs::path> next = link_target(file);
+    if (!next) break;
+    file = *next;
   }
+  std::error_code error;
   const fs::path target = fs::weakly_canonical(file, error);
   return error ? path : target;
 }
@@ -52,11 +60,9 @@ std::optional<int> descriptor_named_by(const fs::path& path) {
   fs::path one = path;
   for (int i = 0; i < most_links; ++i) {
     if (lists_descriptors(directory_of(one))) return number(one.filename().string());
-    std::error_code error;
-    if (!fs::is_symlink(one, error) || error) return std::nullopt;
-    const fs::path target = fs::read_symlink(one, error);
-    if (error) return std::nullopt;
-    one = target.is_absolute() ? target : directory_of(one) / target;
+    const std::optional<fs::path> next = link_target(one);
+    if (!next) return std::nullopt;
+    one = *next;
   }
   return std::nullopt;
 }

@@ -126,7 +126,7 @@ Journal::Journal(const fs::path& path, const JournalHeader& header, Start start)
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
   if (descriptor_ < 0)
     refuse(path, fmt::format("cannot be written: {}; name a --journal in a writable directory", message(errno)));
-  if (!fs::exists(status)) give_to_owner_of_directory(descriptor_, path);
+  if (!fs::exists(status) || start != Start::resume) give_to_owner_of_directory(descriptor_, path);
   if (contents_.header) return;
   contents_.header = header;
   write(record_line(header, contents_.next_number++));
@@ -160,7 +160,7 @@ void Journal::quarantine(const std::string& text) {
     begin = to;
   }
   sound.append(text, begin);
-  const fs::path aside = beside(path_, ".damaged");
+  const fs::path aside = beside(resolved(path_), ".damaged");
   const std::string before = fs::exists(aside) ? read_file(aside, largest_file) : "";
   // The copy is written first. If the program ends between the two writes, the damage is found again.
   write_file_atomically(aside, before + damaged);
