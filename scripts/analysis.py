@@ -148,6 +148,11 @@ def main(words):
         return complaint.code
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:     # or Python would try again at its end, and exit with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 if __name__ == "__main__":

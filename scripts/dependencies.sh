@@ -4,7 +4,7 @@ set -euo pipefail
 
 run_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libhwloc-dev libfmt-dev libcli11-dev nlohmann-json3-dev
               libbenchmark-dev python3 python3-matplotlib python3-jinja2 python3-scipy)
-test_packages=(libgtest-dev binutils python3-jsonschema qemu-user)
+test_packages=(libgtest-dev binutils make python3-jsonschema qemu-user)
 # QEMU models processors that are not here. The kernels for aarch64 are cross-compiled for it, unless this is such a
 # machine.
 case $(uname -m) in

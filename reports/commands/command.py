@@ -45,6 +45,15 @@ def complain(program, message):
         print(f"{program}: " + " ".join(message.split()), file=sys.stderr, flush=True)
 
 
+def give_up_lost_messages():
+    """Lets what standard error did not take be lost. Python would try again at its end, and exit with 120."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def path_text(text):
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not a path, expected the name of a file or directory")
@@ -138,3 +147,5 @@ def run(program, work):
     except KeyboardInterrupt:
         complain(program, "interrupted; no file is half-written, run it again")
         return INTERRUPTED
+    finally:
+        give_up_lost_messages()

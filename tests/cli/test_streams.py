@@ -18,9 +18,12 @@ class StreamsTest(command.CommandTest):
             for one in ignored:
                 signal.signal(one, signal.SIG_IGN)
 
+        # Python must buffer as it does for a user.
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
         return subprocess.run([os.path.abspath(command.SLUICE), *arguments], cwd=self.directory, timeout=120,
-                              check=False, text=True, preexec_fn=prepare, restore_signals=not ignored, **streams)
+                              check=False, text=True, preexec_fn=prepare, restore_signals=not ignored, env=variables,
+                              **streams)
 
     def test_a_message_that_cannot_be_written_is_lost_and_the_exit_code_stands(self):
         for verb in ("info", "bench", "report", "compare"):
