@@ -49,10 +49,10 @@ def loops_of(options, directory):
 
 def table(predictions, silences):
     """The text for a terminal."""
-    lines = [f"{'core':<15} {'ISA':<7} {'compiler':<9} {'A':<9} {'tile':>6} {'cycles per k':>13} "
+    lines = [f"{'core':<15} {'ISA':<7} {'compiler':<9} {'A':<13} {'tile':>6} {'cycles per k':>13} "
              f"{'% of FMA bound':>15} {'loads per FMA':>14} {'registers':>10} {'on the stack':>13}"]
     for one in predictions:
-        lines.append(f"{one.core:<15} {one.isa:<7} {one.compiler:<9} {one.form:<9} {f'{one.mr}x{one.nr}':>6} "
+        lines.append(f"{one.core:<15} {one.isa:<7} {one.compiler:<9} {one.form:<13} {f'{one.mr}x{one.nr}':>6} "
                      f"{one.cycles_per_k:>13.2f} {100 * one.fma_bound_fraction:>15.1f} {one.loads_per_fma:>14.2f} "
                      f"{one.registers:>10} {one.stack_references:>13}")
     lines += [""] if silences else []
@@ -96,7 +96,7 @@ def parse(words):
     parser = argparse.ArgumentParser(prog="analyze.sh", allow_abbrev=False)
     parser.add_argument("--llvm-mca", default="llvm-mca-19", metavar="PROGRAM")
     parser.add_argument("--clang", metavar="PROGRAM", help="compile each object's source anew by this one too")
-    parser.add_argument("--all", action="store_true", help="A in place and wide kernels too, and every height")
+    parser.add_argument("--all", action="store_true", help="A in place, wide kernels and other weights than f32 too, and every height")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", metavar="FILE")
     parser.add_argument("--least", type=float, metavar="PERCENT", help="fail where a tallest packed tile stays below")

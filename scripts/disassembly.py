@@ -14,7 +14,8 @@ from pathlib import Path
 from complaint import CANNOT, FILE_PROBLEM, Complaint
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
-KERNEL = re.compile(r"\b(panel_kernel|few_rows_kernel)<[^>]*?, (\d+), (\d+), (\w+)>")
+# <Simd, type of weights, rows, vectors, packed, widening> or <Simd, type of weights, rows, vectors, panels>
+KERNEL = re.compile(r"\b(?:panel_kernel|few_rows_kernel)<[^>]*?(\w+), (\d+), (\d+), (\w+)(?:, (\w+))?>")
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
 FMA = re.compile(r"^(vf(n)?m(add|sub)\w*ps|fmla|fmls)$")
 JUMP = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z)$")
@@ -27,7 +28,9 @@ VECTOR = re.compile(r"%[xyz]mm|\b[sdqv]\d+\b")
 class Microkernel:
     """One instance of a microkernel template; instructions are (address, mnemonic, operands)."""
 
-    form: str       # "packed", "in_place" or "wide-N", N panels side by side
+    # "packed", "in_place", "widening" (packed A; the weights also become floats) or "wide-N", N panels side by side; and
+    # the type of the weights, if it is not f32: "packed bf16".
+    form: str
     rows: int
     vectors: int    # of a panel
     loops: list     # the instructions of each hot loop, in the order of their addresses
@@ -36,7 +39,8 @@ class Microkernel:
 
     @property
     def stack_references(self):
-        return [" ".join(words) for loop in self.loops for _, *words in loop if self.stack.search(words[1])]
+        """Of each hot loop."""
+        return [[" ".join(words) for _, *words in loop if self.stack.search(words[1])] for loop in self.loops]
 
 
 def functions(listing):
@@ -157,9 +161,11 @@ def microkernels(objdump, path):
         # One without FMAs of its own is a jump to its twin.
         if not kernel or not any(FMA.match(mnemonic) for _, mnemonic, _ in body):
             continue
-        rows, vectors, form = kernel.group(2, 3, 4)
+        weights, rows, vectors, form, widening = kernel.groups()
+        form = "widening" if widening == "true" else {"true": "packed", "false": "in_place"}.get(form, f"wide-{form}")
+        form += "" if weights == "F32" else f" {weights.lower()}"
         loops = hot_loops(body)
-        yield Microkernel({"true": "packed", "false": "in_place"}.get(form, f"wide-{form}"), int(rows), int(vectors),
+        yield Microkernel(form, int(rows), int(vectors),
                           [[body[position] for position in sorted(loop)] for loop in loops],
                           [shortest_round(body, loop) for loop in loops], on_stack(body))
 

@@ -73,7 +73,8 @@ def registers(loop):
 def hot_loop(isa, compiler, kernel):
     """Of a kernel's loops the one over whole groups of k; the other is for the rest of k."""
     loop = max(kernel.rounds, key=lambda one: sum(bool(FMA.match(mnemonic)) for _, mnemonic, _ in one))
-    panels = int(kernel.form.removeprefix("wide-")) if kernel.form.startswith("wide-") else 1
+    form = kernel.form.split()[0]
+    panels = int(form.removeprefix("wide-")) if form.startswith("wide-") else 1
     per_k = kernel.rows * kernel.vectors * panels
     steps = sum(bool(FMA.match(mnemonic)) for _, mnemonic, _ in loop) / per_k
     stack = sum(bool(kernel.stack.search(operands)) for _, _, operands in loop)

@@ -258,7 +258,15 @@ int bench_command(int argc, char** argv) {
     throw Failure(exit_code::usage, fmt::format("--against {} together with --peers: one comparison at a time; leave "
                                                 "one out",
                                                 *against));
-  if (with_peers->count() > 0) options.peers = choose_peers(peers);
+  if (with_peers->count() > 0) {
+    for (const Kind kind : selection.kinds)
+      if (kind.weights != WeightType::f32)
+        throw Failure(
+            exit_code::usage,
+            fmt::format("--weights {} together with --peers: the peers are given float32 weights; leave one out",
+                        name(kind.weights)));
+    options.peers = choose_peers(peers);
+  }
   options.baseline = choose_baseline(against, machine);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
 
@@ -266,8 +274,8 @@ int bench_command(int argc, char** argv) {
     const std::size_t cold = options.cold ? tuner::Clocks::cold_bytes(machine) : 0;
     tuner::require_memory(
         static_cast<double>(tuner::Clocks::stream_bytes(machine)) +
-            tuner::Layer::bytes_needed(cell.shape, cell.kind.gated, cell.m, cold) * (options.baseline ? 2 : 1),
-        fmt::format("measuring {} {}, M {}", name(cell.kind), tuner::shape_name(cell.shape), cell.m));
+            tuner::Layer::bytes_needed(cell.shape, cell.kind, cell.m, cold) * (options.baseline ? 2 : 1),
+        fmt::format("measuring {} {}, M {}", tuner::kind_name(cell.kind), tuner::shape_name(cell.shape), cell.m));
   }
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
   initialize(flags);

@@ -44,7 +44,7 @@ std::vector<tuner::Case> cases_of(const tuner::Selection& selection, bool select
 }
 
 std::string row_text(const KernelVerdict& verdict) {
-  std::string text = fmt::format("{:<20} {:>4} case{}  worst error / bound {:<8.3g}  digest {:016x}  {}\n",
+  std::string text = fmt::format("{:<25} {:>4} case{}  worst error / bound {:<8.3g}  digest {:016x}  {}\n",
                                  verdict.kernel, verdict.cases, verdict.cases == 1 ? " " : "s",
                                  verdict.worst_error_over_bound, verdict.digest, verdict.passed ? "ok" : "FAILED");
   if (!verdict.passed) text += fmt::format("  {}\n", verdict.failure);
@@ -55,6 +55,7 @@ nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
   nlohmann::ordered_json row{{"name", verdict.kernel},
                              {"isa", name(verdict.isa)},
                              {"kind", name(verdict.kind)},
+                             {"weights", name(verdict.kind.weights)},
                              {"cases", verdict.cases},
                              {"worst_error_over_bound", nullptr},
                              {"digest", fmt::format("{:016x}", verdict.digest)},

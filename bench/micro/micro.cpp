@@ -42,10 +42,15 @@ class Operands {
 
 std::string tile_name(std::size_t mr, std::size_t nr) { return fmt::format("{}x{}", mr, nr); }
 
+// "/bf16"; nothing for f32.
+std::string type_suffix(WeightType weights) {
+  return weights == WeightType::f32 ? "" : fmt::format("/{}", name(weights));
+}
+
 // A kernel on one slice of a B panel after another: a single slice, with all operands in L1, or slices that fill half
 // of L2.
-Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels& panels, std::size_t mr, bool packed,
-                  bool in_l1, const CacheSizes& caches) {
+Micro panel_micro(const detail::KernelTable& kernels, WeightType weights, const detail::PanelKernels& panels,
+                  std::size_t mr, bool packed, bool in_l1, const CacheSizes& caches) {
   const std::size_t nr = panels.tile.nr;
   const std::size_t tiles = in_l1 ? 4 : 1;
   const std::size_t l1_floats = caches.l1d * 3 / 4 / sizeof(float);
@@ -53,16 +58,19 @@ Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels
   const std::size_t fitting = l1_floats > c_floats ? (l1_floats - c_floats) / (mr + nr) : 0;
   const std::size_t k = in_l1 ? std::clamp<std::size_t>(fitting / 4 * 4, 16, 256) : slice_depth;
   const std::size_t slices = in_l1 ? 1 : std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / (k * nr));
+  const auto slice_floats =
+      static_cast<std::size_t>(weight_bytes(weights) * static_cast<double>(k * nr)) / sizeof(float);
   const detail::PanelKernel kernel = (packed ? panels.packed : panels.in_place)[mr - 1];
 
   Micro micro;
   micro.group = packed ? "microkernel" : "in_place";
   micro.tile = tile_name(mr, nr);
   micro.level = in_l1 ? "L1" : "L2";
-  micro.name = fmt::format("micro/{}/{}/{}/{}", micro.group, name(kernels.isa), micro.tile, micro.level);
+  micro.name =
+      fmt::format("micro/{}/{}/{}/{}{}", micro.group, name(kernels.isa), micro.tile, micro.level, type_suffix(weights));
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * tiles * slices);
   micro.prepare = [=]() -> Run {
-    const Operands operands{mr * k, slices * k * nr, tiles * mr * nr};
+    const Operands operands{mr * k, slices * slice_floats, tiles * mr * nr};
     return [=](std::size_t times) {
       detail::PanelCall call{};
       call.a = operands[0];
@@ -75,8 +83,8 @@ Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels
       call.k = k;
       for (std::size_t time = 0; time < times; ++time) {
         for (std::size_t slice = 0; slice < slices; ++slice) {
-          call.b = operands[1] + slice * k * nr;
-          call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+          call.b = operands[1] + slice * slice_floats;
+          call.weight_prefetch = static_cast<const char*>(call.b);
           call.data_prefetch = call.weight_prefetch;
           kernel(call);
         }
@@ -90,26 +98,27 @@ Micro panel_micro(const detail::KernelTable& kernels, const detail::PanelKernels
 constexpr std::size_t interleaved_slice = 16;
 constexpr std::size_t interleaved_panels = 4;
 
-Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, detail::PanelKernel kernel,
-                     std::size_t panels, std::size_t mr, std::size_t nr, const CacheSizes& caches) {
-  const std::size_t k =
-      std::max<std::size_t>(64, caches.l2 / 2 / sizeof(float) / (panels * nr) / line_floats * line_floats);
+Micro few_rows_micro(const detail::KernelTable& kernels, WeightType weights, const char* group,
+                     detail::PanelKernel kernel, std::size_t panels, std::size_t mr, std::size_t nr,
+                     const CacheSizes& caches) {
+  const auto row_bytes = static_cast<std::size_t>(weight_bytes(weights) * static_cast<double>(nr));
+  const std::size_t k = std::max<std::size_t>(64, caches.l2 / 2 / (panels * row_bytes) / line_floats * line_floats);
   Micro micro;
   micro.group = group;
   micro.tile = tile_name(mr, nr);
   micro.level = "L2";
-  micro.name = fmt::format("micro/{}/{}/{}", group, name(kernels.isa), micro.tile);
+  micro.name = fmt::format("micro/{}/{}/{}{}", group, name(kernels.isa), micro.tile, type_suffix(weights));
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * panels);
-  micro.bytes = static_cast<double>(sizeof(float) * k * nr * panels);
+  micro.bytes = static_cast<double>(row_bytes * k * panels);
   micro.prepare = [=]() -> Run {
-    const Operands operands{mr * k, panels * k * nr, panels * mr * nr};
+    const Operands operands{mr * k, panels * k * row_bytes / sizeof(float) + line_floats, panels * mr * nr};
     return [=](std::size_t times) {
       detail::PanelCall call{};
       call.a = operands[0];
       call.a_row_stride = 1;
       call.a_tile_stride = static_cast<std::ptrdiff_t>(mr);
       call.b = operands[1];
-      call.b_panel_stride = static_cast<std::ptrdiff_t>(k * nr);
+      call.b_panel_stride = static_cast<std::ptrdiff_t>(k * row_bytes);
       call.c = operands[2];
       call.c_in = call.c;
       call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
@@ -117,8 +126,48 @@ Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, deta
       call.tiles = panels;  // only interleaved kernels read it
       call.slice = interleaved_slice;
       call.k = k;
-      call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+      call.weight_prefetch = static_cast<const char*>(call.b);
       for (std::size_t time = 0; time < times; ++time) kernel(call);
+    };
+  };
+  return micro;
+}
+
+// The first of several row tiles against weights of 16 bits, which it widens, part by part of half of L2.
+Micro widening_micro(const detail::KernelTable& kernels, WeightType weights, const detail::PanelKernels& panels,
+                     const CacheSizes& caches) {
+  constexpr std::size_t k = detail::widened_depth;
+  const std::size_t nr = panels.tile.nr;
+  const std::size_t mr = panels.tile.max_mr;
+  const auto part_floats =
+      static_cast<std::size_t>(weight_bytes(weights) * static_cast<double>(k * nr)) / sizeof(float);
+  const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / part_floats);
+  Micro micro;
+  micro.group = "widening";
+  micro.tile = tile_name(mr, nr);
+  micro.level = "L2";
+  micro.name = fmt::format("micro/widening/{}/{}{}", name(kernels.isa), micro.tile, type_suffix(weights));
+  micro.flops = 2.0 * static_cast<double>(mr * nr * k * parts);
+  micro.bytes = static_cast<double>(sizeof(float) * parts * (part_floats + k * nr));  // read and written
+  micro.prepare = [=, kernel = panels.widening[mr - 1]]() -> Run {
+    const Operands operands{mr * k, parts * part_floats, mr * nr, k * nr};
+    return [=](std::size_t times) {
+      detail::PanelCall call{};
+      call.a = operands[0];
+      call.c = operands[2];
+      call.c_in = call.c;
+      call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
+      call.tiles = 1;
+      call.k = k;
+      call.widened = operands[3];
+      for (std::size_t time = 0; time < times; ++time) {
+        for (std::size_t part = 0; part < parts; ++part) {
+          call.b = operands[1] + part * part_floats;
+          call.weight_prefetch = static_cast<const char*>(call.b);
+          call.data_prefetch = call.weight_prefetch;
+          kernel(call);
+        }
+      }
     };
   };
   return micro;
@@ -126,7 +175,7 @@ Micro few_rows_micro(const detail::KernelTable& kernels, const char* group, deta
 
 // Packs one tile of x of that depth, slice by slice.
 Micro pack_micro(const detail::KernelTable& kernels, std::size_t depth) {
-  const std::size_t rows = kernels.panels[0].tile.max_mr;
+  const std::size_t rows = detail::preferred_tile(kernels).max_mr;
   const detail::PackRows pack_rows = kernels.pack_rows;
   Micro micro;
   micro.group = "pack_x";
@@ -148,8 +197,8 @@ Micro pack_micro(const detail::KernelTable& kernels, std::size_t depth) {
 // Goes through the panels of a block of eight tiles, with the sums in L1 and H in L2.
 Micro epilogue_micro(const detail::KernelTable& kernels, const NamedKind& kind) {
   constexpr std::size_t tiles = 8;
-  const std::size_t mr = kernels.panels[0].tile.max_mr;
-  const std::size_t nr = kernels.panels[0].tile.nr;
+  const std::size_t mr = detail::preferred_tile(kernels).max_mr;
+  const std::size_t nr = detail::preferred_tile(kernels).nr;
   const std::size_t width = kind.kind.gated ? nr / 2 : nr;
   const std::size_t panels = slice_depth / width;
   const std::size_t rows = tiles * mr;
@@ -256,19 +305,23 @@ std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<s
   const detail::KernelTable& kernels = *detail::kernel_table(isa);
   std::vector<Micro> all;
   if (std::find(threads.begin(), threads.end(), 1U) != threads.end()) {
-    for (std::size_t family = 0; family < kernels.panel_count; ++family) {
-      const detail::PanelKernels& panels = kernels.panels[family];
-      for (const bool packed : {true, false})
-        for (std::size_t mr = panels.tile.max_mr; mr != 0; --mr)
-          for (const bool in_l1 : {true, false}) all.push_back(panel_micro(kernels, panels, mr, packed, in_l1, caches));
-      for (std::size_t mr = 1; mr <= panels.stream_rows; ++mr)
-        all.push_back(few_rows_micro(kernels, "stream", panels.stream[mr - 1], 1, mr, panels.tile.nr, caches));
-      for (std::size_t mr = 1; mr <= panels.wide_rows; ++mr)
-        all.push_back(
-            few_rows_micro(kernels, "wide", panels.wide[mr - 1], detail::wide_panels, mr, panels.tile.nr, caches));
-      for (std::size_t rows = 1; rows <= panels.interleaved_rows; ++rows)
-        all.push_back(few_rows_micro(kernels, "interleaved", panels.interleaved_packed[rows - 1], interleaved_panels,
-                                     rows, panels.tile.nr, caches));
+    for (const WeightType weights : all_weight_types()) {
+      for (std::size_t family = 0; family < kernels.panel_count; ++family) {
+        const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights)][family];
+        const auto few_rows = [&](const char* group, detail::PanelKernel kernel, std::size_t count, std::size_t rows) {
+          all.push_back(few_rows_micro(kernels, weights, group, kernel, count, rows, panels.tile.nr, caches));
+        };
+        for (const bool packed : {true, false})
+          for (std::size_t mr = panels.tile.max_mr; mr != 0; --mr)
+            for (const bool in_l1 : {true, false})
+              all.push_back(panel_micro(kernels, weights, panels, mr, packed, in_l1, caches));
+        if (panels.widening != nullptr) all.push_back(widening_micro(kernels, weights, panels, caches));
+        for (std::size_t mr = 1; mr <= panels.stream_rows; ++mr) few_rows("stream", panels.stream[mr - 1], 1, mr);
+        for (std::size_t mr = 1; mr <= panels.wide_rows; ++mr)
+          few_rows("wide", panels.wide[mr - 1], detail::wide_panels, mr);
+        for (std::size_t rows = 1; rows <= panels.interleaved_rows; ++rows)
+          few_rows("interleaved", panels.interleaved_packed[rows - 1], interleaved_panels, rows);
+      }
     }
     for (const std::size_t depth : pack_depths) all.push_back(pack_micro(kernels, depth));
     for (const NamedKind& kind : kinds()) all.push_back(epilogue_micro(kernels, kind));

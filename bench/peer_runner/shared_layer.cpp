@@ -11,7 +11,7 @@
 
 namespace sluice::bench {
 
-SharedLayer::SharedLayer(const tuner::Layer& layer) : shape_(layer.shape()), gated_(layer.gated()) {
+SharedLayer::SharedLayer(const tuner::Layer& layer) : shape_(layer.shape()), gated_(layer.kind().gated) {
   constexpr std::size_t page = 4096;
   const auto reserve = [this](std::size_t floats) {
     const std::size_t offset = bytes_;

@@ -24,9 +24,18 @@ using Json = nlohmann::ordered_json;
 // The fields that identify an entry: of a cell, of its baseline's plan, or of a peer in it.
 Json identity(const Measurement& measurement, const std::string& name_of_entry, Isa isa) {
   const tuner::Cell& cell = measurement.cell;
-  return {{"name", name_of_entry}, {"run_name", name_of_entry},     {"run_type", "iteration"}, {"repetitions", 1},
-          {"repetition_index", 0}, {"threads", cell.threads},       {"kind", name(cell.kind)}, {"isa", name(isa)},
-          {"weights", "f32"},      {"d_model", cell.shape.d_model}, {"d_ff", cell.shape.d_ff}, {"m", cell.m},
+  return {{"name", name_of_entry},
+          {"run_name", name_of_entry},
+          {"run_type", "iteration"},
+          {"repetitions", 1},
+          {"repetition_index", 0},
+          {"threads", cell.threads},
+          {"kind", name(cell.kind)},
+          {"isa", name(isa)},
+          {"weights", name(cell.kind.weights)},
+          {"d_model", cell.shape.d_model},
+          {"d_ff", cell.shape.d_ff},
+          {"m", cell.m},
           {"models", cell.models}};
 }
 

@@ -59,6 +59,7 @@ Session::Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows&
     measurement.cell = cell;
     measurement.name = fmt::format("ffn/{}/{}/{}/M{}/t{}", sluice::name(cell.kind), sluice::name(options.isa),
                                    tuner::shape_name(cell.shape), cell.m, cell.threads);
+    if (cell.kind.weights != WeightType::f32) measurement.name += fmt::format("/{}", sluice::name(cell.kind.weights));
     measurements_.push_back(std::move(measurement));
     max_m_ = std::max(max_m_, cell.m);
   }
@@ -85,7 +86,7 @@ std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> group
   // A layer has its copies, and its unpacked weights while it is made.
   const auto layer_bytes = [&](const tuner::Cell& cell) {
     const std::size_t cold = options_.cold ? clocks_.cold_bytes() : 0;
-    return tuner::Layer::bytes_needed(cell.shape, cell.kind.gated, max_m_, cold) * (options_.baseline ? 2 : 1);
+    return tuner::Layer::bytes_needed(cell.shape, cell.kind, max_m_, cold) * (options_.baseline ? 2 : 1);
   };
   double needed = 0;
   std::vector<const tuner::Cell*> seen;
@@ -93,7 +94,7 @@ std::vector<std::vector<Session::Group>> Session::parts(std::vector<Group> group
     for (const Measurement* member : group.members) {
       const tuner::Cell& cell = member->cell;
       const bool known = std::ranges::any_of(
-          seen, [&](const auto* other) { return other->shape == cell.shape && other->kind.gated == cell.kind.gated; });
+          seen, [&](const auto* other) { return other->shape == cell.shape && same_packing(other->kind, cell.kind); });
       if (known) continue;
       seen.push_back(&cell);
       needed += layer_bytes(cell);
@@ -157,7 +158,7 @@ void Session::prepare(Group& group) {
   const bool one_question = options_.peers.empty() && !options_.baseline;
   const auto in_headline = [](const Turn& turn) {
     const Kind kind = turn.measurement->cell.kind;
-    return kind == swiglu || kind == relu;
+    return same_function(kind, swiglu) || same_function(kind, relu);
   };
   const bool headline = one_question && std::ranges::any_of(group.turns, in_headline);
   for (Turn& turn : group.turns) turn.headline = !headline || in_headline(turn);
@@ -197,7 +198,7 @@ void Session::measure_part(std::vector<Group>& part, SteadyClock::time_point end
   std::erase_if(weights_, [&](const ShapeWeights& p) {
     return std::ranges::none_of(part, [&](const Group& group) {
       return std::ranges::any_of(group.members, [&](const Measurement* member) {
-        return p.layer->shape() == member->cell.shape && p.layer->gated() == member->cell.kind.gated;
+        return p.layer->shape() == member->cell.shape && same_packing(p.layer->kind(), member->cell.kind);
       });
     });
   });

@@ -36,11 +36,11 @@ std::string one_line(std::string text) {
 Session::ShapeWeights& Session::weights_for(const tuner::Cell& cell, PlanTable plans) {
   const std::uint32_t nr = width(plans, options_.isa, cell);
   const auto same = std::find_if(weights_.begin(), weights_.end(), [&](const ShapeWeights& p) {
-    return p.layer->shape() == cell.shape && p.layer->gated() == cell.kind.gated && p.layer->nr() == nr;
+    return p.layer->shape() == cell.shape && same_packing(p.layer->kind(), cell.kind) && p.layer->nr() == nr;
   });
   if (same != weights_.end()) return *same;
   ShapeWeights& made = weights_.emplace_back();
-  made.layer = std::make_unique<tuner::Layer>(cell.shape, cell.kind.gated, options_.isa, nr, max_m_,
+  made.layer = std::make_unique<tuner::Layer>(cell.shape, cell.kind, options_.isa, nr, max_m_,
                                               options_.cold ? clocks_.cold_bytes() : 0);
   if (!options_.peers.empty()) made.shared = std::make_unique<SharedLayer>(*made.layer);
   made.layer->release_unpacked();
@@ -133,6 +133,17 @@ void Session::shuffle(std::vector<Turn>& turns) {
   }
 }
 
+namespace {
+
+// Whether the report compares the cells: a gated kind with a plain one of the same type of weights, or a kind with
+// itself with float32 weights.
+bool compared(const tuner::Cell& cell, const tuner::Cell& other) {
+  if (cell.kind.weights == other.kind.weights) return cell.kind.gated && !other.kind.gated;
+  return other.kind.weights == WeightType::f32 && same_function(cell.kind, other.kind) && cell.shape == other.shape;
+}
+
+}  // namespace
+
 double Session::half_width(const Group& group) const {
   const auto own = [](const Turn& turn) { return turn.peer == nullptr && turn.samples == turn.measurement; };
   const auto half_width_of = [](const SampleSet& a, const SampleSet& b) {
@@ -143,9 +154,8 @@ double Session::half_width(const Group& group) const {
     if (!turn.headline || !own(turn)) continue;
     const Measurement& cell = *turn.measurement;
     if (cell.baseline && !cell.baseline->same) widest = std::max(widest, half_width_of(cell, *cell.baseline));
-    if (!cell.cell.kind.gated) continue;
     for (const Turn& other : group.turns)
-      if (other.headline && own(other) && !other.measurement->cell.kind.gated)
+      if (other.headline && own(other) && compared(cell.cell, other.measurement->cell))
         widest = std::max(widest, half_width_of(cell, *other.measurement));
   }
   return widest;

@@ -47,7 +47,7 @@ Executor* shared_pool() noexcept {
 Ffn::Ffn(std::shared_ptr<const Packed> packed, Kind kind) noexcept : packed_(std::move(packed)), kind_(kind) {}
 
 Result<Ffn> Ffn::with_activation(Activation activation) const {
-  const Kind kind{activation, kind_.gated};
+  const Kind kind{activation, kind_.gated, kind_.weights};
   if (const Status status = detail::check_kind(kind); !status.ok()) return status;
   return Ffn(packed_, kind);
 }
@@ -60,7 +60,7 @@ Result<std::size_t> Ffn::workspace_size(std::size_t m, const Plan& plan) const n
   alone.threads = 1;
   detail::Blocking shared;
   detail::Blocking single;
-  if (!detail::block(plan, shape(), kind_.gated, m, shared) || !detail::block(alone, shape(), kind_.gated, m, single))
+  if (!detail::block(plan, shape(), kind_, m, shared) || !detail::block(alone, shape(), kind_, m, single))
     return workspace_too_large(shape(), m);
   return std::max(shared.bytes, single.bytes);
 }
@@ -132,7 +132,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
   const auto run_with = [&](std::uint32_t threads, bool& started) -> Status {
     plan.threads = threads;
     detail::ForwardCall call{};
-    if (!detail::block(plan, packed.shape, kind.gated, m, call.blocking)) return workspace_too_large(packed.shape, m);
+    if (!detail::block(plan, packed.shape, kind, m, call.blocking)) return workspace_too_large(packed.shape, m);
     if (workspace.data() == nullptr || workspace.size() < call.blocking.bytes)
       return Status::error(Code::invalid_argument,
                            "the workspace has %zu bytes; expected at least %zu: see Ffn::workspace_size",
@@ -190,7 +190,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
 }
 
 std::span<const float> FfnAccess::packed_memory(const Ffn& ffn) noexcept {
-  return {ffn.packed_->memory.get(), ffn.packed_->bytes / sizeof(float)};
+  return {reinterpret_cast<const float*>(ffn.packed_->memory.get()), ffn.packed_->bytes / sizeof(float)};
 }
 
 Shape Ffn::shape() const noexcept { return packed_->shape; }

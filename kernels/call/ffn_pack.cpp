@@ -22,6 +22,9 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
   if (matrix.order != Order::in_out && matrix.order != Order::out_in)
     return Status::error(Code::invalid_argument, "weights.%s.order = %u; expected in_out or out_in", matrix_name,
                          static_cast<unsigned>(matrix.order));
+  if (static_cast<std::size_t>(matrix.type) >= weight_type_count)
+    return Status::error(Code::invalid_argument, "weights.%s.type = %u; expected f32, bf16 or f16", matrix_name,
+                         static_cast<unsigned>(matrix.type));
   const std::size_t contiguous = matrix.order == Order::in_out ? out : in;
   const std::size_t lines = matrix.order == Order::in_out ? in : out;
   if (matrix.ld == 0) matrix.ld = contiguous;
@@ -31,17 +34,17 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
   std::size_t extent = 0;
   if (__builtin_mul_overflow(matrix.ld, lines, &extent) || extent > SIZE_MAX / sizeof(float))
     return Status::error(Code::too_large,
-                         "weights.%s.ld = %zu times %zu overflows; expected the floats from one line to the next",
+                         "weights.%s.ld = %zu times %zu overflows; expected the elements from one line to the next",
                          matrix_name, matrix.ld, lines);
   return {};
 }
 
 // Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the
 // NUMA node that touches it first.
-void pack_stages(const Ffn::Packed& packed, bool gated, const Weights& weights, Executor* executor) {
+void pack_stages(const Ffn::Packed& packed, Kind kind, const Weights& weights, Executor* executor) {
   struct Context {
     const Ffn::Packed& packed;
-    bool gated;
+    Kind kind;
     const Weights& weights;
     std::uint32_t threads;
   };
@@ -49,16 +52,16 @@ void pack_stages(const Ffn::Packed& packed, bool gated, const Weights& weights, 
   // Below a few MiB waking the threads takes longer than packing.
   constexpr std::size_t worth_a_thread = std::size_t{2} << 20U;
   const std::size_t most = std::max<std::size_t>(1, packed.bytes / worth_a_thread);
-  Context context{packed, gated, weights,
+  Context context{packed, kind, weights,
                   static_cast<std::uint32_t>(std::min<std::size_t>(threads_of.max_threads(), most))};
   const auto pack = [](void* opaque, std::uint32_t index) {
-    const auto& [of, is_gated, given, threads] = *static_cast<const Context*>(opaque);
-    const std::uint32_t nr = of.panels->tile.nr;
+    const auto& [of, its, given, threads] = *static_cast<const Context*>(opaque);
+    const detail::PanelFormat format{its.weights, of.panels->tile.nr, of.kernels->lanes};
     const detail::Range up = detail::share(of.up.panels, index, threads);
-    detail::pack_panels(of.up, nr, is_gated ? given.gate : given.up, is_gated ? given.gate_bias : given.up_bias,
-                        is_gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
+    detail::pack_panels(of.up, format, its.gated ? given.gate : given.up, its.gated ? given.gate_bias : given.up_bias,
+                        its.gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
     const detail::Range down = detail::share(of.down.panels, index, threads);
-    detail::pack_panels(of.down, nr, given.down, given.down_bias, nullptr, nullptr, down.begin, down.end);
+    detail::pack_panels(of.down, format, given.down, given.down_bias, nullptr, nullptr, down.begin, down.end);
   };
   if (threads_of.run(context.threads, pack, &context)) return;
   context.threads = 1;
@@ -71,6 +74,9 @@ Status detail::check_kind(Kind kind) noexcept {
   if (!parse_kind(name(kind)))
     return Status::error(Code::invalid_argument, "a %s kind with activation %u is not offered; see sluice::kinds()",
                          kind.gated ? "gated" : "plain", static_cast<unsigned>(kind.activation));
+  if (static_cast<std::size_t>(kind.weights) >= weight_type_count)
+    return Status::error(Code::invalid_argument, "weights of type %u are not offered; expected f32, bf16 or f16",
+                         static_cast<unsigned>(kind.weights));
   return {};
 }
 
@@ -93,11 +99,12 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
 
   std::uint32_t nr = options.nr;
   if (nr == 0) nr = tuned_nr(options.plans, kernels.isa, kind, shape);
-  if (nr == 0) nr = kernels.panels[0].tile.nr;
-  const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr);
+  const std::uint32_t preferred = detail::preferred_tile(kernels).nr;
+  if (nr == 0) nr = preferred;
+  const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr, kind.weights);
   if (panels == nullptr)
     return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", nr,
-                         name(kernels.isa).data(), kernels.panels[0].tile.nr);
+                         name(kernels.isa).data(), preferred);
 
   std::shared_ptr<Ffn::Packed> packed;
   try {
@@ -110,25 +117,26 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   packed->shape = shape;
   packed->plans = options.plans;
   packed->caches = options.caches;
-  std::size_t floats = 0;
-  if (!detail::lay_out(shape, kind.gated, nr, packed->up, packed->down, floats) ||
-      floats > SIZE_MAX / sizeof(float) - 64)
+  if (!detail::lay_out(shape, kind, nr, packed->up, packed->down, packed->bytes))
     return Status::error(Code::too_large,
                          "d_model = %zu and d_ff = %zu: the size of the packed weights overflows; "
                          "use smaller extents",
                          shape.d_model, shape.d_ff);
-  packed->bytes = floats * sizeof(float);
-  packed->memory = {static_cast<float*>(detail::allocate_weights(packed->bytes)), Ffn::Packed::Free{packed->bytes}};
+  packed->memory = {static_cast<std::byte*>(detail::allocate_weights(packed->bytes)), Ffn::Packed::Free{packed->bytes}};
   if (packed->memory == nullptr)
     return Status::error(Code::out_of_memory,
                          "no memory for %zu bytes of packed weights; free some, or use smaller extents", packed->bytes);
   detail::PackedStage& up = packed->up;
   detail::PackedStage& down = packed->down;
   up.weights = packed->memory.get();
-  down.weights = up.weights + up.panels * up.depth * nr;
-  up.bias = down.weights + down.panels * down.depth * nr;
-  down.bias = up.bias + up.panels * nr;
-  pack_stages(*packed, kind.gated, weights, options.executor);
+  const auto after = [](std::byte* begin, std::size_t bytes) {
+    return begin + (bytes + detail::cache_line - 1) / detail::cache_line * detail::cache_line;
+  };
+  down.weights = after(up.weights, up.weight_bytes());
+  std::byte* const biases = after(down.weights, down.weight_bytes());
+  up.bias = reinterpret_cast<float*>(biases);
+  down.bias = reinterpret_cast<float*>(after(biases, up.panels * nr * sizeof(float)));
+  pack_stages(*packed, kind, weights, options.executor);
   return Ffn(std::move(packed), kind);
 }
 

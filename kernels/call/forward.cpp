@@ -186,7 +186,8 @@ class Member {
             .prefetch = call_.tiling.prefetch,
             .start_from_bias = true,
             .c = c_,
-            .c_per_block = true};
+            .c_per_block = true,
+            .widened = c_ + blocking_.widened};
   }
 
   void up_stage(const Turn& turn, Range panels) noexcept {

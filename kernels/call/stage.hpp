@@ -44,23 +44,27 @@ struct StageCall {
   bool start_from_bias;      // false: start from the partial sums in c
   float* c;                  // [panel][rows][nr]
   bool c_per_block;          // c holds one block of panels at a time; else all panels from `begin` on
+  float* widened;            // room for widened_depth rows of a panel, for weights that are not f32
 };
 
-// One panel slice against all row tiles.
-inline void run_panel(const StageCall& s, PanelCall call, std::size_t k0, std::size_t nr) noexcept {
+// A part of a panel's slice of k, [first_step, first_step + call.k) of the `length` steps from k0 on, against row tiles
+// [begin, end).
+inline void run_tiles(const StageCall& s, const PanelKernel* kernels, PanelCall call, std::size_t k0,
+                      std::size_t length, std::size_t first_step, std::size_t begin, std::size_t end) noexcept {
+  const std::size_t nr = s.kernels->tile.nr;
   const bool packed = s.a.ld == 0;
-  const PanelKernel* kernels = packed ? s.kernels->packed : s.kernels->in_place;
-  const float* a = packed ? s.a.base + k0 * s.tiles.rows : s.a.base + k0;
-  const std::size_t a_row = packed ? call.k : s.a.ld;
+  const float* a = packed ? s.a.base + k0 * s.tiles.rows : s.a.base + k0 + first_step;
+  const std::size_t a_row = packed ? length : s.a.ld;
   call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
   const bool from_bias = call.c_in_row_stride == 0;
   const std::size_t groups_per_tile = call.k / 4;  // only whole groups of four k steps prefetch
   for (const bool tall : {true, false}) {
     const std::size_t height = s.tiles.height + (tall ? 1 : 0);
-    const std::size_t first = tall ? 0 : s.tiles.tall;
-    call.tiles = tall ? s.tiles.tall : s.tiles.count - s.tiles.tall;
-    if (call.tiles == 0) continue;
-    call.a = a + s.tiles.first_row(first) * a_row;
+    const std::size_t first = std::max(begin, tall ? 0 : s.tiles.tall);
+    const std::size_t last = tall ? std::min(end, s.tiles.tall) : end;
+    if (first >= last) continue;
+    call.tiles = last - first;
+    call.a = a + s.tiles.first_row(first) * a_row + (packed ? first_step * height : 0);
     call.a_tile_stride = static_cast<std::ptrdiff_t>(height * a_row);
     PanelCall part = call;
     const std::size_t c_offset = s.tiles.first_row(first) * nr;
@@ -91,16 +95,16 @@ inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size
   call.a = packed ? s.a.base + k0 * rows : s.a.base + k0;
   call.a_row_stride = packed ? 1 : static_cast<std::ptrdiff_t>(s.a.ld);
   call.a_tile_stride = packed ? static_cast<std::ptrdiff_t>(rows) : 1;
-  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * nr);
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * s.stage->row_bytes);
   const bool from_bias = k0 == 0 && s.start_from_bias;
   call.c_in_tile_stride = static_cast<std::ptrdiff_t>(from_bias ? nr : rows * nr);
   call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
   std::size_t p = begin;
   for (; p + panels <= end; p += panels) {
-    call.b = s.stage->panel(p, nr) + (s.first_k + k0) * nr;
+    call.b = s.stage->row(p, s.first_k + k0);
     call.c = s.c + (p - c_origin) * rows * nr;
     call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
-    call.weight_prefetch = reinterpret_cast<const char*>(call.b) + s.prefetch;
+    call.weight_prefetch = static_cast<const char*>(call.b) + s.prefetch;
     kernel(call);
   }
   return p;
@@ -122,15 +126,60 @@ inline bool run_interleaved(const StageCall& s, std::size_t begin, std::size_t e
   call.tiles = end - begin;
   call.a = s.a.base;
   call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
-  call.b = s.stage->panel(begin, nr) + s.first_k * nr;
-  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * nr);
-  call.weight_prefetch = reinterpret_cast<const char*>(call.b) + s.prefetch;
+  call.b = s.stage->row(begin, s.first_k);
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * s.stage->row_bytes);
+  call.weight_prefetch = static_cast<const char*>(call.b) + s.prefetch;
   call.c = s.c + (begin - c_origin) * rows * nr;
   call.c_in = s.start_from_bias ? s.stage->bias + begin * nr : call.c;
   call.c_in_tile_stride = static_cast<std::ptrdiff_t>(s.start_from_bias ? nr : rows * nr);
   call.c_in_row_stride = s.start_from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
   (packed ? kernels.interleaved_packed : kernels.interleaved_in_place)[rows - 1](call);
   return true;
+}
+
+// What a panel's slice of k asks for ahead while its row tiles are computed, spread evenly over their k steps.
+struct SlicePrefetch {
+  const char* weights;
+  const char* data;
+  std::ptrdiff_t data_step;
+};
+
+// One panel's slice of k, [k0, k0 + length), against all row tiles. Where several of packed A read the same weights of
+// 16 bits, the first one widens them part by part.
+inline void run_slice(const StageCall& s, PanelCall call, const std::byte* weights, std::size_t k0, std::size_t length,
+                      const SlicePrefetch& prefetch) noexcept {
+  const std::size_t row_bytes = s.stage->row_bytes;
+  const bool packed = s.a.ld == 0;
+  const bool widen = s.kernels->widening != nullptr && packed && s.tiles.count > 1;
+  // Parts of equal length, a multiple of the four steps that prefetch together.
+  const std::size_t parts = widen ? (length + widened_depth - 1) / widened_depth : 1;
+  const std::size_t part_length = parts == 1 ? length : ((length + parts - 1) / parts + 3) / 4 * 4;
+  for (std::size_t first = 0; first < length; first += part_length) {
+    call.k = std::min(part_length, length - first);
+    call.b = weights + first * row_bytes;
+    // Once per group of four steps, M = 16 takes 1.02 of the time, M = 64 1.01 (Zen 4, one thread). If less than a line
+    // is due per step, several steps prefetch the same line: within 0.4 % for every tile in L1 but 6x64, which takes
+    // 1.4 % longer.
+    const std::size_t groups = call.k / 4 * s.tiles.count;
+    call.weight_prefetch = prefetch.weights + first * row_bytes;
+    call.weight_prefetch_step = 0;
+    if (s.prefetch != 0 && groups != 0)
+      call.weight_prefetch_step = static_cast<std::ptrdiff_t>((call.k * row_bytes + 4 * groups - 1) / (4 * groups));
+    call.data_prefetch = prefetch.data + static_cast<std::ptrdiff_t>(first / 4 * s.tiles.count) * prefetch.data_step;
+    call.data_prefetch_step = prefetch.data_step;
+    if (widen) {
+      call.widened = s.widened;
+      run_tiles(s, s.kernels->widening, call, k0, length, first, 0, 1);
+      call.b = s.widened;
+      run_tiles(s, s.kernels->widened, call, k0, length, first, 1, s.tiles.count);
+    } else {
+      run_tiles(s, packed ? s.kernels->packed : s.kernels->in_place, call, k0, length, first, 0, s.tiles.count);
+    }
+    if (call.c_in_row_stride == 0) {  // from the bias: the next part goes on from the sums
+      call.c_in = call.c;
+      call.c_in_row_stride = static_cast<std::ptrdiff_t>(s.kernels->tile.nr);
+    }
+  }
 }
 
 // Panels [begin, end): blocks of panels, inside them slices of k, inside them panels, inside them row tiles.
@@ -149,54 +198,45 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
       continue;
     }
     for (std::size_t k0 = 0; k0 < s.depth; k0 += kc) {
-      PanelCall call{};
-      call.k = std::min(kc, s.depth - k0);
-      const bool last_slice = k0 + call.k == s.depth;
-      const std::size_t groups = call.k / 4 * s.tiles.count;
-      const std::size_t next_k0 = last_slice ? 0 : k0 + call.k;
+      const std::size_t length = std::min(kc, s.depth - k0);
+      const bool last_slice = k0 + length == s.depth;
+      const std::size_t groups = length / 4 * s.tiles.count;
+      const std::size_t next_k0 = last_slice ? 0 : k0 + length;
       const std::size_t next_slice_bytes = s.tiles.rows * std::min(kc, s.depth - next_k0) * sizeof(float);
-      const std::size_t first_narrow = run_few_rows(s, block, block_end, c_origin, k0, call.k);
+      const std::size_t first_narrow = run_few_rows(s, block, block_end, c_origin, k0, length);
       if (last_slice)
         for (std::size_t p = block; p < first_narrow; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
       for (std::size_t p = first_narrow; p < block_end; ++p) {
-        call.b = s.stage->panel(p, nr) + (s.first_k + k0) * nr;
+        const std::byte* const weights = s.stage->row(p, s.first_k + k0);
+        PanelCall call{};
         call.c = s.c + (p - c_origin) * panel_floats;
         const bool from_bias = k0 == 0 && s.start_from_bias;
         call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
         call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
 
-        // Weights: the next panel's slice in the order of this loop, or, in one stream, a distance ahead. Prefetches
-        // are spread evenly over the k steps of all tiles: once per group of four steps, M = 16 takes 1.02 of the time,
-        // M = 64 1.01 (Zen 4, one thread). If less than a line is due per step, several steps prefetch the same line:
-        // within 0.4 % for every tile in L1 but 6x64, which takes 1.4 % longer.
-        std::size_t due = 0;
-        const float* next = call.b;
+        // Weights: the next panel's slice in the order of this loop, or, in one stream, a distance ahead.
+        const std::byte* next = weights;
         if (s.prefetch != 0) {
-          if (groups != 0) due = (call.k * nr * sizeof(float) + 4 * groups - 1) / (4 * groups);
           if (one_slice)
-            next = call.b + s.prefetch / sizeof(float);
+            next = weights + s.prefetch;
           else if (p + 1 < block_end)
-            next = call.b + s.stage->depth * nr;
+            next = weights + s.stage->depth * s.stage->row_bytes;
           else
-            next = s.stage->panel(last_slice ? std::min(block_end, s.stage->panels - 1) : block, nr) +
-                   (s.first_k + next_k0) * nr;
+            next = s.stage->row(last_slice ? std::min(block_end, s.stage->panels - 1) : block, s.first_k + next_k0);
         }
-        call.weight_prefetch = reinterpret_cast<const char*>(next);
-        call.weight_prefetch_step = static_cast<std::ptrdiff_t>(due);
 
         // A: its next slice, during the last panels of this one.
-        call.data_prefetch = reinterpret_cast<const char*>(call.b);
-        call.data_prefetch_step = 0;
+        SlicePrefetch prefetch{reinterpret_cast<const char*>(next), reinterpret_cast<const char*>(weights), 0};
         constexpr std::size_t last_panels = 4;
         if (s.prefetch != 0 && s.a.ld == 0 && !one_slice && block_end - p <= last_panels) {
           const std::size_t shares = std::min(last_panels, block_end - block);
           const std::size_t share = next_slice_bytes / shares;
-          call.data_prefetch =
+          prefetch.data =
               reinterpret_cast<const char*>(s.a.base + next_k0 * s.tiles.rows) + (shares - (block_end - p)) * share;
-          call.data_prefetch_step =
+          prefetch.data_step =
               std::min<std::ptrdiff_t>(64, static_cast<std::ptrdiff_t>(share / std::max<std::size_t>(1, groups)) + 1);
         }
-        run_panel(s, call, k0, nr);
+        run_slice(s, call, weights, k0, length, prefetch);
         if (last_slice) finish(p, call.c);
       }
     }

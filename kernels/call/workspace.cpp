@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/threads/claims.hpp"
 #include "kernels/weights/memory.hpp"
 
@@ -24,7 +25,7 @@ constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { retur
 
 }  // namespace
 
-bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b) noexcept {
+bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b) noexcept {
   const Tiling& tiling = plan.tiling;
   const bool by_rows = tiling.schedule == Schedule::split_rows || tiling.schedule == Schedule::claim_rows;
   b.teams = by_rows ? std::min<std::size_t>(plan.threads, m) : 1;
@@ -33,7 +34,7 @@ bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b
   // Not the balanced extent: a smaller M of the same bucket may need a taller block.
   b.block_rows = std::min<std::size_t>(b.team_rows, tiling.mc);
 
-  const std::size_t width = gated ? tiling.nr / 2 : tiling.nr;
+  const std::size_t width = kind.gated ? tiling.nr / 2 : tiling.nr;
   const std::size_t up_panels = ceil_divide(shape.d_ff, width);
   const std::size_t down_panels = ceil_divide(shape.d_model, tiling.nr);
   b.f_blocks = ceil_divide(up_panels, tiling.fc / tiling.nr);
@@ -58,6 +59,9 @@ bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& b
   if (b.f_blocks > 1 && !append(panel, down_panels, end)) return false;
   b.c = end;
   if (!append(panel, b.block_panels, end)) return false;
+  b.widened = end - b.c;
+  const std::size_t depth = std::min(std::max(shape.d_model, shape.d_ff), widened_depth);
+  if (kind.weights != WeightType::f32 && !append(depth, tiling.nr, end)) return false;
   b.c_stride = end - b.c;
   std::size_t rest = 0;
   if (__builtin_mul_overflow(b.c_stride, b.team_threads - 1, &rest) || __builtin_add_overflow(end, rest, &end))

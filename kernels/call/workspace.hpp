@@ -28,12 +28,13 @@ struct Blocking {
   std::size_t y = 0;         // partial sums of y, when several F-blocks add to them
   std::size_t c = 0;         // each thread's block of partial sums
   std::size_t c_stride = 0;
+  std::size_t widened = 0;  // from the beginning of a thread's c: room for the widened part of a panel
   std::size_t team_stride = 0;
   std::size_t board = 0;  // the teams' boards, behind their memory
   std::size_t bytes = 0;  // in all, with slack for alignment
 };
 
 // False when a size overflows. The plan is valid; m ≥ 1.
-bool block(const Plan& plan, Shape shape, bool gated, std::size_t m, Blocking& blocking) noexcept;
+bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& blocking) noexcept;
 
 }  // namespace sluice::detail

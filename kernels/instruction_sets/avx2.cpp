@@ -1,4 +1,4 @@
-// Owns: everything compiled for AVX2 and FMA. Exports avx2_kernels, nothing else.
+// Owns: everything compiled for AVX2, FMA and F16C. Exports avx2_kernels, nothing else.
 #include <immintrin.h>
 
 #include <xsimd/xsimd.hpp>
@@ -7,6 +7,10 @@
 
 namespace sluice::detail {
 namespace {
+
+// The upper half of each 32-bit word. Read from memory, since the register tile leaves no register for it.
+alignas(32) constexpr std::uint32_t upper_halves[] = {0xffff0000U, 0xffff0000U, 0xffff0000U, 0xffff0000U,
+                                                      0xffff0000U, 0xffff0000U, 0xffff0000U, 0xffff0000U};
 
 struct Avx2 {
   using Batch = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
@@ -36,6 +40,17 @@ struct Avx2 {
 #endif
   }
 
+  [[gnu::always_inline]] static inline void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
+    const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words));
+    even = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
+    __m256 upper;
+    asm("vandps %2, %1, %0" : "=x"(upper) : "x"(_mm256_castsi256_ps(both)), "m"(upper_halves));
+    odd = upper;
+  }
+  [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(value), 23));
   }
@@ -57,10 +72,13 @@ struct Avx2 {
   }
 };
 
-constexpr PanelKernels panels[] = {PanelFamily<Avx2, 2, 6, 12, 9>::value()};
+template <class Element>
+struct Panels {
+  static constexpr PanelKernels value[] = {PanelFamily<Avx2, Element, 2, 6, 12, 9>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable avx2_kernels = make_table<Avx2>(Isa::avx2, panels, 1);
+constinit const KernelTable avx2_kernels = make_table<Avx2, Panels>(Isa::avx2);
 
 }  // namespace sluice::detail

@@ -36,6 +36,15 @@ struct Avx512 {
 #endif
   }
 
+  [[gnu::always_inline]] static inline void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
+    const auto both = reinterpret_cast<__v16su>(_mm512_loadu_si512(words));
+    even = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both << 16));
+    odd = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both & 0xffff0000U));
+  }
+  [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     // Not _mm512_slli_epi32: g++ 12 warns of an uninitialised value inside it.
     return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));
@@ -101,10 +110,14 @@ struct Avx512 {
 
 // 13 × 32 uses 29 of 32 registers; 14 × 32 spills under clang. Two tiles gain from interleaved panels up to 24 rows
 // (Sapphire Rapids, 2048x5632, one thread: M = 14 0.88 of the time of the blocked plan, M = 24 0.98).
-constexpr PanelKernels panels[] = {PanelFamily<Avx512, 2, 13, 26, 24>::value(), PanelFamily<Avx512, 4, 6, 24>::value()};
+template <class Element>
+struct Panels {
+  static constexpr PanelKernels value[] = {PanelFamily<Avx512, Element, 2, 13, 26, 24>::value(),
+                                           PanelFamily<Avx512, Element, 4, 6, 24>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable avx512_kernels = make_table<Avx512>(Isa::avx512, panels, 2);
+constinit const KernelTable avx512_kernels = make_table<Avx512, Panels>(Isa::avx512);
 
 }  // namespace sluice::detail

@@ -6,6 +6,10 @@
 #include <cstdlib>
 #include <iterator>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "kernels/microkernels/kernel_table.hpp"
 
 namespace sluice {
@@ -13,11 +17,20 @@ namespace {
 
 bool always() noexcept { return true; }
 #if defined(__x86_64__)
+// F16C is asked for by CPUID itself, since not every compiler's check knows it; what it needs of the operating system
+// AVX2 needs too.
+bool has_f16c() noexcept {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
 // libgcc's check covers CPUID and, by XGETBV, that the operating system saves the registers. It is initialised here,
 // since a constructor of the host may ask before libgcc's own has run.
 bool has_avx2() noexcept {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && has_f16c();
 }
 bool has_avx512() noexcept {
   __builtin_cpu_init();
@@ -117,9 +130,12 @@ const KernelTable* kernel_table(Isa isa) noexcept {
   return row == nullptr ? nullptr : row->kernels;
 }
 
-const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr) noexcept {
-  const auto* end = kernels.panels + kernels.panel_count;
-  const auto* panels = std::find_if(kernels.panels, end, [&](const PanelKernels& p) { return p.tile.nr == nr; });
+const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, WeightType weights) noexcept {
+  const auto type = static_cast<std::size_t>(weights);
+  if (type >= weight_type_count) return nullptr;
+  const auto* begin = kernels.panels[type];
+  const auto* end = begin + kernels.panel_count;
+  const auto* panels = std::find_if(begin, end, [&](const PanelKernels& p) { return p.tile.nr == nr; });
   return panels == end ? nullptr : panels;
 }
 

@@ -46,6 +46,15 @@ struct Neon {
   // xsimd 8.1 divides by an estimate of the reciprocal; vdivq rounds once, like every other ISA.
   [[gnu::always_inline]] static inline Batch divide(Batch a, Batch b) { return vdivq_f32(a, b); }
 
+  [[gnu::always_inline]] static inline void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
+    const uint32x4_t both = vreinterpretq_u32_u16(vld1q_u16(words));
+    even = vreinterpretq_f32_u32(vshlq_n_u32(both, 16));
+    odd = vreinterpretq_f32_u32(vandq_u32(both, vdupq_n_u32(0xffff0000U)));
+  }
+  [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(halves)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(value), 23));
   }
@@ -65,10 +74,14 @@ struct Neon {
 // Both are predicted to be equally fast on Neoverse cores (scripts/analyze.sh: above 99 % of the FMA bound). 6 × 16 is
 // preferred since its single row is one stream of whole cache lines. 8 × 16 would need all 32 registers for
 // accumulators, and 8 × 12 has no halves for gate and up.
-constexpr PanelKernels panels[] = {PanelFamily<Neon, 4, 6, 24>::value(), PanelFamily<Neon, 2, 12, 24>::value()};
+template <class Element>
+struct Panels {
+  static constexpr PanelKernels value[] = {PanelFamily<Neon, Element, 4, 6, 24>::value(),
+                                           PanelFamily<Neon, Element, 2, 12, 24>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable neon_kernels = make_table<Neon>(Isa::neon, panels, 2);
+constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon);
 
 }  // namespace sluice::detail

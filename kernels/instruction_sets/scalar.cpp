@@ -75,6 +75,14 @@ struct Scalar {
   static void accumulate(Batch& c, const Batch& a, const Batch& b) { c = fma(a, b, c); }
   static Batch divide(const Batch& a, const Batch& b) { return a / b; }
 
+  static void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
+    even = map([&](std::size_t i) { return Bf16::widen(words[2 * i]); });
+    odd = map([&](std::size_t i) { return Bf16::widen(words[2 * i + 1]); });
+  }
+  static Batch widen_half(const std::uint16_t* halves) {
+    return map([&](std::size_t i) { return F16::widen(halves[i]); });
+  }
+
   static Batch low_bits_to_exponent(const Batch& value) {
     return map([&](std::size_t i) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value.lane[i]) << 23U); });
   }
@@ -86,10 +94,13 @@ struct Scalar {
   }
 };
 
-constexpr PanelKernels panels[] = {PanelFamily<Scalar, 2, 4, 4>::value()};
+template <class Element>
+struct Panels {
+  static constexpr PanelKernels value[] = {PanelFamily<Scalar, Element, 2, 4, 4>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable scalar_kernels = make_table<Scalar>(Isa::scalar, panels, 1);
+constinit const KernelTable scalar_kernels = make_table<Scalar, Panels>(Isa::scalar);
 
 }  // namespace sluice::detail

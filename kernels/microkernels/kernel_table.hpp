@@ -12,19 +12,21 @@
 namespace sluice::detail {
 
 // One B panel slice [k][nr] against `tiles` register tiles of A, all of the same height mr:
-// for each tile: C = C_in + A·B by one ascending chain of FMAs per element.
+// for each tile: C = C_in + A·B by one ascending chain of FMAs per element. B is of the type of weights that the kernel
+// is for.
 struct PanelCall {
   const float* a;                // packed: tile-major, [k][mr] inside; in place: rows of stride a_row_stride
   std::ptrdiff_t a_tile_stride;  // floats from one tile to the next
   std::ptrdiff_t a_row_stride;   // in place only
-  const float* b;
+  const void* b;
   const float* c_in;  // partial sums, or the bias row (both strides 0)
   std::ptrdiff_t c_in_tile_stride;
   std::ptrdiff_t c_in_row_stride;
   float* c;  // [tiles][mr][nr]
   std::size_t tiles;
   std::size_t k;
-  std::ptrdiff_t b_panel_stride;  // panels side by side only: floats from one to the next
+  float* widened;                 // widening kernels only: [k][nr], receives the values of B
+  std::ptrdiff_t b_panel_stride;  // panels side by side only: bytes from one to the next
   std::size_t slice;              // interleaved kernels only: k steps of a panel before those of the next
   // Software prefetch to L2, or to L1 for few rows and a near distance; steps in bytes. Each k step, except the last
   // k % 4, prefetches as many adjacent lines as a row of B has, starting at weight_prefetch (the weights to come). Each
@@ -36,13 +38,21 @@ struct PanelCall {
 };
 using PanelKernel = void (*)(const PanelCall& call);
 
-// The microkernels of one panel width; index mr − 1. Those for few rows take one tile, A packed or in place: rows of
-// stride a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, its start at
+// Weights of 16 bits are widened in parts of a panel of at most this many k steps, which stay in L1 or L2 while all row
+// tiles read them.
+inline constexpr std::size_t widened_depth = 256;
+
+// The microkernels of one panel width for weights of one type; index mr − 1. Those for few rows take one tile, A packed
+// or in place: rows of stride a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, its start at
 // c_in + p·c_in_tile_stride.
 struct PanelKernels {
   RegisterTile tile;
   const PanelKernel* packed;
   const PanelKernel* in_place;
+  // For several tiles of packed A: the first tile, during which the weights are widened, and the others, which read
+  // floats, as the kernels of f32 do. Null for f32.
+  const PanelKernel* widening;
+  const PanelKernel* widened;
   // One panel, which is a single stream of weights.
   const PanelKernel* stream;
   std::uint32_t stream_rows;  // the tallest tile that has one
@@ -100,8 +110,8 @@ struct Probes {
 struct KernelTable {
   Isa isa;
   std::uint32_t lanes;
-  const PanelKernels* panels;  // the preferred width first
-  std::size_t panel_count;
+  const PanelKernels* panels[weight_type_count];  // [type of weights][width], the preferred width first
+  std::size_t panel_count;                        // widths; every type has the same
   Epilogue gated[activation_count];
   Epilogue plain[activation_count];
   PackRows pack_rows;
@@ -115,7 +125,9 @@ extern const KernelTable avx512_kernels;
 
 // The table of an ISA, null when this build does not hold it.
 const KernelTable* kernel_table(Isa isa) noexcept;
-// The microkernels for a panel width, null when the table has none.
-const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr) noexcept;
+// The microkernels for a panel width and a type of weights, null when the table has none.
+const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, WeightType weights) noexcept;
+// The preferred panel width of an instruction set.
+inline RegisterTile preferred_tile(const KernelTable& kernels) noexcept { return kernels.panels[0][0].tile; }
 
 }  // namespace sluice::detail

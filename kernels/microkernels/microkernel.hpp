@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/element_types/f32.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 
 namespace sluice::detail {
@@ -21,14 +22,22 @@ constexpr bool by_element = requires {
 template <class Simd>
 using Factor = std::conditional_t<by_element<Simd>, float, typename Simd::Batch>;
 
-// acc[i][j] += a(i)·b(j) for one k. Always inlined: a call would pass the register tile through memory.
-template <class Simd, int mr, int vectors, bool packed>
-[[gnu::always_inline]] inline void rank_one(typename Simd::Batch (&acc)[mr][vectors], const float* a,
-                                            std::ptrdiff_t a_row_stride, const float* b) {
-  using V = typename Simd::Batch;
-  V row[vectors];
+// Stores a row of B as floats.
+template <class Simd, int vectors>
+[[gnu::always_inline]] inline void store_row(const typename Simd::Batch (&row)[vectors], float* widened) {
 #pragma GCC unroll 8
-  for (int j = 0; j < vectors; ++j) row[j] = V::load_unaligned(b + j * static_cast<int>(V::size));
+  for (int j = 0; j < vectors; ++j) row[j].store_unaligned(widened + j * static_cast<int>(Simd::Batch::size));
+}
+
+// acc[i][j] += a(i)·b(j) for one k. Always inlined: a call would pass the register tile through memory.
+// widening: the row of B also becomes floats at `widened`.
+template <class Simd, class Element, int mr, int vectors, bool packed, bool widening = false>
+[[gnu::always_inline]] inline void rank_one(typename Simd::Batch (&acc)[mr][vectors], const float* a,
+                                            std::ptrdiff_t a_row_stride, const typename Element::Stored* b,
+                                            [[maybe_unused]] float* widened = nullptr) {
+  typename Simd::Batch row[vectors];
+  Element::template load_row<Simd>(b, row);
+  if constexpr (widening) store_row<Simd>(row, widened);
 #pragma GCC unroll 16
   for (int i = 0; i < mr; ++i) {
     const Factor<Simd> factor(packed ? a[i] : a[i * a_row_stride]);
@@ -39,8 +48,9 @@ template <class Simd, int mr, int vectors, bool packed>
 
 // Four k of packed A where FMAs take a factor by element: the 4·mr floats are whole vectors, each loaded once.
 // before_each: called before each k.
-template <class Simd, int mr, int vectors, class BeforeEach>
-[[gnu::always_inline]] inline void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a, const float* b,
+template <class Simd, class Element, int mr, int vectors, bool widening, class BeforeEach>
+[[gnu::always_inline]] inline void rank_four(typename Simd::Batch (&acc)[mr][vectors], const float* a,
+                                             const typename Element::Stored* b, [[maybe_unused]] float* widened,
                                              BeforeEach before_each) {
   using V = typename Simd::Batch;
   constexpr int lanes = static_cast<int>(V::size);
@@ -49,8 +59,8 @@ template <class Simd, int mr, int vectors, class BeforeEach>
   for (int step = 0; step < 4; ++step) {
     before_each();
     V row[vectors];
-#pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) row[j] = V::load_unaligned(b + (step * vectors + j) * lanes);
+    Element::template load_row<Simd>(b + step * vectors * lanes, row);
+    if constexpr (widening) store_row<Simd>(row, widened + step * vectors * lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < mr; ++i) {
       const int index = step * mr + i;
@@ -61,11 +71,13 @@ template <class Simd, int mr, int vectors, class BeforeEach>
   }
 }
 
-template <class Simd, int mr, int vectors, bool packed>
+template <class Simd, class Element, int mr, int vectors, bool packed, bool widening = false>
 void panel_kernel(const PanelCall& call) {
   using V = typename Simd::Batch;
+  using Stored = typename Element::Stored;
   constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
   constexpr std::ptrdiff_t nr = vectors * lanes;
+  constexpr std::ptrdiff_t row_bytes = nr * static_cast<std::ptrdiff_t>(sizeof(Stored));
   const char* weights_ahead = call.weight_prefetch;
   const char* data_ahead = call.data_prefetch;
   const std::ptrdiff_t weight_step = call.weight_prefetch_step;
@@ -81,11 +93,12 @@ void panel_kernel(const PanelCall& call) {
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) acc[i][j] = V::load_unaligned(c_in + i * call.c_in_row_stride + j * lanes);
     const float* a = a_tile;
-    const float* b = call.b;
+    const auto* b = static_cast<const Stored*>(call.b);
+    [[maybe_unused]] float* widened = call.widened;
     constexpr std::ptrdiff_t a_step = packed ? mr : 1;
     const auto prefetch_weights = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 4
-      for (int line = 0; line < nr; line += 16) __builtin_prefetch(weights_ahead + line * 4, 0, 2);
+      for (std::ptrdiff_t line = 0; line < row_bytes; line += 64) __builtin_prefetch(weights_ahead + line, 0, 2);
       weights_ahead += weight_step;
     };
     for (std::size_t group = call.k / 4; group != 0; --group) {
@@ -94,21 +107,24 @@ void panel_kernel(const PanelCall& call) {
         data_ahead += data_step;
       }
       if constexpr (packed && by_element<Simd>) {
-        rank_four<Simd, mr, vectors>(acc, a, b, prefetch_weights);
+        rank_four<Simd, Element, mr, vectors, widening>(acc, a, b, widened, prefetch_weights);
       } else {
 #pragma GCC unroll 4
         for (int step = 0; step < 4; ++step) {
           prefetch_weights();
-          rank_one<Simd, mr, vectors, packed>(acc, a + step * a_step, a_row_stride, b + step * nr);
+          rank_one<Simd, Element, mr, vectors, packed, widening>(acc, a + step * a_step, a_row_stride, b + step * nr,
+                                                                 widening ? widened + step * nr : nullptr);
         }
       }
       a += 4 * a_step;
       b += 4 * nr;
+      if constexpr (widening) widened += 4 * nr;
     }
     for (std::size_t rest = call.k % 4; rest != 0; --rest) {
-      rank_one<Simd, mr, vectors, packed>(acc, a, a_row_stride, b);
+      rank_one<Simd, Element, mr, vectors, packed, widening>(acc, a, a_row_stride, b, widened);
       a += a_step;
       b += nr;
+      if constexpr (widening) widened += nr;
     }
 #pragma GCC unroll 16
     for (int i = 0; i < mr; ++i)
@@ -131,14 +147,18 @@ constexpr bool from_memory = requires(typename Simd::Batch& sum, typename Simd::
 };
 
 // One tile of mr rows against `panels` panels. A(i, k) = a[i·a_row_stride + k·a_tile_stride].
-template <class Simd, int mr, int vectors, int panels>
+template <class Simd, class Element, int mr, int vectors, int panels>
 void few_rows_kernel(const PanelCall& call) {
   using V = typename Simd::Batch;
+  using Stored = typename Element::Stored;
   constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
   constexpr std::ptrdiff_t nr = vectors * lanes;
+  constexpr std::ptrdiff_t row_bytes = nr * static_cast<std::ptrdiff_t>(sizeof(Stored));
   const std::ptrdiff_t a_row = call.a_row_stride;
   const std::ptrdiff_t a_step = call.a_tile_stride;
-  const std::ptrdiff_t ahead = call.weight_prefetch - reinterpret_cast<const char*>(call.b);
+  // In elements: with bytes, g++ 12 keeps four addresses of 1 × 4 vectors on the stack.
+  const std::ptrdiff_t panel_stride = call.b_panel_stride / static_cast<std::ptrdiff_t>(sizeof(Stored));
+  const std::ptrdiff_t ahead = call.weight_prefetch - static_cast<const char*>(call.b);
   V acc[panels][mr][vectors];
 #pragma GCC unroll 8
   for (int p = 0; p < panels; ++p)
@@ -148,7 +168,7 @@ void few_rows_kernel(const PanelCall& call) {
       for (int j = 0; j < vectors; ++j)
         acc[p][i][j] = V::load_unaligned(call.c_in + p * call.c_in_tile_stride + i * call.c_in_row_stride + j * lanes);
   const float* a = call.a;
-  const float* b = call.b;
+  const auto* b = static_cast<const Stored*>(call.b);
   // locality: that of __builtin_prefetch; 0: no prefetch.
   const auto step = [&](auto locality) __attribute__((always_inline)) {
     Factor<Simd> factor[mr];
@@ -156,23 +176,32 @@ void few_rows_kernel(const PanelCall& call) {
     for (int i = 0; i < mr; ++i) factor[i] = Factor<Simd>(a[i * a_row]);
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
-      const float* row = b + p * call.b_panel_stride;
+      const Stored* row = b + p * panel_stride;
       if constexpr (locality != 0) {
 #pragma GCC unroll 8
-        for (int line = 0; line < nr; line += 16)
-          __builtin_prefetch(reinterpret_cast<const char*>(row + line) + ahead, 0, decltype(locality)::value);
+        for (std::ptrdiff_t line = 0; line < row_bytes; line += 64)
+          __builtin_prefetch(reinterpret_cast<const char*>(row) + line + ahead, 0, decltype(locality)::value);
       }
+      if constexpr (std::is_same_v<Element, F32>) {
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) {
-        // Fewer instructions in flight let the loads run further ahead: two streams from L3 gain by it (0.93 to 0.95 of
-        // the time), one stream from memory loses (1.02 to 1.04).
-        if constexpr (mr == 1 && panels > 1 && from_memory<Simd>) {
-          Simd::accumulate_from(acc[p][0][j], factor[0], row + j * lanes);
-        } else {
-          const V column = V::load_unaligned(row + j * lanes);
+        for (int j = 0; j < vectors; ++j) {
+          // Fewer instructions in flight let the loads run further ahead: two streams from L3 gain by it (0.93 to 0.95
+          // of the time), one stream from memory loses (1.02 to 1.04).
+          if constexpr (mr == 1 && panels > 1 && from_memory<Simd>) {
+            Simd::accumulate_from(acc[p][0][j], factor[0], row + j * lanes);
+          } else {
+            const V column = V::load_unaligned(row + j * lanes);  // one at a time: six rows leave a single register
 #pragma GCC unroll 8
-          for (int i = 0; i < mr; ++i) Simd::accumulate(acc[p][i][j], factor[i], column);
+            for (int i = 0; i < mr; ++i) Simd::accumulate(acc[p][i][j], factor[i], column);
+          }
         }
+      } else {
+        V columns[vectors];
+        Element::template load_row<Simd>(row, columns);
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; ++j)
+#pragma GCC unroll 8
+          for (int i = 0; i < mr; ++i) Simd::accumulate(acc[p][i][j], factor[i], columns[j]);
       }
     }
     a += a_step;

@@ -1,8 +1,11 @@
-// Owns: the table of kinds and their arithmetic.
+// Owns: the tables of kinds and types of weights, and their arithmetic.
 #include "sluice/kind.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+
+#include "kernels/element_types/element_types.hpp"
 
 namespace sluice {
 namespace {
@@ -26,8 +29,30 @@ std::optional<Kind> parse_kind(std::string_view name) noexcept {
 
 std::string_view name(Kind kind) noexcept {
   const auto* row =
-      std::find_if(std::begin(table), std::end(table), [&](const NamedKind& k) { return k.kind == kind; });
+      std::find_if(std::begin(table), std::end(table), [&](const NamedKind& k) { return same_function(k.kind, kind); });
   return row == std::end(table) ? std::string_view("unnamed") : row->name;
+}
+
+std::span<const WeightType> all_weight_types() noexcept {
+  static constexpr std::array all = {WeightType::f32, WeightType::bf16, WeightType::f16};
+  static_assert(all.size() == weight_type_count);
+  return all;
+}
+
+std::string_view name(WeightType type) noexcept {
+  return detail::with_element_type(
+      type, [](auto element) { return decltype(element)::name; }, std::string_view("unknown"));
+}
+
+std::optional<WeightType> parse_weight_type(std::string_view wanted) noexcept {
+  const auto all = all_weight_types();
+  const auto found = std::find_if(all.begin(), all.end(), [&](WeightType type) { return name(type) == wanted; });
+  return found == all.end() ? std::nullopt : std::optional(*found);
+}
+
+double weight_bytes(WeightType type) noexcept {
+  return detail::with_element_type(
+      type, [](auto element) { return static_cast<double>(sizeof(typename decltype(element)::Stored)); }, 0.0);
 }
 
 double flops(Kind kind, Shape shape, std::size_t m) noexcept {
@@ -38,7 +63,7 @@ double flops(Kind kind, Shape shape, std::size_t m) noexcept {
 double bytes(Kind kind, Shape shape, std::size_t m) noexcept {
   const double d_model = static_cast<double>(shape.d_model);
   const double weights = (kind.gated ? 3.0 : 2.0) * d_model * static_cast<double>(shape.d_ff);
-  return 4.0 * (weights + 2.0 * static_cast<double>(m) * d_model);
+  return weight_bytes(kind.weights) * weights + 8.0 * static_cast<double>(m) * d_model;
 }
 
 }  // namespace sluice

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/element_types/element_types.hpp"
+
 namespace sluice {
 namespace {
 
@@ -74,10 +76,32 @@ struct Estimate {
   explicit Estimate(std::size_t size) : value(size), error(size) {}
 };
 
+// The values of a line of a matrix as they are when they are packed as weights of that type.
+std::vector<double> packed_values(const Matrix& matrix, WeightType type, std::size_t first, std::size_t count) {
+  std::vector<double> values(count);
+  detail::with_element_type(
+      matrix.type,
+      [&](auto source) {
+        return detail::with_element_type(
+            type,
+            [&](auto target) {
+              using Source = decltype(source);
+              using Target = decltype(target);
+              const auto* data = static_cast<const typename Source::Stored*>(matrix.data) + first;
+              for (std::size_t at = 0; at < count; ++at)
+                values[at] = Target::widen(Target::round(Source::widen(data[at])));
+              return true;
+            },
+            false);
+      },
+      false);
+  return values;
+}
+
 // value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
 // can do. On entry value and error hold the start of each chain.
-void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, std::size_t width,
-              std::size_t roundings, std::span<double> value, std::span<double> error) {
+void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, WeightType type,
+              std::size_t width, std::size_t roundings, std::span<double> value, std::span<double> error) {
   const double gamma = accumulated_roundoff(roundings);
   // error += Σ (γ·(|input| + its error) + its error)·|w|
   std::vector<double> coefficient(m * depth);
@@ -88,7 +112,7 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
   if (weights.order == Order::in_out) {
     const std::size_t ld = weights.ld != 0 ? weights.ld : width;
     for (std::size_t k = 0; k < depth; ++k) {
-      const float* row = weights.data + k * ld;
+      const std::vector<double> row = packed_values(weights, type, k * ld, width);
       for (std::size_t i = 0; i < m; ++i) {
         const double x = input.value[i * depth + k];
         const double c = coefficient[i * depth + k];
@@ -104,7 +128,7 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
   } else {
     const std::size_t ld = weights.ld != 0 ? weights.ld : depth;
     for (std::size_t n = 0; n < width; ++n) {
-      const float* column = weights.data + n * ld;
+      const std::vector<double> column = packed_values(weights, type, n * ld, depth);
       for (std::size_t i = 0; i < m; ++i) {
         double sum = value[i * width + n];
         double spread = error[i * width + n];
@@ -124,7 +148,8 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
 }
 
 // One of the up stage's products, before the activation.
-Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, const float* bias) {
+Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, WeightType type,
+                 const float* bias) {
   Estimate z(m * shape.d_ff);
   const std::size_t roundings = shape.d_model + 1;
   const double gamma = accumulated_roundoff(roundings);
@@ -134,7 +159,7 @@ Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& we
       z.error[at] = gamma * std::abs(z.value[at]);
     }
   }
-  multiply(x, m, shape.d_model, weights, shape.d_ff, roundings, z.value, z.error);
+  multiply(x, m, shape.d_model, weights, type, shape.d_ff, roundings, z.value, z.error);
   return z;
 }
 
@@ -190,9 +215,9 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
                 input.value.begin() + static_cast<std::ptrdiff_t>(i * shape.d_model));
   }
 
-  Estimate h = product(input, m, shape, weights.up, weights.up_bias);
+  Estimate h = product(input, m, shape, weights.up, kind.weights, weights.up_bias);
   if (kind.gated) {
-    Estimate gate = product(input, m, shape, weights.gate, weights.gate_bias);
+    Estimate gate = product(input, m, shape, weights.gate, kind.weights, weights.gate_bias);
     activate(kind.activation, gate);
     scale(gate, h);
     h = std::move(gate);
@@ -210,7 +235,7 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
     bound[at] = gamma * (std::abs(stored) + std::abs(bias));
   }
   const std::size_t size = m * shape.d_model;
-  multiply(h, m, shape.d_ff, weights.down, shape.d_model, roundings, y.first(size), bound.first(size));
+  multiply(h, m, shape.d_ff, weights.down, kind.weights, shape.d_model, roundings, y.first(size), bound.first(size));
 }
 
 }  // namespace sluice

@@ -15,7 +15,7 @@ namespace {
 
 // Whether a row tells anything about this kind and shape on this ISA.
 bool applies(const PlanRow& row, Isa isa, Kind kind, Shape shape) noexcept {
-  return row.isa == isa && row.kind.gated == kind.gated && row.shape == shape && validate(row.plan, isa).ok();
+  return row.isa == isa && same_packing(row.kind, kind) && row.shape == shape && validate(row.plan, isa).ok();
 }
 
 // Whether a row that applies tells anything about another bucket. One row tile is a stream of weights whose prefetch
@@ -27,7 +27,7 @@ bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
   constexpr std::uint32_t some_full_tiles = 64;
   const detail::KernelTable* kernels = detail::kernel_table(row.isa);
   const detail::PanelKernels* panels =
-      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, row.plan.tiling.nr);
+      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, row.plan.tiling.nr, row.kind.weights);
   if (panels == nullptr) return false;
   return std::min(bucket, row_bucket) > detail::most_streamed_rows(*panels) &&
          (row_bucket > bucket || row_bucket >= some_full_tiles);
@@ -58,10 +58,10 @@ const PlanRow* nearest_of_regime(PlanTable table, const CacheSizes& caches, cons
   const PlanRow* best = nullptr;
   RegimeDistance least{};
   for (const PlanRow& row : table.rows) {
-    if (row.isa != asked.isa || m_bucket(row.m) != asked.m || row.plan.tiling.nr != asked.plan.tiling.nr ||
-        (row.max_threads == 1) != (asked.max_threads == 1) || row.plan.threads > row.max_threads ||
-        row.shape.d_model == 0 || row.shape.d_ff == 0 || asked.shape.d_model == 0 || asked.shape.d_ff == 0 ||
-        !validate(row.plan, asked.isa).ok())
+    if (row.isa != asked.isa || row.kind.weights != asked.kind.weights || m_bucket(row.m) != asked.m ||
+        row.plan.tiling.nr != asked.plan.tiling.nr || (row.max_threads == 1) != (asked.max_threads == 1) ||
+        row.plan.threads > row.max_threads || row.shape.d_model == 0 || row.shape.d_ff == 0 ||
+        asked.shape.d_model == 0 || asked.shape.d_ff == 0 || !validate(row.plan, asked.isa).ok())
       continue;
     const RegimeDistance its = distance(row, asked, caches);
     if (best != nullptr && its >= least) continue;

@@ -1,20 +1,41 @@
-// Owns: copying weights from either order into panels.
+// Owns: copying weights from either order into panels, rounded to the type of the panels.
 #include <algorithm>
+#include <type_traits>
 
+#include "kernels/element_types/element_types.hpp"
 #include "kernels/weights/packed_weights.hpp"
 
 namespace sluice::detail {
 namespace {
 
-// Columns [first, first + width) of a matrix into `target` with row stride nr; columns beyond `columns` become zero.
-void pack_columns(const Matrix& matrix, std::size_t depth, std::size_t columns, std::size_t first, std::size_t width,
-                  float* target, std::size_t nr) noexcept {
-  const std::size_t present = first < columns ? std::min(width, columns - first) : 0;
+// Columns [first, first + width) of a matrix and where they go: row k of the panel begins at target + k·nr; there the
+// columns are those from `column` on. What lies beyond the matrix becomes zero.
+struct Columns {
+  std::size_t depth;
+  std::size_t first;
+  std::size_t present;
+  std::size_t width;
+  std::size_t column;
+};
+
+template <class Source, class Target>
+void pack_columns(const Matrix& matrix, const Columns& columns, typename Target::Stored* target, std::size_t nr,
+                  std::size_t lanes) noexcept {
+  const auto* data = static_cast<const typename Source::Stored*>(matrix.data);
+  const auto convert = [](typename Source::Stored value) {
+    if constexpr (std::is_same_v<Source, Target>)
+      return value;  // as it is, NaNs included
+    else
+      return Target::round(Source::widen(value));
+  };
+  constexpr typename Target::Stored zero{};
+  const auto [depth, first, present, width, column] = columns;
   if (matrix.order == Order::in_out) {
     for (std::size_t k = 0; k < depth; ++k) {
-      float* row = target + k * nr;
-      if (present != 0) std::copy_n(matrix.data + k * matrix.ld + first, present, row);
-      std::fill(row + present, row + width, 0.0f);
+      const auto* source = data + k * matrix.ld + first;
+      auto* row = target + k * nr;
+      for (std::size_t j = 0; j < present; ++j) row[Target::position(column + j, lanes)] = convert(source[j]);
+      for (std::size_t j = present; j < width; ++j) row[Target::position(column + j, lanes)] = zero;
     }
     return;
   }
@@ -23,49 +44,77 @@ void pack_columns(const Matrix& matrix, std::size_t depth, std::size_t columns, 
   for (std::size_t k0 = 0; k0 < depth; k0 += block) {
     const std::size_t k1 = std::min(depth, k0 + block);
     for (std::size_t j = 0; j < width; ++j) {
-      const float* column = j < present ? matrix.data + (first + j) * matrix.ld : nullptr;
-      for (std::size_t k = k0; k < k1; ++k) target[k * nr + j] = column == nullptr ? 0.0f : column[k];
+      auto* cells = target + Target::position(column + j, lanes);
+      const auto* source = j < present ? data + (first + j) * matrix.ld : nullptr;
+      for (std::size_t k = k0; k < k1; ++k) cells[k * nr] = source == nullptr ? zero : convert(source[k]);
     }
   }
+}
+
+void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format) noexcept {
+  with_element_type(
+      matrix.type,
+      [&](auto source) {
+        return with_element_type(
+            format.weights,
+            [&](auto target) {
+              using Target = decltype(target);
+              pack_columns<decltype(source), Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel),
+                                                     format.nr, format.lanes);
+              return true;
+            },
+            false);
+      },
+      false);
 }
 
 void pack_bias(const float* bias, std::size_t columns, std::size_t first, std::size_t width, float* target) noexcept {
   for (std::size_t j = 0; j < width; ++j) target[j] = bias != nullptr && first + j < columns ? bias[first + j] : 0.0f;
 }
 
-bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t nr, PackedStage& stage,
-                   std::size_t& floats) noexcept {
+constexpr std::size_t line = 64;
+
+// Appends a × b × c bytes, rounded up to a cache line; false on overflow.
+bool append(std::size_t a, std::size_t b, std::size_t c, std::size_t& size) noexcept {
+  std::size_t extent = 0;
+  return !__builtin_mul_overflow(a, b, &extent) && !__builtin_mul_overflow(extent, c, &extent) &&
+         !__builtin_add_overflow(extent, line - 1, &extent) &&
+         !__builtin_add_overflow(size, extent / line * line, &size);
+}
+
+void lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t row_bytes,
+                   PackedStage& stage) noexcept {
   stage.depth = depth;
   stage.columns = columns;
   stage.panel_width = panel_width;
   stage.panels = (columns - 1) / panel_width + 1;
-  // k rows of weights and one of biases per panel.
-  std::size_t panel = 0;
-  std::size_t all = 0;
-  return !__builtin_add_overflow(depth, std::size_t{1}, &panel) && !__builtin_mul_overflow(panel, nr, &panel) &&
-         !__builtin_mul_overflow(panel, stage.panels, &all) && !__builtin_add_overflow(floats, all, &floats);
+  stage.row_bytes = row_bytes;
 }
 
 }  // namespace
 
-bool lay_out(Shape shape, bool gated, std::size_t nr, PackedStage& up, PackedStage& down,
-             std::size_t& floats) noexcept {
-  floats = 0;
-  return lay_out_stage(shape.d_model, shape.d_ff, gated ? nr / 2 : nr, nr, up, floats) &&
-         lay_out_stage(shape.d_ff, shape.d_model, nr, nr, down, floats);
+bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, std::size_t& size) noexcept {
+  const auto row_bytes = static_cast<std::size_t>(weight_bytes(kind.weights) * static_cast<double>(nr));
+  lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, row_bytes, up);
+  lay_out_stage(shape.d_ff, shape.d_model, nr, row_bytes, down);
+  size = 0;
+  return append(up.panels, up.depth, row_bytes, size) && append(down.panels, down.depth, row_bytes, size) &&
+         append(up.panels, nr, sizeof(float), size) && append(down.panels, nr, sizeof(float), size);
 }
 
-void pack_panels(const PackedStage& stage, std::size_t nr, const Matrix& left, const float* left_bias,
+void pack_panels(const PackedStage& stage, const PanelFormat& format, const Matrix& left, const float* left_bias,
                  const Matrix* right, const float* right_bias, std::size_t begin, std::size_t end) noexcept {
   const std::size_t width = stage.panel_width;
   for (std::size_t p = begin; p < end; ++p) {
-    float* panel = stage.weights + p * stage.depth * nr;
-    float* bias = stage.bias + p * nr;
-    pack_columns(left, stage.depth, stage.columns, p * width, width, panel, nr);
-    pack_bias(left_bias, stage.columns, p * width, width, bias);
+    std::byte* panel = stage.weights + p * stage.depth * stage.row_bytes;
+    float* bias = stage.bias + p * format.nr;
+    const std::size_t first = p * width;
+    const std::size_t present = std::min(width, stage.columns - first);
+    pack_matrix(left, {stage.depth, first, present, width, 0}, panel, format);
+    pack_bias(left_bias, stage.columns, first, width, bias);
     if (right == nullptr) continue;
-    pack_columns(*right, stage.depth, stage.columns, p * width, width, panel + width, nr);
-    pack_bias(right_bias, stage.columns, p * width, width, bias + width);
+    pack_matrix(*right, {stage.depth, first, present, width, width}, panel, format);
+    pack_bias(right_bias, stage.columns, first, width, bias + width);
   }
 }
 

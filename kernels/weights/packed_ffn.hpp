@@ -14,7 +14,7 @@ namespace sluice {
 struct Ffn::Packed {
   struct Free {
     std::size_t bytes;
-    void operator()(float* floats) const noexcept { detail::release_weights(floats, bytes); }
+    void operator()(std::byte* memory) const noexcept { detail::release_weights(memory, bytes); }
   };
 
   const detail::KernelTable* kernels = nullptr;
@@ -22,7 +22,7 @@ struct Ffn::Packed {
   Shape shape{};
   PlanTable plans;
   CacheSizes caches;
-  std::unique_ptr<float, Free> memory{nullptr, Free{0}};
+  std::unique_ptr<std::byte, Free> memory{nullptr, Free{0}};
   std::size_t bytes = 0;
   detail::PackedStage up;
   detail::PackedStage down;

@@ -22,7 +22,7 @@ import prediction  # noqa: E402
 
 # The loop of a 2 x 1 tile, an inner prefetch loop that may run no times, and the loop for the rest of k.
 LISTING = """
-0000000000000000 <void (anonymous namespace)::panel_kernel<Neon, 2, 1, true>(PanelCall const&)>:
+0000000000000000 <void (anonymous namespace)::panel_kernel<Neon, F32, 2, 1, true, false>(PanelCall const&)>:
    0:\tmov\tw2, w9
    4:\tcbz\tw9, 14 <x+0x14>
    8:\tprfm\tpldl2keep, [x1]
@@ -95,7 +95,7 @@ class MachineCode(unittest.TestCase):
         self.assertEqual(sum(line.startswith("fmla") for line in lines), 4)
 
     def test_the_stack_is_seen_in_every_hot_loop(self):
-        self.assertEqual(kernel().stack_references, ["ldr q4, [sp, #16]"])
+        self.assertEqual(kernel().stack_references, [[], ["ldr q4, [sp, #16]"]])
 
     def test_loads_of_x86(self):
         self.assertEqual(mca_input.loads("avx512", X86), 3)

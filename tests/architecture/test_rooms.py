@@ -10,7 +10,7 @@ SOURCE = Path(os.environ.get("SLUICE_SOURCE", Path(__file__).resolve().parents[2
 
 # The kernels are one library for their users, so the order of their rooms is listed here: each may include the rooms
 # before it.
-KERNELS = ("model", "microkernels", "instruction_sets", "threads", "weights", "plans", "call")
+KERNELS = ("element_types", "model", "microkernels", "instruction_sets", "threads", "weights", "plans", "call")
 # The rooms of the Python package, likewise.
 REPORTS = ("data", "statistics", "findings", "figures", "pages", "commands")
 # Programs of their own, for the libraries that Sluice is compared with. They may include the kernels and each other.

@@ -18,7 +18,7 @@ import command
 
 SOURCE = pathlib.Path(os.environ["SLUICE_SOURCE"])
 SAMPLES = sorted((SOURCE / "reports" / "samples").glob("*/profile.json"))
-CELL = ["isa", "kind", "d_model", "d_ff", "m", "max_threads"]
+CELL = ["isa", "kind", "weights", "d_model", "d_ff", "m", "max_threads"]
 PLAN = ["nr", "mr", "kc", "mc", "nc", "fc", "prefetch", "pack_x", "schedule", "threads"]
 MEASURED = ["ratio_to_default", "ratio_low", "ratio_high", "verdict", "pairs", "trials", "roof_fraction",
             "contended_share"]
@@ -28,7 +28,9 @@ T4_REQUIRED = {"configuration", "times", "invalidity", "correctness"}
 
 
 def by_cell(rows):
-    return {tuple(row[field] for field in CELL): row for row in rows}
+    """Files of before there were types of weights lack the field."""
+    whole = [{"weights": "f32", **row} for row in rows]
+    return {tuple(row[field] for field in CELL): row for row in whole}
 
 
 class SchemaTest(command.CommandTest):
@@ -51,6 +53,9 @@ class SchemaTest(command.CommandTest):
         self.assertEqual(set(definitions["isa"]["enum"]), {isa["name"] for isa in info["isas"]})
         kinds = next(line for line in self.succeed("info", "--help").splitlines() if line.startswith("Kinds:"))
         self.assertEqual(set(definitions["kind"]["enum"]), set(kinds.removeprefix("Kinds:").replace(",", " ").split()))
+        types = next(line for line in self.succeed("info", "--help").splitlines() if line.startswith("Weights:"))
+        self.assertEqual(set(definitions["weights"]["enum"]),
+                         set(types.removeprefix("Weights:").replace(",", " ").split()))
 
     def test_describes_every_field_that_is_written(self):
         def expect_described(value, schema, way):
@@ -222,7 +227,7 @@ class TableTest(command.CommandTest):
                 for line in lines[1:]:
                     fields = dict(zip(lines[0], line))
                     for field in (*CELL, *PLAN, *MEASURED):
-                        if field not in ("isa", "kind", "schedule", "verdict") and fields[field]:
+                        if field not in ("isa", "kind", "weights", "schedule", "verdict") and fields[field]:
                             fields[field] = json.loads(fields[field])
                     row = {field: fields[field] for field in CELL}
                     row["plan"] = {field: fields[field] for field in PLAN}

@@ -1,4 +1,4 @@
-// The checks find real bugs: five kernel bugs are planted in a copy of each ISA's table. The same verify() that the
+// The checks find real bugs: six kernel bugs are planted in a copy of each ISA's table. The same verify() that the
 // numerics tests rely on must reject each of them, and must accept the copy without a bug.
 #include <algorithm>
 #include <array>
@@ -21,18 +21,23 @@ using detail::PanelCall;
 using detail::PanelKernel;
 using detail::PanelKernels;
 
-enum class Bug { none, tail, bias, gate_swapped_with_up, stale_h, wrong_k_block_start };
+enum class Bug { none, tail, bias, gate_swapped_with_up, stale_h, wrong_k_block_start, stale_widened };
 
 // Kernels are plain functions without state, so the bug and the table that it damages are global.
 const KernelTable* original = nullptr;
+WeightType weight_type = WeightType::f32;
 Bug bug = Bug::none;
+
+const PanelKernels& original_panels(std::size_t panel) {
+  return original->panels[static_cast<std::size_t>(weight_type)][panel];
+}
 
 constexpr std::size_t most_panels = 4;
 constexpr std::size_t most_rows = 24;
 constexpr std::size_t most_width = 64;
 
-// a_step: floats from one k to the next.
-PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, std::size_t nr) {
+// a_step: floats from one k to the next. b_step: bytes.
+PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, double b_step) {
   static constexpr std::array<float, most_width> zeros{};
   PanelCall damaged = call;
   const bool continues = call.c_in_row_stride != 0;
@@ -43,7 +48,7 @@ PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, std::size_t nr) {
     damaged.c_in_tile_stride = 0;
   } else if (bug == Bug::wrong_k_block_start && continues && call.k > 1) {
     damaged.a += a_step;
-    damaged.b += nr;
+    damaged.b = static_cast<const char*>(call.b) + static_cast<std::size_t>(b_step);
     damaged.k -= 1;
   }
   return damaged;
@@ -51,21 +56,38 @@ PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, std::size_t nr) {
 
 template <std::size_t panel, std::size_t row, bool packed>
 void damaged_panel(const PanelCall& call) {
-  const PanelKernels& panels = original->panels[panel];
-  (packed ? panels.packed : panels.in_place)[row](damage(call, packed ? row + 1 : 1, panels.tile.nr));
+  const PanelKernels& panels = original_panels(panel);
+  (packed ? panels.packed
+          : panels.in_place)[row](damage(call, packed ? row + 1 : 1, weight_bytes(weight_type) * panels.tile.nr));
+}
+
+template <std::size_t panel, std::size_t row>
+void damaged_widening(const PanelCall& call) {
+  static std::array<float, detail::widened_depth * most_width> elsewhere{};
+  PanelCall damaged = damage(call, row + 1, weight_bytes(weight_type) * original_panels(panel).tile.nr);
+  // The other row tiles read what was there before.
+  if (bug == Bug::stale_widened) damaged.widened = elsewhere.data();
+  original_panels(panel).widening[row](damaged);
+}
+
+template <std::size_t panel, std::size_t row>
+void damaged_widened(const PanelCall& call) {
+  const PanelKernels& panels = original_panels(panel);
+  panels.widened[row](damage(call, row + 1, weight_bytes(WeightType::f32) * panels.tile.nr));
 }
 
 template <std::size_t panel, std::size_t row, bool wide>
 void damaged_few_rows(const PanelCall& call) {
-  const PanelKernels& panels = original->panels[panel];
-  (wide ? panels.wide : panels.stream)[row](damage(call, call.a_tile_stride, panels.tile.nr));
+  const PanelKernels& panels = original_panels(panel);
+  (wide ? panels.wide
+        : panels.stream)[row](damage(call, call.a_tile_stride, weight_bytes(weight_type) * panels.tile.nr));
 }
 
 template <std::size_t panel, std::size_t row, bool packed>
 void damaged_interleaved(const PanelCall& call) {
-  const PanelKernels& panels = original->panels[panel];
-  (packed ? panels.interleaved_packed
-          : panels.interleaved_in_place)[row](damage(call, packed ? row + 1 : 1, panels.tile.nr));
+  const PanelKernels& panels = original_panels(panel);
+  (packed ? panels.interleaved_packed : panels.interleaved_in_place)[row](
+      damage(call, packed ? row + 1 : 1, weight_bytes(weight_type) * panels.tile.nr));
 }
 
 // Whether H already holds something where this panel belongs (the workspace starts as NaN).
@@ -105,6 +127,17 @@ constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_pa
   return {damaged_rows<panel, packed>(std::make_index_sequence<most_rows>{})...};
 }
 
+template <std::size_t panel, bool first, std::size_t... row>
+constexpr std::array<PanelKernel, most_rows> damaged_widening_of(std::index_sequence<row...>) {
+  return {(first ? damaged_widening<panel, row> : damaged_widened<panel, row>)...};
+}
+
+template <bool first, std::size_t... panel>
+constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_widening_all(
+    std::index_sequence<panel...>) {
+  return {damaged_widening_of<panel, first>(std::make_index_sequence<most_rows>{})...};
+}
+
 template <std::size_t panel, bool packed, std::size_t... row>
 constexpr std::array<PanelKernel, most_rows> damaged_interleaved_of(std::index_sequence<row...>) {
   return {damaged_interleaved<panel, row, packed>...};
@@ -127,6 +160,8 @@ constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_fe
   return {damaged_few_rows_of<panel, wide>(std::make_index_sequence<most_rows>{})...};
 }
 
+constexpr auto damaged_first_tiles = damaged_widening_all<true>(std::make_index_sequence<most_panels>{});
+constexpr auto damaged_other_tiles = damaged_widening_all<false>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_packed = damaged_panels<true>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_in_place = damaged_panels<false>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_stream = damaged_few_rows_all<false>(std::make_index_sequence<most_panels>{});
@@ -141,13 +176,17 @@ struct DamagedTable {
       throw std::logic_error("more panel widths than the mutations wrap; raise most_panels");
     }
     for (std::size_t i = 0; i < kernels.panel_count; ++i) {
-      const PanelKernels& source = kernels.panels[i];
+      const PanelKernels& source = original_panels(i);
       if (source.tile.max_mr > most_rows || source.wide_rows > most_rows || source.interleaved_rows > most_rows ||
           source.tile.nr > most_width) {
         throw std::logic_error("a larger register tile than the mutations wrap; raise most_rows or most_width");
       }
       PanelKernels& copy = panels.at(i);
       copy = source;
+      if (source.widening != nullptr) {
+        copy.widening = damaged_first_tiles.at(i).data();
+        copy.widened = damaged_other_tiles.at(i).data();
+      }
       copy.packed = damaged_packed.at(i).data();
       copy.in_place = damaged_in_place.at(i).data();
       copy.stream = damaged_stream.at(i).data();
@@ -155,7 +194,7 @@ struct DamagedTable {
       copy.interleaved_packed = damaged_interleaved_packed.at(i).data();
       copy.interleaved_in_place = damaged_interleaved_in_place.at(i).data();
     }
-    table.panels = panels.data();
+    table.panels[static_cast<std::size_t>(weight_type)] = panels.data();
     wrap(std::make_index_sequence<activation_count>{});
   }
 
@@ -174,6 +213,7 @@ class Mutations : public PerKernel {
   void SetUp() override {
     original = detail::kernel_table(isa());
     ASSERT_NE(original, nullptr);
+    weight_type = kind().weights;
   }
 
   static tuner::KernelVerdict verdict_with(Bug planted) {
@@ -211,7 +251,7 @@ TEST_P(Mutations, AForgottenBiasIsCaught) { expect_caught(Bug::bias); }
 
 // A plain kind has no gate, and bilinear's may be swapped: there the bug must change nothing.
 TEST_P(Mutations, GateSwappedWithUpIsCaught) {
-  if (kind().gated && kind() != bilinear) {
+  if (kind().gated && kind().activation != Activation::identity) {
     expect_caught(Bug::gate_swapped_with_up);
   } else {
     EXPECT_TRUE(verdict_with(Bug::gate_swapped_with_up).passed);
@@ -222,8 +262,21 @@ TEST_P(Mutations, AStaleHIsCaught) { expect_caught(Bug::stale_h); }
 
 TEST_P(Mutations, AWrongStartOfAKBlockIsCaught) { expect_caught(Bug::wrong_k_block_start); }
 
+// f32 weights are not widened: there the bug must change nothing.
+TEST_P(Mutations, StaleWidenedWeightsAreCaught) {
+  if (kind().weights != WeightType::f32) {
+    expect_caught(Bug::stale_widened);
+  } else {
+    EXPECT_TRUE(verdict_with(Bug::stale_widened).passed);
+  }
+}
+
 // The bugs hardly depend on the activation; an emulator need not repeat them for each.
-std::vector<Kind> mutated_kinds() { return brief ? std::vector<Kind>{relu, bilinear, swiglu} : all_kinds(); }
+std::vector<Kind> mutated_kinds() {
+  if (!brief) return tested_kinds();
+  return {
+      relu, bilinear, swiglu, {Activation::silu, true, WeightType::bf16}, {Activation::silu, true, WeightType::f16}};
+}
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Mutations,
                          testing::Combine(testing::ValuesIn(all_runnable()), testing::ValuesIn(mutated_kinds())),

@@ -14,7 +14,7 @@ TEST_P(Numerics, EveryCaseIsWithinTheBound) {
   const Result<tuner::KernelVerdict> verdict = tuner::verify(isa(), kind(), {.coverage = coverage});
   ASSERT_TRUE(verdict.ok()) << verdict.status().message();
   EXPECT_TRUE(verdict->passed) << verdict->failure;
-  EXPECT_EQ(verdict->kernel, std::string(name(isa())) + "/" + std::string(name(kind())));
+  EXPECT_EQ(verdict->kernel, std::string(name(isa())) + "/" + tuner::kind_name(kind()));
   EXPECT_EQ(verdict->cases, tuner::standard_cases(kind(), coverage).size());
   EXPECT_LE(verdict->worst_error_over_bound, 1.0);
   // Float32 rounds somewhere. An error of zero would mean that nothing was compared.

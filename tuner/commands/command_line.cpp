@@ -21,6 +21,7 @@ namespace sluice::tuner {
 namespace {
 
 const std::vector<std::string> default_models{"tinyllama", "t5-base"};
+const std::vector<std::string> default_weights{"f32"};
 const std::vector<std::string> default_m{"1", "8", "64", "256"};
 const std::vector<std::string> default_threads{"1", "all"};
 
@@ -38,6 +39,12 @@ std::vector<std::string_view> workload_names() {
 std::vector<std::string_view> kind_names() {
   std::vector<std::string_view> names;
   for (const NamedKind& kind : kinds()) names.push_back(kind.name);
+  return names;
+}
+
+std::vector<std::string_view> weight_type_names() {
+  std::vector<std::string_view> names;
+  for (const WeightType type : all_weight_types()) names.push_back(name(type));
   return names;
 }
 
@@ -101,7 +108,17 @@ std::vector<Workload> resolve_workloads(const RawSelection& raw) {
   return found;
 }
 
-std::vector<Kind> resolve_kinds(const RawSelection& raw) {
+std::vector<WeightType> resolve_weights(const RawSelection& raw) {
+  std::vector<WeightType> found;
+  for (const std::string& word : entries("--weights", raw.weights.empty() ? default_weights : raw.weights)) {
+    const auto type = parse_weight_type(word);
+    if (!type) refuse(fmt::format("--weights {}: unknown type; {}", word, known_names(word, weight_type_names())));
+    append_new(found, *type);
+  }
+  return found;
+}
+
+std::vector<Kind> resolve_named_kinds(const RawSelection& raw) {
   if (raw.kinds.empty()) return raw.default_kinds;
   std::vector<Kind> found;
   for (const std::string& word : entries("--kind", raw.kinds)) {
@@ -110,6 +127,15 @@ std::vector<Kind> resolve_kinds(const RawSelection& raw) {
     append_new(found, *kind);
   }
   return found;
+}
+
+// Each kind with each type of weights.
+std::vector<Kind> resolve_kinds(const RawSelection& raw) {
+  std::vector<Kind> all;
+  const std::vector<Kind> named = resolve_named_kinds(raw);
+  for (const WeightType type : resolve_weights(raw))
+    for (const Kind kind : named) all.push_back({kind.activation, kind.gated, type});
+  return all;
 }
 
 std::vector<std::size_t> resolve_m(const RawSelection& raw) {
@@ -152,12 +178,13 @@ std::optional<Isa> resolve_isa(const RawSelection& raw, const Machine& machine) 
   return isa;
 }
 
-// Returns the bytes of float32 weights, x, y and H of one FFN; nothing if the number overflows.
+// Returns the bytes of weights, x, y and H of one FFN; nothing if the number overflows.
 std::optional<std::size_t> bytes_needed(Kind kind, Shape shape, std::size_t m) {
   const std::size_t matrices = kind.gated ? 3 : 2;
+  const auto weight = static_cast<std::size_t>(weight_bytes(kind.weights));
   std::size_t weights = 0, rows = 0, all = 0;
   const bool overflows = __builtin_mul_overflow(shape.d_model, shape.d_ff, &weights) ||
-                         __builtin_mul_overflow(weights, 4 * matrices, &weights) ||
+                         __builtin_mul_overflow(weights, weight * matrices, &weights) ||
                          __builtin_add_overflow(shape.d_model, shape.d_model, &rows) ||
                          __builtin_add_overflow(rows, shape.d_ff, &rows) ||
                          __builtin_mul_overflow(rows, 4 * m, &rows) || __builtin_add_overflow(weights, rows, &all);
@@ -172,7 +199,7 @@ void require_possible_sizes(const Selection& selection, const Machine& machine) 
   for (const Workload& workload : selection.workloads) {
     for (const Kind kind : selection.kinds) {
       const Shape size = shape(workload, kind);
-      const std::string cell = fmt::format("{} d_model {}, d_ff {}, M {}", name(kind), size.d_model, size.d_ff, m);
+      const std::string cell = fmt::format("{} d_model {}, d_ff {}, M {}", kind_name(kind), size.d_model, size.d_ff, m);
       const auto needed = bytes_needed(kind, size, m);
       if (!needed) refuse(fmt::format("{}: its size in bytes overflows; choose smaller sizes", cell));
       if (available && *needed > *available) {
@@ -240,6 +267,7 @@ void add_shape_options(CLI::App& app, RawSelection& raw) {
   std::vector<std::string_view> names;
   for (const Kind kind : raw.default_kinds) names.push_back(name(kind));
   add_list(app, "--kind", raw.kinds, fmt::format("FFN kinds [{}]", fmt::join(names, ",")));
+  add_list(app, "--weights", raw.weights, fmt::format("types of weights [{}]", fmt::join(default_weights, ",")));
   add_list(app, "--m", raw.m, fmt::format("rows (tokens) in one call [{}]", fmt::join(default_m, ",")));
   add_list(app, "--threads", raw.threads,
            fmt::format("numbers, or all: one per core [{}]", fmt::join(default_threads, ",")));
@@ -255,8 +283,9 @@ void add_selectors(CLI::App& app, RawSelection& raw) {
 }
 
 std::string selector_help(std::string_view example) {
-  return fmt::format("Models: {}\nKinds:  {}\nISAs:   {} (here: {})\n\nExample: {}", fmt::join(workload_names(), ", "),
-                     fmt::join(kind_names(), ", "), fmt::join(isa_names(all_isas()), ", "),
+  return fmt::format("Models:  {}\nKinds:   {}\nWeights: {}\nISAs:    {} (here: {})\n\nExample: {}",
+                     fmt::join(workload_names(), ", "), fmt::join(kind_names(), ", "),
+                     fmt::join(weight_type_names(), ", "), fmt::join(isa_names(all_isas()), ", "),
                      fmt::join(isa_names(runnable_isas()), ", "), example);
 }
 

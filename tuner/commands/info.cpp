@@ -34,6 +34,11 @@ std::string_view profile_state(const Information& information) {
   return information.usable.exact ? "exact" : "borrowed";
 }
 
+// " --weights bf16"; nothing for f32, which is what the option is if it is not given.
+std::string weights_option(WeightType weights) {
+  return weights == WeightType::f32 ? "" : fmt::format(" --weights {}", name(weights));
+}
+
 std::string reason_of(const PlanChoice& choice, const Information& information) {
   if (!information.profile) return "there is no profile: made from the cache sizes";
   if (choice.row == nullptr) {
@@ -42,8 +47,8 @@ std::string reason_of(const PlanChoice& choice, const Information& information) 
   const PlanRow& row = *choice.row;
   const std::string shape =
       choice.origin == PlanOrigin::transferred ? fmt::format(" {}x{}", row.shape.d_model, row.shape.d_ff) : "";
-  const std::string tuned = fmt::format("tuned for {}{} M {} with at most {} thread{}", name(row.kind), shape, row.m,
-                                        row.max_threads, row.max_threads == 1 ? "" : "s");
+  const std::string tuned = fmt::format("tuned for {}{} M {} with at most {} thread{}", kind_name(row.kind), shape,
+                                        row.m, row.max_threads, row.max_threads == 1 ? "" : "s");
   return information.usable.exact ? tuned : tuned + " on another machine";
 }
 
@@ -93,10 +98,10 @@ std::string evidence_lines(const PlannedCell& cell, const Information& informati
   const Call& call = cell.call;
   return text + fmt::format(
                     "  expected cost: {}\n"
-                    "  to measure it: sluice tune --d-model {} --d-ff {} --kind {} --m {} --threads {} --isa {} "
+                    "  to measure it: sluice tune --d-model {} --d-ff {} --kind {}{} --m {} --threads {} --isa {} "
                     "--profile {}\n",
-                    borrowing.expected_cost(), call.shape.d_model, call.shape.d_ff, name(call.kind), call.m,
-                    call.max_threads, name(call.isa),
+                    borrowing.expected_cost(), call.shape.d_model, call.shape.d_ff, name(call.kind),
+                    weights_option(call.kind.weights), call.m, call.max_threads, name(call.isa),
                     borrowing.other_machine ? "FILE (another)" : information.profile_path.string());
 }
 
@@ -201,9 +206,10 @@ std::string information_text(const Information& information) {
   text += isas_text(m) + features_text(m) + profile_text_of(information);
   for (const PlannedCell& cell : information.planned) {
     const Call& call = cell.call;
-    text += fmt::format("\n{}{} {}x{}, M {}, at most {} thread{}\n",
-                        cell.model.empty() ? "" : fmt::format("{} ", cell.model), name(call.kind), call.shape.d_model,
-                        call.shape.d_ff, call.m, call.max_threads, call.max_threads == 1 ? "" : "s");
+    text +=
+        fmt::format("\n{}{} {}x{}, M {}, at most {} thread{}\n",
+                    cell.model.empty() ? "" : fmt::format("{} ", cell.model), kind_name(call.kind), call.shape.d_model,
+                    call.shape.d_ff, call.m, call.max_threads, call.max_threads == 1 ? "" : "s");
     text +=
         fmt::format("  {} {}\n  {}: {}\n", name(call.isa), plan_text(cell.choice.plan), name(cell.origin), cell.reason);
     text += evidence_lines(cell, information);
@@ -239,6 +245,7 @@ std::string information_json(const Information& information) {
     json["plans"].push_back(Json{{"model", cell.model.empty() ? Json(nullptr) : Json(cell.model)},
                                  {"isa", name(cell.call.isa)},
                                  {"kind", name(cell.call.kind)},
+                                 {"weights", name(cell.call.kind.weights)},
                                  {"d_model", cell.call.shape.d_model},
                                  {"d_ff", cell.call.shape.d_ff},
                                  {"m", cell.call.m},

@@ -38,14 +38,21 @@ std::string comment_text(std::string_view text) {
   return safe;
 }
 
+// The constant of a kind, or, with another type of weights than its, all of the kind.
+std::string kind_text(Kind kind) {
+  if (kind.weights == WeightType::f32) return fmt::format("sluice::{}", name(kind));
+  return fmt::format("{{sluice::{0}.activation, sluice::{0}.gated, sluice::WeightType::{1}}}", name(kind),
+                     name(kind.weights));
+}
+
 std::string row_text(const PlanRow& row) {
   const Tiling& t = row.plan.tiling;
   return fmt::format(
-      "    {{sluice::Isa::{}, sluice::{}, {{{}, {}}}, {}, {},\n"
+      "    {{sluice::Isa::{}, {}, {{{}, {}}}, {}, {},\n"
       "     {{{{.nr = {}, .mr = {}, .kc = {}, .mc = {}, .nc = {}, .fc = {}, .prefetch = {}, .pack_x = {},\n"
       "       .schedule = sluice::Schedule::{}}}, {}}}}},\n",
-      name(row.isa), name(row.kind), row.shape.d_model, row.shape.d_ff, row.m, row.max_threads, t.nr, t.mr, t.kc, t.mc,
-      t.nc, t.fc, t.prefetch, t.pack_x, name(t.schedule), row.plan.threads);
+      name(row.isa), kind_text(row.kind), row.shape.d_model, row.shape.d_ff, row.m, row.max_threads, t.nr, t.mr, t.kc,
+      t.mc, t.nc, t.fc, t.prefetch, t.pack_x, name(t.schedule), row.plan.threads);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ namespace sluice::tuner {
 namespace {
 
 std::string summary(const std::vector<ProfilePlan>& plans) {
-  std::string text = fmt::format("{:<11} {:<11} {:>5} {:>3}  {:>8}  {:>7}  {}\n", "kind", "shape", "M", "t", "of roof",
+  std::string text = fmt::format("{:<15} {:<11} {:>5} {:>3}  {:>8}  {:>7}  {}\n", "kind", "shape", "M", "t", "of roof",
                                  "gain", "plan");
   for (const ProfilePlan& plan : plans) {
     const PlanRow& row = plan.row;
@@ -43,9 +43,9 @@ std::string summary(const std::vector<ProfilePlan>& plans) {
     const std::string gain =
         other ? fmt::format("{:.1f} %", (1 / plan.measured->ratio_to_default - 1) * 100) : "default";
     const std::string fraction = plan.measured ? fmt::format("{:.1f} %", plan.measured->roof_fraction * 100) : "-";
-    text += fmt::format("{:<11} {:<11} {:>5} {:>3}  {:>8}  {:>7}  {}x{} kc {} mc {} nc {} {} t{}\n", name(row.kind),
-                        shape_name(row.shape), row.m, row.max_threads, fraction, gain, tiling.mr, tiling.nr, tiling.kc,
-                        tiling.mc, tiling.nc, name(tiling.schedule), row.plan.threads);
+    text += fmt::format("{:<15} {:<11} {:>5} {:>3}  {:>8}  {:>7}  {}x{} kc {} mc {} nc {} {} t{}\n",
+                        kind_name(row.kind), shape_name(row.shape), row.m, row.max_threads, fraction, gain, tiling.mr,
+                        tiling.nr, tiling.kc, tiling.mc, tiling.nc, name(tiling.schedule), row.plan.threads);
   }
   return text;
 }
@@ -53,7 +53,7 @@ std::string summary(const std::vector<ProfilePlan>& plans) {
 std::vector<KeptWidth> kept_widths(const std::vector<PlanRow>& rows, Isa isa) {
   std::vector<KeptWidth> widths;
   for (const PlanRow& row : rows)
-    if (row.isa == isa) widths.push_back({row.shape, row.kind.gated, row.plan.tiling.nr});
+    if (row.isa == isa) widths.push_back({row.shape, row.kind, row.plan.tiling.nr});
   return widths;
 }
 
@@ -111,7 +111,7 @@ std::string cell_names(const std::vector<Cell>& cells) {
   std::vector<std::string> names;
   names.reserve(cells.size());
   for (const Cell& cell : cells)
-    names.push_back(fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads));
+    names.push_back(fmt::format("{} {} M={} t={}", kind_name(cell.kind), shape_name(cell.shape), cell.m, cell.threads));
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -154,8 +154,8 @@ void require_memory_for(const std::vector<Cell>& cells, Isa isa, const Machine& 
   const auto widths = static_cast<double>(register_tiles(isa).size());
   for (const Cell& cell : cells) {
     require_memory(static_cast<double>(Clocks::stream_bytes(machine)) + 2 * static_cast<double>(cold) +
-                       widths * Layer::bytes_needed(cell.shape, cell.kind.gated, cell.m, cold),
-                   fmt::format("tuning {} {}, M {}", name(cell.kind), shape_name(cell.shape), cell.m));
+                       widths * Layer::bytes_needed(cell.shape, cell.kind, cell.m, cold),
+                   fmt::format("tuning {} {}, M {}", kind_name(cell.kind), shape_name(cell.shape), cell.m));
   }
 }
 

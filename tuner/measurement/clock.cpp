@@ -59,7 +59,7 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
       read_memory_(buffer.data()),
       footprint_(buffer.bytes()) {
   const detail::KernelTable& kernels = *detail::kernel_table(isa);
-  const RegisterTile tile = kernels.panels[0].tile;
+  const RegisterTile tile = detail::preferred_tile(kernels);
   for (std::uint32_t i = 0; i < threads; ++i)
     tiles_.push_back(std::make_unique<StreamBuffer>(
         sizeof(float) * (probe_k * (tile.max_mr + tile.nr) + (probe_tiles + 1) * tile.max_mr * tile.nr)));
@@ -155,7 +155,7 @@ double Clock::fma_speed(std::size_t iterations) {
 
 // Runs the microkernel itself on operands in L1. It needs the issue slots and load ports that a neighbour takes away.
 double Clock::load_speed() {
-  const detail::PanelKernels& panels = detail::kernel_table(isa_)->panels[0];
+  const detail::PanelKernels& panels = detail::kernel_table(isa_)->panels[0][0];
   const std::size_t mr = panels.tile.max_mr;
   const std::size_t nr = panels.tile.nr;
   const double call_flops = 2.0 * static_cast<double>(mr * nr * probe_k * probe_tiles);
@@ -172,7 +172,7 @@ double Clock::load_speed() {
     call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
     call.tiles = probe_tiles;
     call.k = probe_k;
-    call.weight_prefetch = reinterpret_cast<const char*>(call.b);
+    call.weight_prefetch = static_cast<const char*>(call.b);
     call.data_prefetch = call.weight_prefetch;
     for (std::size_t i = 0; i < calls; ++i) panels.packed[mr - 1](call);
   });

@@ -13,9 +13,9 @@ std::vector<CellGroup> grouped(const std::vector<Cell>& cells) {
   std::vector<CellGroup> groups;
   for (const Cell& cell : cells) {
     auto same = std::find_if(groups.begin(), groups.end(), [&](const CellGroup& group) {
-      return group.shape == cell.shape && group.gated == cell.kind.gated;
+      return group.shape == cell.shape && same_packing(group.kind, cell.kind);
     });
-    if (same == groups.end()) same = groups.insert(groups.end(), CellGroup{cell.shape, cell.kind.gated, {}});
+    if (same == groups.end()) same = groups.insert(groups.end(), CellGroup{cell.shape, cell.kind, {}});
     same->cells.push_back(cell);
   }
   return groups;
@@ -47,7 +47,7 @@ Layer& MachineBackend::layer(Shape shape, std::uint32_t nr) {
   packing_(shape);
   std::size_t max_m = 1;
   for (const Cell& cell : group_->cells) max_m = std::max(max_m, cell.m);
-  return *layers_.emplace_back(std::make_unique<Layer>(shape, group_->gated, isa_, nr, max_m, clocks().cold_bytes()));
+  return *layers_.emplace_back(std::make_unique<Layer>(shape, group_->kind, isa_, nr, max_m, clocks().cold_bytes()));
 }
 
 Sample MachineBackend::sample(const Cell& cell, Shape shape, const Plan& plan) {
@@ -95,7 +95,7 @@ void MachineBackend::verify(const Cell& cell, const Plan& plan) {
   if (status.ok()) status = verification.verify(plan, &clocks().executor());
   if (!status.ok()) {
     throw Failure(exit_code::verification_failed,
-                  fmt::format("{} {} M={} t={}: {}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads,
+                  fmt::format("{} {} M={} t={}: {}", kind_name(cell.kind), shape_name(cell.shape), cell.m, cell.threads,
                               status.message()));
   }
 }

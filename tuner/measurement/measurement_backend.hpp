@@ -30,10 +30,10 @@ struct TimedPair {
   Timed b;
 };
 
-// Cells that share packed weights: one shape, gated or not.
+// Cells that share packed weights: one shape, gated or not, one type of weights.
 struct CellGroup {
   Shape shape;
-  bool gated;
+  Kind kind;  // of the first cell; the others differ in the activation at most
   std::vector<Cell> cells;
 };
 std::vector<CellGroup> grouped(const std::vector<Cell>& cells);

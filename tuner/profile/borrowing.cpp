@@ -62,9 +62,9 @@ std::array<std::pair<std::string_view, std::string>, 10> fields(const Plan& plan
 // respects, from the same value to the same value.
 std::vector<LikeStep> find_like_steps(const std::vector<PlanRow>& rows, const PlanRow& borrowed, const Call& call) {
   const Step differs = step(borrowed, call);
-  if (differs.shape || borrowed.kind.gated != call.kind.gated) return {};
+  if (differs.shape || !same_packing(borrowed.kind, call.kind)) return {};
   const auto serves = [&](const PlanRow& row) {
-    return row.isa == call.isa && row.kind.gated == call.kind.gated && row.shape == call.shape &&
+    return row.isa == call.isa && same_packing(row.kind, call.kind) && row.shape == call.shape &&
            row.plan.tiling.nr == borrowed.plan.tiling.nr;
   };
   std::vector<LikeStep> found;

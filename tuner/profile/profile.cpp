@@ -148,20 +148,21 @@ std::vector<PlanRow> sorted_rows(const Profile& profile) {
 }
 
 std::vector<std::string> width_conflicts(const std::vector<PlanRow>& rows) {
-  // The number of plans whose width is not the one in use, by ISA, whether gated, and shape.
-  std::map<std::tuple<Isa, bool, std::size_t, std::size_t>, std::size_t> useless;
+  // The number of plans whose width is not the one in use, by ISA, whether gated, type of weights, and shape.
+  std::map<std::tuple<Isa, bool, WeightType, std::size_t, std::size_t>, std::size_t> useless;
   for (const PlanRow& row : rows) {
     if (row.plan.tiling.nr != tuned_nr({rows}, row.isa, row.kind, row.shape) && !register_tiles(row.isa).empty())
-      ++useless[{row.isa, row.kind.gated, row.shape.d_model, row.shape.d_ff}];
+      ++useless[{row.isa, row.kind.gated, row.kind.weights, row.shape.d_model, row.shape.d_ff}];
   }
   std::vector<std::string> lines;
   for (const auto& [group, count] : useless) {
-    const auto& [isa, gated, d_model, d_ff] = group;
-    const Kind kind = gated ? swiglu : relu;
+    const auto& [isa, gated, weights, d_model, d_ff] = group;
+    const Kind kind{gated ? Activation::silu : Activation::relu, gated, weights};
+    const std::string type = weights == WeightType::f32 ? "" : fmt::format("{} ", name(weights));
     lines.push_back(
-        fmt::format("{} plan{} for {} {} {}x{} not used: for weights packed in another width than the {} of "
+        fmt::format("{} plan{} for {} {} {}{}x{} not used: for weights packed in another width than the {} of "
                     "the largest M, and one packing serves every M; tune these again",
-                    count, count == 1 ? "" : "s", name(isa), gated ? "gated" : "plain", d_model, d_ff,
+                    count, count == 1 ? "" : "s", name(isa), gated ? "gated" : "plain", type, d_model, d_ff,
                     tuned_nr({rows}, isa, kind, {d_model, d_ff})));
   }
   return lines;

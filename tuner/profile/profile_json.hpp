@@ -47,7 +47,9 @@ Profile parse_profile(std::string_view text, const std::string& file);
 
 // These read the parts, for other files that hold them.
 Isa read_isa(const JsonField& field);
+// The object's "kind" with its "weights", which files of before these types lack: then they are f32.
 Kind read_kind(const JsonField& field);
+WeightType read_weights(const JsonField& field);
 CacheSizes read_caches(const JsonField& field);
 Plan read_plan(const JsonField& field);  // does not check it for an ISA
 Measured read_measured(const JsonField& field);

@@ -25,10 +25,19 @@ CacheSizes read_caches(const JsonField& field) {
   return caches;
 }
 
+WeightType read_weights(const JsonField& field) {
+  if (!field.has("weights")) return WeightType::f32;
+  std::vector<std::string_view> known;
+  for (const WeightType type : all_weight_types()) known.push_back(name(type));
+  return field["weights"].named([](std::string_view word) { return parse_weight_type(word); }, known);
+}
+
 Kind read_kind(const JsonField& field) {
   std::vector<std::string_view> known;
   for (const NamedKind& kind : kinds()) known.push_back(kind.name);
-  return field.named([](std::string_view word) { return parse_kind(word); }, known);
+  Kind kind = field["kind"].named([](std::string_view word) { return parse_kind(word); }, known);
+  kind.weights = read_weights(field);
+  return kind;
 }
 
 namespace {
@@ -113,7 +122,7 @@ namespace {
 
 PlanRow read_row(const JsonField& field) {
   PlanRow row{read_isa(field["isa"]),
-              read_kind(field["kind"]),
+              read_kind(field),
               {field["d_model"].natural<std::size_t>(), field["d_ff"].natural<std::size_t>()},
               field["m"].natural<std::uint32_t>(),
               field["max_threads"].natural<std::uint32_t>(),

@@ -28,7 +28,7 @@ inline constexpr std::uint32_t journal_version = 1;
 // The panel width that the weights of a shape had in the profile before this tuning, and so keep.
 struct KeptWidth {
   Shape shape;
-  bool gated;
+  Kind kind;  // whatever its activation
   std::uint32_t nr;
 };
 

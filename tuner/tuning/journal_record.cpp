@@ -47,6 +47,7 @@ std::string line(const Json& json) {
 void add_cell(Json& json, Isa isa, Kind kind, Shape shape, std::size_t m, std::uint32_t max_threads) {
   json["isa"] = name(isa);
   json["kind"] = name(kind);
+  json["weights"] = name(kind.weights);
   json["d_model"] = shape.d_model;
   json["d_ff"] = shape.d_ff;
   json["m"] = m;
@@ -55,6 +56,7 @@ void add_cell(Json& json, Isa isa, Kind kind, Shape shape, std::size_t m, std::u
 
 Json cell_json(const Cell& cell) {
   return {{"kind", name(cell.kind)},
+          {"weights", name(cell.kind.weights)},
           {"d_model", cell.shape.d_model},
           {"d_ff", cell.shape.d_ff},
           {"m", cell.m},
@@ -66,7 +68,7 @@ Shape read_shape(const JsonField& field) {
 }
 
 Cell read_cell(const JsonField& field) {
-  return {read_kind(field["kind"]),
+  return {read_kind(field),
           read_shape(field),
           field["m"].natural<std::size_t>(),
           field["max_threads"].natural<std::uint32_t>(),
@@ -76,7 +78,7 @@ Cell read_cell(const JsonField& field) {
 // Reads the cell of a trial or pair, with the named plan and the shape of the slice.
 PlanRow read_row(const JsonField& record, std::string_view plan) {
   PlanRow row{read_isa(record["isa"]),
-              read_kind(record["kind"]),
+              read_kind(record),
               {record["d_model"].natural<std::size_t>(), record["slice"].natural<std::size_t>()},
               record["m"].natural<std::uint32_t>(),
               record["max_threads"].natural<std::uint32_t>(),
@@ -111,8 +113,11 @@ std::string record_line(const JournalHeader& header, std::uint64_t number) {
   json["budget_seconds"] = header.budget_seconds ? Json(*header.budget_seconds) : Json(nullptr);
   json["kept_widths"] = Json::array();
   for (const KeptWidth& kept : header.kept_widths) {
-    json["kept_widths"].push_back(
-        Json{{"d_model", kept.shape.d_model}, {"d_ff", kept.shape.d_ff}, {"gated", kept.gated}, {"nr", kept.nr}});
+    json["kept_widths"].push_back(Json{{"d_model", kept.shape.d_model},
+                                       {"d_ff", kept.shape.d_ff},
+                                       {"gated", kept.kind.gated},
+                                       {"weights", name(kept.kind.weights)},
+                                       {"nr", kept.nr}});
   }
   json["cells"] = Json::array();
   for (const Cell& cell : header.cells) json["cells"].push_back(cell_json(cell));
@@ -188,7 +193,9 @@ JournalHeader read_header(const JsonField& record) {
   header.strategy = record["strategy"].text();
   header.budget_seconds = record["budget_seconds"].nullable([](const JsonField& f) { return f.positive(); });
   for (const JsonField& kept : record["kept_widths"].elements())
-    header.kept_widths.push_back({read_shape(kept), kept["gated"].boolean(), kept["nr"].natural<std::uint32_t>()});
+    header.kept_widths.push_back({read_shape(kept),
+                                  {Activation::identity, kept["gated"].boolean(), read_weights(kept)},
+                                  kept["nr"].natural<std::uint32_t>()});
   for (const JsonField& cell : record["cells"].elements()) header.cells.push_back(read_cell(cell));
   return header;
 }

@@ -31,7 +31,7 @@ Landscape::Landscape(const Setting& setting, const std::vector<Plan>& plans,
 
 std::string Landscape::name() const {
   const Setting& s = setting();
-  return fmt::format("{} {} M={} t={} {}", sluice::name(s.kind), shape_name(s.shape), s.m, s.max_threads,
+  return fmt::format("{} {} M={} t={} {}", kind_name(s.kind), shape_name(s.shape), s.m, s.max_threads,
                      sluice::name(s.isa));
 }
 

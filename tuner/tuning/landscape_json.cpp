@@ -19,11 +19,9 @@ constexpr std::uint32_t schema = 1;
 Setting read_setting(const JsonField& field) {
   std::vector<std::string_view> isas;
   for (const Isa isa : all_isas()) isas.push_back(name(isa));
-  std::vector<std::string_view> known_kinds;
-  for (const NamedKind& kind : kinds()) known_kinds.push_back(kind.name);
   return {read_caches(field["caches"]),
           field["isa"].named([](std::string_view word) { return parse_isa(word); }, isas),
-          field["kind"].named([](std::string_view word) { return parse_kind(word); }, known_kinds),
+          read_kind(field),
           {field["d_model"].natural<std::size_t>(), field["d_ff"].natural<std::size_t>()},
           field["m"].natural<std::size_t>(),
           field["max_threads"].natural<std::uint32_t>(),
@@ -110,6 +108,7 @@ std::string landscape_text(const Landscape& landscape) {
   nlohmann::ordered_json head = {{"sluice_landscape", schema},
                                  {"isa", name(setting.isa)},
                                  {"kind", name(setting.kind)},
+                                 {"weights", name(setting.kind.weights)},
                                  {"d_model", setting.shape.d_model},
                                  {"d_ff", setting.shape.d_ff},
                                  {"m", setting.m},

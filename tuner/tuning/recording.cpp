@@ -10,7 +10,7 @@ namespace sluice::tuner {
 namespace {
 
 std::string cell_key(Kind kind, Shape shape, std::size_t m, std::uint32_t threads) {
-  return fmt::format("{} {}x{} {} {}", name(kind), shape.d_model, shape.d_ff, m, threads);
+  return fmt::format("{} {}x{} {} {}", kind_name(kind), shape.d_model, shape.d_ff, m, threads);
 }
 
 std::string cell_key(const Cell& cell) { return cell_key(cell.kind, cell.shape, cell.m, cell.threads); }

@@ -92,9 +92,10 @@ class Tuner {
 
   void show(const Cell& cell) {
     const double spent = recording_.spent();
-    options_.progress(budget_.share_done(spent),
-                      fmt::format("{} {} M={} t={}", name(cell.kind), shape_name(cell.shape), cell.m, cell.threads),
-                      options_.budget_seconds ? budget_.left(spent) : -1);
+    options_.progress(
+        budget_.share_done(spent),
+        fmt::format("{} {} M={} t={}", kind_name(cell.kind), shape_name(cell.shape), cell.m, cell.threads),
+        options_.budget_seconds ? budget_.left(spent) : -1);
   }
 
   // Returns the plan that won in the nearest cell that was finished before (of another shape, gate or kind), if it is
@@ -119,7 +120,7 @@ class Tuner {
   std::uint32_t choose_width(const CellGroup& group) {
     // Plans of the profile keep their width, or the weights could not be packed once for all of them.
     for (const KeptWidth& kept : options_.kept_widths)
-      if (kept.shape == group.shape && kept.gated == group.gated) return kept.nr;
+      if (kept.shape == group.shape && same_packing(kept.kind, group.kind)) return kept.nr;
     const auto tiles = register_tiles(options_.isa);
     std::uint32_t best = tiles.front().nr;
     if (options_.rigor == Rigor::estimate || tiles.size() == 1) return best;

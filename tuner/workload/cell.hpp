@@ -1,5 +1,5 @@
-// Owns: cells, the unit of tuning and measuring: one kind, shape, M and thread count each. Does not own: plans,
-// measuring, the command line that selects them (commands/command_line.hpp).
+// Owns: cells, the unit of tuning and measuring: one kind with its type of weights, shape, M and thread count each.
+// Does not own: plans, measuring, the command line that selects them (commands/command_line.hpp).
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sluice/kind.hpp"
+#include "tuner/workload/kind_name.hpp"
 #include "tuner/workload/workload.hpp"
 
 namespace sluice::tuner {
@@ -34,7 +35,7 @@ PlainSizes parse_plain_sizes(const std::vector<std::string>& words);
 // Cells are made from all combinations of these. No list may be empty.
 struct CellAxes {
   std::vector<Workload> workloads;  // sizes given as numbers: one, without a name
-  std::vector<Kind> kinds;
+  std::vector<Kind> kinds;          // with each type of weights
   std::vector<std::size_t> m;
   std::vector<std::uint32_t> threads;
 };

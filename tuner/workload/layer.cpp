@@ -29,32 +29,31 @@ std::vector<float> made_up(std::size_t count, float scale, std::uint32_t seed) {
 
 }  // namespace
 
-double Layer::bytes_needed(Shape shape, bool gated, std::size_t max_m, std::size_t cold_bytes) noexcept {
-  const Kind kind{gated ? Activation::silu : Activation::relu, gated};
+double Layer::bytes_needed(Shape shape, Kind kind, std::size_t max_m, std::size_t cold_bytes) noexcept {
   const double weights = bytes(kind, shape, 0);
+  const double unpacked = bytes({kind.activation, kind.gated}, shape, 0);
   const double copies = std::max(1.0, std::ceil(static_cast<double>(cold_bytes) / weights));
   // x and y, the panels of x, H, and the partial sums
   const double rows =
       4.0 * static_cast<double>(max_m) * (3.0 * static_cast<double>(shape.d_model) + static_cast<double>(shape.d_ff));
-  return weights * (1 + copies) + rows;
+  return unpacked + weights * copies + rows;
 }
 
-Layer::Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
+Layer::Layer(Shape shape, Kind kind, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
              PlanTable plans)
-    : shape_(shape), gated_(gated) {
-  require_memory(bytes_needed(shape, gated, max_m, cold_bytes),
+    : shape_(shape), kind_(kind) {
+  require_memory(bytes_needed(shape, kind, max_m, cold_bytes),
                  fmt::format("an FFN of d_model {}, d_ff {}, M {}", shape.d_model, shape.d_ff, max_m));
   const std::size_t count = shape.d_model * shape.d_ff;
   // These scales keep sums over k around one, where the activations are curved.
   const float in_scale = std::sqrt(3.0f / static_cast<float>(shape.d_model));
   const float down_scale = std::sqrt(3.0f / static_cast<float>(shape.d_ff));
-  if (gated) gate_ = made_up(count, in_scale, 1);
+  if (kind.gated) gate_ = made_up(count, in_scale, 1);
   up_ = made_up(count, in_scale, 2);
   down_ = made_up(count, down_scale, 3);
   x_ = made_up(max_m * shape.d_model, 1.5f, 4);
   y_.resize(max_m * shape.d_model);
 
-  const Kind kind{gated ? Activation::silu : Activation::relu, gated};
   std::size_t packed = 0;
   do {
     Result<Ffn> ffn = Ffn::pack(shape, kind, weights(), {.plans = plans, .isa = isa, .nr = nr});
@@ -117,7 +116,7 @@ void Layer::release_unpacked() {
 
 Weights Layer::weights() const {
   Weights weights;
-  if (gated_) weights.gate.data = gate_.data();
+  if (kind_.gated) weights.gate.data = gate_.data();
   weights.up.data = up_.data();
   weights.down.data = down_.data();
   return weights;

@@ -17,11 +17,12 @@ namespace sluice::tuner {
 class Layer {
  public:
   // Returns the bytes that a layer takes while it is made: its unpacked weights, its copies, and the rows.
-  [[nodiscard]] static double bytes_needed(Shape shape, bool gated, std::size_t max_m, std::size_t cold_bytes) noexcept;
+  [[nodiscard]] static double bytes_needed(Shape shape, Kind kind, std::size_t max_m, std::size_t cold_bytes) noexcept;
 
-  // Packs ceil(cold_bytes / packed size) copies, at least one. nr = 0 stands for the width of the plans in the table,
-  // which must outlive the layer. Throws Failure 4 if packing fails, or before it if there is too little memory.
-  Layer(Shape shape, bool gated, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
+  // Packs ceil(cold_bytes / packed size) copies, at least one. The kind's activation does not matter. nr = 0 stands for
+  // the width of the plans in the table, which must outlive the layer. Throws Failure 4 if packing fails, or before it
+  // if there is too little memory.
+  Layer(Shape shape, Kind kind, Isa isa, std::uint32_t nr, std::size_t max_m, std::size_t cold_bytes,
         PlanTable plans = {});
 
   // Runs one forward of m ≤ max_m rows on the copy whose turn it is. A timed forward must come
@@ -37,7 +38,7 @@ class Layer {
 
   [[nodiscard]] PlanVerification verification(Activation activation, std::size_t m);
 
-  // weights() are views of the unpacked weights. x and the last forward's y are [max_m, d_model].
+  // weights() are views of the unpacked weights, which are float32. x and the last forward's y are [max_m, d_model].
   [[nodiscard]] Weights weights() const;
   [[nodiscard]] const std::vector<float>& x() const { return x_; }
   [[nodiscard]] const std::vector<float>& y() const { return y_; }
@@ -46,7 +47,8 @@ class Layer {
   void release_unpacked();
 
   [[nodiscard]] Shape shape() const { return shape_; }
-  [[nodiscard]] bool gated() const { return gated_; }
+  // Of any activation.
+  [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] std::uint32_t nr() const { return copies_.front().front().nr(); }
   [[nodiscard]] std::size_t copies() const { return copies_.size(); }
   // Returns the packed weights of the first copy.
@@ -56,7 +58,7 @@ class Layer {
   [[nodiscard]] Ffn& copy(std::size_t index, Activation activation);
 
   Shape shape_;
-  bool gated_;
+  Kind kind_;
   std::vector<float> gate_, up_, down_;
   std::vector<float> x_, y_;
   std::vector<std::vector<Ffn>> copies_;  // [copy][the activations asked for so far]

@@ -114,7 +114,7 @@ Result<KernelVerdict> verify(Isa isa, Kind kind, std::span<const Case> cases, co
   KernelVerdict verdict;
   verdict.isa = isa;
   verdict.kind = kind;
-  verdict.kernel = std::string(name(isa)) + "/" + std::string(name(kind));
+  verdict.kernel = std::string(name(isa)) + "/" + kind_name(kind);
   const auto fail = [&verdict](const Case& one, const std::string& what) {
     if (verdict.failure.empty()) {
       verdict.failure = describe(one) + ": " + what;
@@ -181,7 +181,7 @@ PlanVerification::PlanVerification(const Ffn& ffn, const Weights& weights, std::
     status_ = Status::error(Code::unsupported,
                             "%s/%s at M = %zu errs by %.3g times the bound on this machine; expected at most 1; "
                             "choose another --isa and report it",
-                            name(ffn.isa()).data(), name(ffn.kind()).data(), m, worst_);
+                            name(ffn.isa()).data(), kind_name(ffn.kind()).c_str(), m, worst_);
   }
 }
 

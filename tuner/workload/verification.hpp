@@ -28,7 +28,7 @@ Plan random_plan(Random& random, Isa isa, Kind kind, std::uint32_t nr, std::uint
 
 // The outcome of one kernel's cases.
 struct KernelVerdict {
-  std::string kernel;  // "avx512/swiglu"
+  std::string kernel;  // "avx512/swiglu", "avx512/swiglu/bf16"
   Isa isa;
   Kind kind;
   std::size_t cases = 0;

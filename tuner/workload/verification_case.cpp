@@ -38,7 +38,8 @@ constexpr std::size_t deep_rows = 33;
 
 std::size_t kind_index(Kind kind) noexcept {
   const std::span<const NamedKind> all = kinds();
-  const auto found = std::find_if(all.begin(), all.end(), [kind](const NamedKind& row) { return row.kind == kind; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [kind](const NamedKind& row) { return row.name == name(kind); });
   return static_cast<std::size_t>(found - all.begin());
 }
 
@@ -97,7 +98,7 @@ float Random::value(float scale) noexcept {
 }
 
 std::string describe(const Case& one) {
-  return std::string(name(one.kind)) + " " + std::to_string(one.shape.d_model) + "x" + std::to_string(one.shape.d_ff) +
+  return kind_name(one.kind) + " " + std::to_string(one.shape.d_model) + "x" + std::to_string(one.shape.d_ff) +
          " M=" + std::to_string(one.m) + (one.order == Order::in_out ? " in_out" : " out_in") +
          (one.biases ? " biases" : "") + (one.padded ? " padded" : "") + (one.accumulate ? " accumulate" : "") +
          " seed=" + std::to_string(one.seed);

@@ -11,6 +11,7 @@
 
 #include "sluice/sluice.hpp"
 #include "tuner/base/fnv1a.hpp"
+#include "tuner/workload/kind_name.hpp"
 
 namespace sluice::tuner {
 

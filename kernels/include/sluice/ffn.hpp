@@ -19,11 +19,13 @@ namespace sluice {
 // data[out·ld + in].
 enum class Order : std::uint8_t { in_out, out_in };
 
-// A view of a float32 weight matrix; alignment of 4 bytes is enough. A merged gate_up_proj is two views of one array.
+// A view of a weight matrix; the alignment of its type is enough. A merged gate_up_proj is two views of one array.
+// bf16 and f16 elements are two bytes each, as the processor stores integers of 16 bits.
 struct Matrix {
-  const float* data = nullptr;
+  const void* data = nullptr;
   Order order = Order::in_out;
-  std::size_t ld = 0;  // floats between rows (in_out) or columns (out_in); 0: dense
+  std::size_t ld = 0;  // elements between rows (in_out) or columns (out_in); 0: dense
+  WeightType type = WeightType::f32;
 };
 
 // gate and up are [d_model, d_ff], down is [d_ff, d_model]. *gate* is the matrix inside the activation of a gated kind,
@@ -78,13 +80,16 @@ struct ForwardOptions {
 // Each element of H and of y is one chain of fused multiply-adds over ascending k that starts from the bias. The same
 // inputs give the same bits for every plan, thread count, M and ISA. A long chain has a larger worst-case
 // rounding error than a tree: |error| ≤ γ(k+1)·Σ|terms| with γ(n) = n·u/(1 − n·u), u = 2⁻²⁴.
+// Weights of 16 bits give the bits that float32 weights of the same values give.
 // NaN and Inf propagate as in the definitions; denormals are honoured, whatever the caller's floating-point mode
 // (forward sets round-to-nearest without flush-to-zero for its own duration, on each of its threads).
 class Ffn {
  public:
-  // Copies the weights into panels; `weights` is not needed afterwards. Fails on a null or too narrow matrix, a zero
-  // extent, an unknown kind, sizes that overflow, an nr without a microkernel, an ISA that cannot run here, lack of
-  // memory.
+  // Copies the weights into panels of the type kind.weights; `weights` is not needed afterwards. Values are rounded to
+  // nearest even where that type is smaller than the matrix' own; what lies beyond its range becomes infinite, and NaN
+  // stays NaN. Fails on a null or too narrow matrix, a zero
+  // extent, an unknown kind or type of weights, sizes that overflow, an nr without a microkernel, an ISA that cannot
+  // run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; gated-ness must stay.

@@ -1,4 +1,5 @@
-// Owns: the words for what an FFN computes: activations, kinds, shapes, and their work in FLOPs and bytes.
+// Owns: the words for what an FFN computes: activations, types of weights, kinds, shapes, and their work in FLOPs and
+// bytes.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +15,25 @@ namespace sluice {
 enum class Activation : std::uint8_t { identity, sigmoid, relu, gelu, gelu_tanh, silu };
 inline constexpr std::size_t activation_count = 6;
 
+// How weights are stored. Each step of a forward takes them as the float32 values that they stand for, exactly, so the
+// answer is that of float32 weights of these values, to the bit.
+//   f32:  IEEE 754 binary32.
+//   bf16: the upper 16 bits of a binary32: its range, 8 bits of precision.
+//   f16:  IEEE 754 binary16: 11 bits of precision, largest value 65504, smallest 2⁻²⁴.
+enum class WeightType : std::uint8_t { f32, bf16, f16 };
+inline constexpr std::size_t weight_type_count = 3;
+std::span<const WeightType> all_weight_types() noexcept;
+std::string_view name(WeightType type) noexcept;
+std::optional<WeightType> parse_weight_type(std::string_view name) noexcept;
+// Bytes of one weight.
+double weight_bytes(WeightType type) noexcept;
+
 // gated: y = (act(x·gate + gate_bias) ⊗ (x·up + up_bias))·down + down_bias
 // plain: y = act(x·up + up_bias)·down + down_bias
 struct Kind {
   Activation activation;
   bool gated;
+  WeightType weights = WeightType::f32;
   friend constexpr bool operator==(const Kind&, const Kind&) = default;
 };
 
@@ -38,11 +53,15 @@ struct NamedKind {
   Kind kind;
 };
 
-// Every kind the library offers, baselines first. The one table between names and kinds.
+// Every kind the library offers, with float32 weights, baselines first. The one table between names and kinds.
 std::span<const NamedKind> kinds() noexcept;
 std::optional<Kind> parse_kind(std::string_view name) noexcept;
-// The kind's name; "unnamed" when it is not in kinds() (no call accepts such a kind).
+// The kind's name, whatever the type of its weights; "unnamed" when it is not in kinds() (no call accepts such a kind).
 std::string_view name(Kind kind) noexcept;
+// Whether both compute the same function, of weights of whatever type.
+constexpr bool same_function(Kind a, Kind b) noexcept { return a.activation == b.activation && a.gated == b.gated; }
+// Whether packed weights of one serve the other: they differ in the activation at most.
+constexpr bool same_packing(Kind a, Kind b) noexcept { return a.gated == b.gated && a.weights == b.weights; }
 
 struct Shape {
   std::size_t d_model;  // width of x and y
@@ -54,7 +73,8 @@ struct Shape {
 // Activations and biases are not counted.
 double flops(Kind kind, Shape shape, std::size_t m) noexcept;
 
-// Logical float32 traffic of one forward: weights, x and y once each. Padding, H, biases and packing are not counted.
+// Logical traffic of one forward: the weights in their type, and x and y in float32, once each. Padding, H, biases and
+// packing are not counted.
 double bytes(Kind kind, Shape shape, std::size_t m) noexcept;
 
 }  // namespace sluice

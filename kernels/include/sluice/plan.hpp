@@ -108,9 +108,9 @@ struct PlanTable {
 
 enum class PlanOrigin : std::uint8_t {
   exact,        // a row of this kind, shape, bucket and thread limit
-  borrowed,     // a row of the same shape and width of gate, but another activation, bucket or thread limit
-  transferred,  // a row of another shape or gate, for the same bucket and the same number of threads, or several in
-                // both
+  borrowed,     // a row of the same shape, gate and type of weights, but another activation, bucket or thread limit
+  transferred,  // a row of another shape or gate, for the same type of weights, the same bucket and the same number of
+                // threads, or several in both
   analytical,   // no row fits: made from the cache sizes
 };
 std::string_view name(PlanOrigin origin) noexcept;
@@ -124,8 +124,8 @@ struct PlanChoice {
 // The smallest power of two ≥ m.
 std::uint32_t m_bucket(std::size_t m) noexcept;
 
-// The panel width that the table's rows for a shape and width of gate use (that of the largest M, should they differ);
-// 0 when there are none.
+// The panel width that the table's rows for a shape, gate and type of weights use (that of the largest M, should they
+// differ); 0 when there are none.
 std::uint32_t tuned_nr(PlanTable table, Isa isa, Kind kind, Shape shape) noexcept;
 
 // The plan for one call. nr ≠ 0 restricts the choice to plans for weights packed nr wide. Never fails. If the table has

@@ -18,7 +18,8 @@ Result<Ffn> pack_wrong(Shape shape, Kind kind, const Weights& weights, const Pac
   const std::size_t lines = weights.down.order == Order::in_out ? shape.d_ff : shape.d_model;
   const std::size_t width = weights.down.order == Order::in_out ? shape.d_model : shape.d_ff;
   const std::size_t ld = weights.down.ld == 0 ? width : weights.down.ld;
-  std::vector<float> down(weights.down.data, weights.down.data + (lines - 1) * ld + width);
+  const auto* const first = static_cast<const float*>(weights.down.data);
+  std::vector<float> down(first, first + (lines - 1) * ld + width);
   down.back() += 1;
   Weights wrong = weights;
   wrong.down.data = down.data();

@@ -41,19 +41,24 @@ TEST(Micro, EveryKernelOfTheTableIsListed) {
     const std::set<std::string> names = listed(isa);
     const auto expect = [&](const std::string& name) { EXPECT_TRUE(names.contains(name)) << name; };
     const detail::KernelTable& kernels = *detail::kernel_table(isa);
-    for (std::size_t family = 0; family < kernels.panel_count; ++family) {
-      const detail::PanelKernels& panels = kernels.panels[family];
-      for (std::uint32_t mr = 1; mr <= panels.tile.max_mr; ++mr) {
-        const std::string tile = fmt::format("{}/{}x{}", name(isa), mr, panels.tile.nr);
-        for (const char* level : {"L1", "L2"}) {
-          expect(fmt::format("micro/microkernel/{}/{}", tile, level));
-          expect(fmt::format("micro/in_place/{}/{}", tile, level));
+    for (const WeightType weights : all_weight_types()) {
+      const bool f32 = weights == WeightType::f32;
+      const std::string type = f32 ? "" : fmt::format("/{}", name(weights));
+      for (std::size_t family = 0; family < kernels.panel_count; ++family) {
+        const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights)][family];
+        if (!f32) expect(fmt::format("micro/widening/{}/{}x{}{}", name(isa), panels.tile.max_mr, panels.tile.nr, type));
+        for (std::uint32_t mr = 1; mr <= panels.tile.max_mr; ++mr) {
+          const std::string tile = fmt::format("{}/{}x{}", name(isa), mr, panels.tile.nr);
+          for (const char* level : {"L1", "L2"}) {
+            expect(fmt::format("micro/microkernel/{}/{}{}", tile, level, type));
+            expect(fmt::format("micro/in_place/{}/{}{}", tile, level, type));
+          }
+          if (mr <= panels.stream_rows) expect("micro/stream/" + tile + type);
+          if (mr <= panels.wide_rows) expect("micro/wide/" + tile + type);
         }
-        if (mr <= panels.stream_rows) expect("micro/stream/" + tile);
-        if (mr <= panels.wide_rows) expect("micro/wide/" + tile);
+        for (std::uint32_t rows = 1; rows <= panels.interleaved_rows; ++rows)
+          expect(fmt::format("micro/interleaved/{}/{}x{}{}", name(isa), rows, panels.tile.nr, type));
       }
-      for (std::uint32_t rows = 1; rows <= panels.interleaved_rows; ++rows)
-        expect(fmt::format("micro/interleaved/{}/{}x{}", name(isa), rows, panels.tile.nr));
     }
     for (const NamedKind& kind : kinds()) expect(fmt::format("micro/epilogue/{}/{}", name(isa), kind.name));
     expect(fmt::format("micro/pack_x/{}/2048", name(isa)));
@@ -87,8 +92,8 @@ TEST(Micro, EachGroupCanBeMeasured) {
     groups.insert(measured.micro.group);
   }
   std::set<std::string> expected{"barrier",     "call",   "epilogue", "forward_empty", "in_place",
-                                 "microkernel", "pack_x", "stream",   "wide"};
-  if (detail::kernel_table(isa)->panels[0].interleaved_rows != 0) expected.insert("interleaved");
+                                 "microkernel", "pack_x", "stream",   "wide",          "widening"};
+  if (detail::kernel_table(isa)->panels[0][0].interleaved_rows != 0) expected.insert("interleaved");
   EXPECT_EQ(groups, expected);
 }
 

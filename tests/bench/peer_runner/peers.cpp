@@ -74,7 +74,7 @@ class Peers : public testing::Test {
   fs::path directory_;
   tuner::Cell cell_{swiglu, {24, 40}, 3, 1, {}};
   ThreadPool pool_{1};
-  tuner::Layer layer_{cell_.shape, true, Isa::scalar, 0, cell_.m, 0};
+  tuner::Layer layer_{cell_.shape, swiglu, Isa::scalar, 0, cell_.m, 0};
   SharedLayer shared_{layer_};
   Plan plan_;
   std::unique_ptr<ExpectedAnswer> expected_;
@@ -116,7 +116,7 @@ TEST(ExpectedAnswer, HalfPrecisionIsNotFloat32) {
   const Shape shape{512, 1024};
   constexpr std::size_t m = 2;
   ThreadPool pool(1);
-  tuner::Layer layer(shape, true, Isa::scalar, 0, m, 0);
+  tuner::Layer layer(shape, swiglu, Isa::scalar, 0, m, 0);
   const Plan plan = analytical_plan(CacheSizes{}, Isa::scalar, swiglu, shape, m, 1, layer.nr());
   layer.prepare(m, plan);
   layer.forward(swiglu.activation, m, plan, pool);

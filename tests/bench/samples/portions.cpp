@@ -35,7 +35,7 @@ TEST(Portions, EveryThreadKeepsAFewPanelsOfEachStage) {
 
 TEST(Portions, ALayerGoesThroughAllWhoeverAsks) {
   const Isa isa = runnable_isas().back();
-  tuner::Layer layer({512, 512}, true, isa, 0, 4, 0);
+  tuner::Layer layer({512, 512}, swiglu, isa, 0, 4, 0);
   const Plan plan = analytical_plan({}, isa, swiglu, layer.shape(), 4, 1, layer.nr());
   ThreadPool pool(1);
   layer.prepare(4, plan);

@@ -99,6 +99,22 @@ TEST_F(PlanChoices, AnotherActivationOfTheSameWidthIsBorrowed) {
   EXPECT_EQ(choose(both, swiglu, 256, 1).row, &both[1]);
 }
 
+// Weights of another type arrive at another pace, whatever else is the same.
+TEST_F(PlanChoices, NothingIsBorrowedFromAnotherTypeOfWeights) {
+  const Kind bf16{Activation::silu, true, WeightType::bf16};
+  const PlanRow rows[] = {row(swiglu, 64, 1, 11), row(bf16, 128, 1, 12)};
+  EXPECT_EQ(choose(rows, swiglu, 64, 1).row, &rows[0]);
+  EXPECT_EQ(choose(rows, bf16, 128, 1).row, &rows[1]);
+  EXPECT_EQ(choose(rows, bf16, 128, 1).origin, PlanOrigin::exact);
+  EXPECT_EQ(choose(rows, bf16, 64, 1).row, &rows[1]) << "the same type in a larger bucket";
+  const Kind f16{Activation::silu, true, WeightType::f16};
+  EXPECT_EQ(choose(rows, f16, 64, 1).origin, PlanOrigin::analytical);
+  EXPECT_EQ(tuned_nr({rows}, isa, f16, shape), 0U);
+  // Nor is a plan transferred from another shape.
+  const PlanChoice other = choose_plan({rows}, CacheSizes{}, isa, f16, {1024, 1024}, 64, 1);
+  EXPECT_EQ(other.origin, PlanOrigin::analytical);
+}
+
 TEST_F(PlanChoices, RowsThatCannotServeAreIgnored) {
   PlanRow other_isa = row(swiglu, 256, 1, 11);
   other_isa.isa = Isa::neon;

@@ -23,7 +23,7 @@ JournalHeader example_header() {
   header.rigor = "measure";
   header.strategy = "axes";
   header.budget_seconds = 120.5;
-  header.kept_widths = {{{2048, 5632}, true, 8}};
+  header.kept_widths = {{{2048, 5632}, swiglu, 8}};
   header.caches.prefetch_streams = true;
   return header;
 }

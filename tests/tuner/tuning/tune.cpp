@@ -83,7 +83,7 @@ TEST(Tune, KeepsTheWidthOfPlansThatAreThere) {
   for (const RegisterTile& tile : register_tiles(runnable_isas().back())) {
     std::vector<ProfilePlan> plans;
     TuneOptions options = example_options(plans);
-    options.kept_widths = {{{256, 512}, true, tile.nr}};
+    options.kept_widths = {{{256, 512}, swiglu, tile.nr}};
     FakeBackend backend;
     (void)tune(example_cells(), options, backend, nullptr);
     for (const ProfilePlan& plan : plans)

@@ -1,0 +1,76 @@
+"""Types of weights: selected by --weights, kept apart in profiles, results, exports and in what `info` tells."""
+
+import csv
+import io
+import json
+import unittest
+
+import command
+
+CELL = ["--d-model", "96", "--d-ff", "160", "--threads", "1", "--m", "1"]
+
+
+class WeightsTest(command.CommandTest):
+    def test_a_profile_serves_the_types_it_was_tuned_for(self):
+        self.run_ok("tune", *CELL, "--kind", "swiglu", "--weights", "bf16,f32", "--budget", "2", "--profile", "p.json")
+        self.assertEqual({row["weights"] for row in self.plans("p.json")}, {"bf16", "f32"})
+        self.run_ok("tune", *CELL, "--kind", "swiglu", "--weights", "bf16", "--rigor", "estimate", "--profile", "q.json")
+        origins = {}
+        for weights in ("f32", "bf16", "f16"):
+            told = json.loads(self.succeed("info", *CELL, "--kind", "swiglu", "--weights", weights, "--profile",
+                                           "q.json", "--json"))
+            (plan,) = told["plans"]
+            self.assertEqual(plan["weights"], weights)
+            origins[weights] = plan["origin"]
+        self.assertEqual(origins, {"f32": "analytical", "bf16": "exact", "f16": "analytical"})
+        text = self.succeed("info", *CELL[:-1], "2", "--kind", "geglu", "--weights", "bf16", "--profile", "p.json")
+        self.assertIn("geglu/bf16 96x160", text)
+
+    def test_a_journal_keeps_the_types_apart(self):
+        arguments = ["tune", *CELL, "--kind", "swiglu", "--weights", "f16,f32", "--budget", "2", "--journal", "j",
+                     "--profile", "p.json"]
+        self.run_ok(*arguments)
+        (self.directory / "p.json").unlink()
+        self.run_ok(*arguments, "--resume")
+        self.assertEqual({row["weights"] for row in self.plans("p.json")}, {"f16", "f32"})
+        other = [word.replace("f16,f32", "bf16,f32") for word in arguments]
+        self.expect_failure(command.FILE, *other, "--resume", says=["j: ", "cells"])
+
+    def test_exports_name_the_type(self):
+        self.run_ok("tune", *CELL, "--kind", "swiglu,relu", "--weights", "f16", "--rigor", "estimate", "--profile",
+                    "p.json")
+        header = self.succeed("export", "--format", "header", "--profile", "p.json")
+        self.assertIn("{sluice::swiglu.activation, sluice::swiglu.gated, sluice::WeightType::f16}", header)
+        rows = list(csv.DictReader(io.StringIO(self.succeed("export", "--format", "csv", "--profile", "p.json"))))
+        self.assertEqual([row["weights"] for row in rows], ["f16", "f16"])
+        t4 = json.loads(self.succeed("export", "--format", "t4", "--profile", "p.json"))
+        self.assertEqual({one["configuration"]["weights"] for one in t4["results"]}, {"f16"})
+
+    def test_results_count_the_bytes_of_the_type(self):
+        self.run_ok("bench", *CELL, "--kind", "swiglu", "--weights", "f32,bf16,f16", "--samples", "3", "--no-profile",
+                    "--out", "b.json")
+        entries = json.loads((self.directory / "b.json").read_text())["benchmarks"]
+        self.assertEqual([entry["weights"] for entry in entries], ["f32", "bf16", "f16"])
+        isa = entries[0]["isa"]
+        self.assertEqual([entry["name"] for entry in entries],
+                         [f"ffn/swiglu/{isa}/96x160/M1/t1{suffix}" for suffix in ("", "/bf16", "/f16")])
+        for entry, size in zip(entries, (4, 2, 2)):
+            traffic = size * 3 * 96 * 160 + 4 * 2 * 96
+            self.assertAlmostEqual(entry["bytes_per_second"] * entry["real_time"] * 1e-9 / traffic, 1, places=6)
+        self.assertEqual(len({tuple(entry["sample_rounds"]) for entry in entries}), 1, "measured in the same rounds")
+
+    def test_verify_checks_each_type(self):
+        rows = json.loads(self.succeed("verify", "--d-model", "48", "--d-ff", "80", "--m", "3", "--kind", "swiglu",
+                                       "--weights", "f32,bf16,f16", "--isa", "scalar", "--json"))["kernels"]
+        self.assertEqual([row["name"] for row in rows], ["scalar/swiglu", "scalar/swiglu/bf16", "scalar/swiglu/f16"])
+        self.assertTrue(all(row["passed"] for row in rows))
+        self.assertEqual(len({row["digest"] for row in rows}), 3, "other weights, other answers")
+
+    def test_what_is_no_type_is_refused(self):
+        for verb in ("tune", "bench", "verify", "info"):
+            self.expect_failure(command.USAGE, verb, *CELL, "--weights", "float16", says=["float16", "f16"])
+        self.expect_failure(command.USAGE, "bench", *CELL, "--weights", "f32,bf16", "--peers", says=["bf16", "--peers"])
+
+
+if __name__ == "__main__":
+    unittest.main()
