@@ -18,6 +18,7 @@
 #include "tuner/commands/program.hpp"
 #include "tuner/machine/binding.hpp"
 #include "tuner/profile/profile.hpp"
+#include "tuner/workload/accuracy.hpp"
 #include "tuner/workload/verification.hpp"
 
 namespace sluice::bench {
@@ -51,6 +52,17 @@ std::string row_text(const KernelVerdict& verdict) {
   return text;
 }
 
+// Root mean squares of the error over that of the answer, for each sort of operands.
+nlohmann::ordered_json accuracy_json(const KernelVerdict& verdict) {
+  nlohmann::ordered_json json;
+  for (const tuner::Operands operands : tuner::all_operands) {
+    const Result<tuner::Accuracy> found = tuner::accuracy(verdict.isa, verdict.kind, operands);
+    if (!found) throw Failure(exit_code::unsupported, found.status().message());
+    json[std::string(name(operands))] = {{"arithmetic", found->arithmetic}, {"rounded_weights", found->weights}};
+  }
+  return json;
+}
+
 nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
   nlohmann::ordered_json row{{"name", verdict.kernel},
                              {"isa", name(verdict.isa)},
@@ -63,6 +75,7 @@ nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
   // JSON has no infinity: null says that a result was not finite where the oracle's is.
   if (std::isfinite(verdict.worst_error_over_bound)) row["worst_error_over_bound"] = verdict.worst_error_over_bound;
   if (!verdict.passed) row["failure"] = verdict.failure;
+  row["accuracy"] = accuracy_json(verdict);
   return row;
 }
 
@@ -122,7 +135,7 @@ int verify_with(int argc, char** argv, const PackFunction& pack) {
       }
       ++kernels;
       failed += verdict.passed ? 0 : 1;
-      json["kernels"].push_back(row_json(verdict));
+      if (selection.json) json["kernels"].push_back(row_json(verdict));
       text += row_text(verdict);
       if (table) tuner::write_stdout(row_text(verdict));
     }

@@ -15,6 +15,7 @@
 #include "tuner/base/version.hpp"
 #include "tuner/measurement/statistics.hpp"
 #include "tuner/profile/profile_json.hpp"
+#include "tuner/workload/accuracy.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -250,6 +251,27 @@ void Reporter::report_peers(const Measurement& measurement) {
   }
 }
 
+// How far answers with these kinds' weights are from exact ones, if there are other types than float32; else null.
+Json Reporter::accuracies() const {
+  std::vector<Kind> kinds;
+  for (const Measurement& measurement : session_.measurements())
+    if (std::ranges::find(kinds, measurement.cell.kind) == kinds.end()) kinds.push_back(measurement.cell.kind);
+  if (std::ranges::all_of(kinds, [](Kind kind) { return kind.weights == WeightType::f32; })) return nullptr;
+  Json list = Json::array();
+  for (const Kind kind : kinds) {
+    for (const tuner::Operands operands : tuner::all_operands) {
+      const Result<tuner::Accuracy> found = tuner::accuracy(session_.options().isa, kind, operands);
+      if (!found) continue;
+      list.push_back({{"kind", name(kind)},
+                      {"weights", name(kind.weights)},
+                      {"operands", name(operands)},
+                      {"arithmetic", found->arithmetic},
+                      {"rounded_weights", found->weights}});
+    }
+  }
+  return list;
+}
+
 std::string Reporter::text() const {
   Json context = context_;
   context["roofs"] = tuner::to_json(clocks_.roofs());
@@ -264,6 +286,7 @@ std::string Reporter::text() const {
   for (const PeerProgram& peer : session_.options().peers) peers.push_back(peer.name);
   context["peers"] = peers;
   context["rival"] = session_.options().baseline ? Json(session_.options().baseline->name) : Json(nullptr);
+  if (Json list = accuracies(); !list.is_null()) context["accuracy"] = std::move(list);
   return tuner::dump({{"context", context}, {"benchmarks", benchmarks_}});
 }
 

@@ -45,6 +45,7 @@ class Reporter final : public benchmark::BenchmarkReporter {
   [[nodiscard]] const std::vector<PlanComparison>& plan_comparisons() const { return plan_comparisons_; }
 
  private:
+  [[nodiscard]] nlohmann::ordered_json accuracies() const;
   // The cell's own entry tells how it compares with its baseline.
   void compare(const Measurement& measurement, nlohmann::ordered_json& own);
   void report_baseline(const Measurement& measurement);

@@ -60,6 +60,11 @@ class Cell:
         return (self.d_model, self.d_ff, self.weights, self.kind, self.isa, self.threads, self.m)
 
     @property
+    def bytes(self):
+        """Of the weights in their type, x and y, once each."""
+        return self.bytes_per_second * self.time_ns * 1e-9
+
+    @property
     def ns_per_token(self):
         return self.time_ns / self.m
 
@@ -101,6 +106,8 @@ class Results:
     baseline_plan_cells: list = field(default_factory=list)  # cells with a baseline plan
     asked: int | None = None     # how many cells the run was to measure
     reported: int | None = None  # how many of them it reported
+    # Of types of weights: dicts of kind, weights, operands, and the errors `arithmetic` and `rounded_weights`.
+    accuracy: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,16 @@ def load_results(path):
     except WrongValue as error:
         fma_roofs, read_roofs = {}, {}
         skipped.append(f"{error.finding}, so the roofs are left out")
+    accuracy = []
+    try:
+        accuracy = reader.accuracies(context)
+    except WrongValue as error:
+        skipped.append(f"{error.finding}, so the accuracy of the types of weights is left out")
     measurement = reader.mapping(context, "measurement", "context.")
     asked, reported = (reader.count(measurement, name, "context.measurement", 0) if name in measurement else None
                        for name in ("cells", "cells_reported"))
     found = Results(context, reader.mapping(context, "machine", "context."), fma_roofs, read_roofs, [], [], skipped, [],
-                    [], [], asked=asked, reported=reported)
+                    [], [], asked=asked, reported=reported, accuracy=accuracy)
     names, damaged = set(), []
     entries = reader.listed(document, "benchmarks", "", required=True)
     for index, entry in enumerate(entries):
@@ -212,6 +217,24 @@ class Reader:
         if abs(sum(shares[name] for name in PHASES) - 1) > 0.01:
             self.fail(place + ".phases", sum(shares[name] for name in PHASES), "shares whose sum is 1")
         return {name: float(shares[name]) for name in PHASES}
+
+    def accuracies(self, context):
+        """What the run says of the accuracy of its types of weights, checked, each with its place."""
+        found = []
+        for index, one in enumerate(self.listed(context, "accuracy", "context.")):
+            place = f"context.accuracy[{index}]"
+            if not isinstance(one, dict):
+                self.fail(place, one, "an object")
+            for key in ("kind", "weights"):
+                self.text(one, key, place)
+            if one.get("operands") not in ("normal", "heavy_tailed", "outlier_channels"):
+                self.fail(f"{place}.operands", one.get("operands"), '"normal", "heavy_tailed" or "outlier_channels"')
+            for key in ("arithmetic", "rounded_weights"):
+                value = one.get(key)
+                if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
+                    self.fail(f"{place}.{key}", value, "a number from 0 on")
+            found.append({**one, "place": place})
+        return found
 
     def read_cell(self, entry, name, place):
         models = self.listed(entry, "models", place + ".")

@@ -184,9 +184,10 @@ def crossover(cell, fma_roofs, read_roofs):
         return None
     matrices = 3 if cell.gated else 2
     weights = matrices * cell.d_model * cell.d_ff
-    # 2·weights·M / peak = (4·weights + 8·M·D) / bandwidth, solved for M.
+    # 2·weights·M / peak = (size·weights + 8·M·D) / bandwidth, solved for M.
     gain = 2 * weights / peak - 8 * cell.d_model / bandwidth
-    return 4 * weights / bandwidth / gain if gain > 0 else None
+    size = (cell.bytes - 8 * cell.m * cell.d_model) / weights
+    return size * weights / bandwidth / gain if gain > 0 else None
 
 
 def roofline_figures(cells, fma_roofs, read_roofs, context):

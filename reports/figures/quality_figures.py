@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.figures.drawing import INK, SERIES, canvas, compact, file_name, finish, legend_above, set_m_axis
 from reports.figures.figures import series_style
 from reports.findings import command_lines, traces
-from reports.findings.answer import headline_isa, headline_kind, isa_name, kind_name
+from reports.findings.answer import headline_isa, headline_kind, isa_name, kind_name, with_weights
 from reports.findings.prose import prose
 from reports.findings.traces import threads_name
 from reports.statistics.comparison import TIED_HALF_WIDTH, order
@@ -18,12 +18,13 @@ LONGEST_FOREST = 24     # tuned plans per figure; more would not be readable on 
 
 
 def plan_label(plan):
-    return traces.plan_cell(plan, f"{kind_name(plan['kind'])} {plan['d_model']}×{plan['d_ff']}, M {plan['m']}, "
+    return traces.plan_cell(plan, f"{kind_name(plan['kind'])}{with_weights(plan.get('weights', 'f32'))} "
+                            f"{plan['d_model']}×{plan['d_ff']}, M {plan['m']}, "
                             f"{isa_name(plan['isa'])}, ≤ {threads_name(plan['max_threads'])}")
 
 
 def plan_order(plan):
-    return (plan["d_model"], plan["d_ff"], plan["isa"], plan["kind"], plan["max_threads"], plan["m"])
+    return (plan["d_model"], plan["d_ff"], plan.get("weights", "f32"), plan["isa"], plan["kind"], plan["max_threads"], plan["m"])
 
 
 def tuned_figures(plans):

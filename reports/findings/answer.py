@@ -44,6 +44,21 @@ def isa_rank(isa):
     return (ISA_ORDER.index(isa) if isa in ISA_ORDER else -1, isa)
 
 
+def headline_weights(cells):
+    """float32, or the first type among the cells if there is none of it."""
+    present = {cell.weights for cell in cells}
+    return "f32" if "f32" in present or not present else min(present)
+
+
+def subject(kind, weights):
+    """Names a kind for a source: "swiglu", "swiglu bf16"."""
+    return kind if weights == "f32" else f"{kind} {weights}"
+
+
+def with_weights(weights):
+    return "" if weights == "f32" else f" with {weights} weights"
+
+
 def group_name(first, gated):
     """Names cells of one shape, kind and ISA for a source: "tied swiglu avx512 2048 5632 f32"."""
     return f"{first} {gated.kind} {gated.isa} {gated.d_model} {gated.d_ff} {gated.weights}"
@@ -160,7 +175,8 @@ def plan_words(cell, plans):
     """(tiling, full plan) of the profile's plan for the cell; where there is none, the analytical default serves."""
     wanted = (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)
     keys = ("d_model", "d_ff", "kind", "isa", "max_threads", "m")
-    row = next((plan for plan in plans if tuple(plan[key] for key in keys) == wanted), None)
+    row = next((plan for plan in plans if tuple(plan[key] for key in keys) == wanted
+                and plan.get("weights", "f32") == cell.weights), None)
     tiling = row and row.get("plan")
     if not tiling:
         return ("default", "the profile holds no plan for this cell; the analytical default serves")
@@ -191,7 +207,7 @@ def answers(workloads, cells, comparisons, plans=()):
             prose("At equal width (the d_ff of ReLU, 1.5× the FLOPs, ideal 1.5×): ",
                   width_phrase(pairs["width"]) or absent(own[0], 1, "shape"), "."),
             roof_sentence(own)]
-        found.append(Answer(traces.label(workload), f"{kind_name(kind)} against ReLU, {isa_name(isa)}", sentences,
+        found.append(Answer(traces.label(workload), f"{kind_name(kind)} against ReLU{with_weights(workload.weights)}, {isa_name(isa)}", sentences,
                             matrix(own, pairs["budget"] + pairs["width"], plans)))
     return found
 
@@ -202,24 +218,26 @@ def absent(cell, factor, source):
                  Traced(shape, f"{source} {cell.place}", shape), " beside it")
 
 
-def pooled_sentence(kind, comparisons):
-    """What the kind costs over all cells: a figure for each comparison, how much the cells differ, and which are not
-    like the others."""
-    of_kind = [comparison for comparison in comparisons if comparison.gated.kind == kind]
+def pooled_sentence(kind, weights, comparisons):
+    """What the kind costs over all cells with such weights: a figure for each comparison, how much the cells differ, and
+    which are not like the others."""
+    of_kind = [comparison for comparison in comparisons
+               if (comparison.gated.kind, comparison.gated.weights) == (kind, weights)]
+    name = subject(kind, weights)
     parts, apart = [], []
     for what, words, end in (("budget", " against ReLU at equal budget (interval ", ""),
                              ("width", " times ReLU's time at equal width (interval ", ", ideal 1.5")):
         pool = pooled([comparison for comparison in of_kind if comparison.what == what])
         if pool.estimate.ratio is None:
             continue
-        scatter = prose("; half of the cells lie within ", traces.pooled_spread(pool, what, kind),
+        scatter = prose("; half of the cells lie within ", traces.pooled_spread(pool, what, name),
                         " of it") if pool.cells > 1 else ""
-        parts.append(prose(traces.pooled(pool.estimate, what, kind), words,
-                           traces.pooled_interval(pool.estimate, what, kind), end, scatter, ")"))
+        parts.append(prose(traces.pooled(pool.estimate, what, name), words,
+                           traces.pooled_interval(pool.estimate, what, name), end, scatter, ")"))
         apart += pool.apart
     if not parts:
         return ""
-    return prose(f"On this machine {kind_name(kind)} costs ", joined(" and ", parts),
+    return prose(f"On this machine {kind_name(kind)}{with_weights(weights)} costs ", joined(" and ", parts),
                  ", over all shapes, thread counts and M, each cell alike. ", *map(apart_sentence, apart))
 
 
@@ -244,21 +262,29 @@ def overview(cells, comparisons):
     gated = [cell for cell in cells if cell.gated]
     if not gated:
         return "No gated kind was measured, so there is nothing to compare with ReLU."
+    weights = headline_weights(gated)
+    others = sorted({cell.weights for cell in gated} - {weights})
+    every, gated = gated, [cell for cell in gated if cell.weights == weights]
     kind = headline_kind(gated)
-    tolls = [comparison for comparison in comparisons if comparison.what == "budget" and comparison.gated.kind == kind]
+    name = subject(kind, weights)
+    tolls = [comparison for comparison in comparisons if comparison.what == "budget"
+             and (comparison.gated.kind, comparison.gated.weights) == (kind, weights)]
     if tolls:
-        counts = {verdict: traces.count(sum(toll.verdict == verdict for toll in tolls), f"budget {verdict} {kind}")
+        counts = {verdict: traces.count(sum(toll.verdict == verdict for toll in tolls), f"budget {verdict} {name}")
                   for verdict in ("tied", "slower", "faster", "inconclusive")}
-        text = prose(pooled_sentence(kind, comparisons), "Cell by cell, at equal budget it is tied with ReLU in ",
-                     counts["tied"], " of ", traces.count(len(tolls), f"budget any {kind}"),
+        text = prose(pooled_sentence(kind, weights, comparisons), "Cell by cell, at equal budget it is tied with ReLU in ",
+                     counts["tied"], " of ", traces.count(len(tolls), f"budget any {name}"),
                      " measured cell", "s" if len(tolls) != 1 else "", ", slower in ", counts["slower"], ", faster in ",
                      counts["faster"], ", inconclusive in ", counts["inconclusive"], ".")
     else:
         text = f"{kind_name(kind)} has no ReLU baseline of equal budget in these results."
     fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
     if fractions:
-        text = prose(text, " It runs at ", traces.roof_range(fractions, kind), " of the measured roof, median ",
-                     traces.roof_median(fractions, kind), ".")
+        text = prose(text, " It runs at ", traces.roof_range(fractions, name), " of the measured roof, median ",
+                     traces.roof_median(fractions, name), ".")
+    for other in others:
+        kind = headline_kind([cell for cell in every if cell.weights == other])
+        text = prose(text, " ", pooled_sentence(kind, other, comparisons))
     return text
 
 

@@ -36,7 +36,7 @@ class Row:
     """A plan of a profile, read like a cell."""
 
     def __init__(self, plan):
-        self.kind, self.isa = plan["kind"], plan["isa"]
+        self.kind, self.isa, self.weights = plan["kind"], plan["isa"], plan.get("weights", "f32")
         self.d_model, self.d_ff = plan["d_model"], plan["d_ff"]
         self.m, self.max_threads = plan["m"], plan["max_threads"]
         self.models, self.gated = tuple(plan.get("models") or ()), None
@@ -74,6 +74,9 @@ def selection(cells):
         budget = any((cell.d_model, cell.d_ff) not in gated for cell in own)
         width = any(not cell.gated and (cell.d_model, cell.d_ff) in gated for cell in own)
         words += ["--equal", listed([name for name, here in (("width", width), ("budget", budget)) if here])]
-    return words + ["--kind", listed(cell.kind for cell in own), "--m", listed(sorted({cell.m for cell in own})),
+    words += ["--kind", listed(cell.kind for cell in own)]
+    if any(cell.weights != "f32" for cell in own):
+        words += ["--weights", listed(cell.weights for cell in own)]
+    return words + ["--m", listed(sorted({cell.m for cell in own})),
                     "--threads", listed(sorted({threads for _, threads in cells})),
                     "--isa", listed(cell.isa for cell in own)]

@@ -82,6 +82,8 @@ def read_trial(line):
         return None
     if not isinstance(record, dict) or record.get("record") != "trial" or not isinstance(record.get("plan"), dict):
         return None
+    if isinstance(record.get("kind"), str) and isinstance(record.get("weights"), str) and record["weights"] != "f32":
+        record["kind"] += f"-{record['weights']}"   # trials with other weights belong to a cell of their own
     cost = record.get("cost_ns")
     whole = all(isinstance(record.get(name), int) and record[name] > 0 for name in CELL[2:])
     words = all(isinstance(record.get(name), str) for name in CELL[:2])

@@ -67,8 +67,10 @@ def shape(cell):
 
 def label(workload):
     """The name of a workload, as Workload.label has it."""
-    known = Traced(workload.shape, f"shape {workload.place}", workload.shape)
-    return prose(", ".join(workload.models), " (", known, ")") if workload.models else prose(known)
+    size = f"{workload.d_model}×{workload.d_ff}"
+    known = prose(Traced(size, f"shape {workload.place}", size), "" if workload.weights == "f32" else
+                  f" {workload.weights}")
+    return prose(", ".join(workload.models), " (", known, ")") if workload.models else known
 
 
 def gflops(cell):
@@ -210,6 +212,17 @@ def peer_count(mean, verdict):
     return Traced(str(mean.verdicts[verdict]), f"peer_verdict {mean.m or 'all'} {verdict}", mean.verdicts[verdict])
 
 
+def bytes_ratio(cell, same):
+    value = cell.bytes / same.bytes
+    return paired("bytes_ratio", f"{value:.3f}", value, cell, same)
+
+
+def stops_paying(cell, m):
+    """The first measured M from which on smaller weights are not faster than float32 ones."""
+    return Traced(str(m), f"stops_paying {cell.kind} {cell.isa} {cell.d_model} {cell.d_ff} {cell.weights} "
+                          f"{cell.threads}", m)
+
+
 def speedup(many, one):
     value = one.time_ns / many.time_ns
     return paired("speedup", f"{value:.2f}", value, many, one)
@@ -218,6 +231,10 @@ def speedup(many, one):
 def efficiency(many, one):
     value = one.time_ns / many.time_ns / many.threads
     return paired("efficiency", percent(value, 0), value, many, one)
+
+
+def parts_per_million(value, place):
+    return Traced(f"{1e6 * value:.3f}", f"ppm {place}", value)
 
 
 def plan_cell(plan, words):

@@ -13,11 +13,11 @@ from pathlib import Path
 import jinja2
 
 from reports.figures import figures, landscape_figures, part_figures, quality_figures
-from reports.findings import answer, peers, traces
+from reports.findings import answer, peers, traces, weights
 from reports.findings.glossary import GLOSSARY
 from reports.findings.prose import prose, sources
 from reports.pages import plan_comparison_tables, tables, tiles
-from reports.statistics.comparison import IDEAL, TIED_HALF_WIDTH
+from reports.statistics.comparison import IDEAL, TIED_HALF_WIDTH, smaller_weights
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -68,6 +68,7 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         profile.machine, "profile.machine")
     pairs = peers.beside(cells, results.peers)
     best_peers = peers.best(pairs)
+    smaller = smaller_weights(cells)
     groups = {
         "cost": [figure for workload in workloads
                  for figure in figures.cost_figures(workload, cells, comparisons, context)
@@ -100,6 +101,8 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "tied_percent": f"{100 * TIED_HALF_WIDTH:g} %",
         "budget": tables.comparison_table("budget", comparisons, cells),
         "width": tables.comparison_table("width", comparisons, cells),
+        "smaller": tables.smaller_table(smaller, cells), "smaller_sentences": weights.sentences(smaller),
+        "accuracy": tables.accuracy_table(results.accuracy),
         "summary_phases": tables.phase_table(
             [cell for cell in cells if cell.key in {comparison.gated.key for comparison in headline}]),
         "summary_tables": [tables.comparison_table(what, headline, cells) for what in IDEAL],

@@ -12,7 +12,7 @@ from functools import cached_property
 from reports.figures.part_figures import PHASE_NAMES
 from reports.figures.quality_figures import plan_label, plan_order, scaling_rows
 from reports.findings import traces
-from reports.findings.answer import ROOF_NAMES, isa_name, kind_name
+from reports.findings.answer import ROOF_NAMES, isa_name, kind_name, with_weights
 from reports.findings.command_lines import bench_command
 from reports.findings.traces import Traced, percent, share, threads_name
 from reports.statistics.comparison import order
@@ -73,7 +73,7 @@ def model_names(cell):
 
 
 def place(cell):
-    return [entry(model_names(cell)), number(traces.shape(cell)), entry(kind_name(cell.kind)),
+    return [entry(model_names(cell)), number(traces.shape(cell)), entry(kind_name(cell.kind) + with_weights(cell.weights)),
             entry(isa_name(cell.isa)), number(traces.plain(cell, "threads")), number(traces.plain(cell, "m"))]
 
 
@@ -102,6 +102,35 @@ def comparison_table(what, comparisons, cells):
     return Table(f"table-{what}", title, PLACE + [
         "time ratio", *middle, "verdict", "pairs", "GFLOP/s", "ReLU GFLOP/s", "µs per token", "ReLU µs per token",
         "from", "and"], rows)
+
+
+def smaller_table(smaller, cells):
+    """What smaller weights buy against float32 ones, from smaller_weights() of comparison.py."""
+    anchor = anchors(cells)
+    rows = []
+    for cell, same, estimate, verdict in smaller:
+        pair = (estimate, cell, same)
+        rows.append(place(cell) + [
+            number(traces.bytes_ratio(cell, same)), number(traces.ratio(*pair)), number(traces.interval(*pair)),
+            entry(verdict, tone=verdict), number(traces.pairs(*pair)), number(traces.us_per_token(cell)),
+            number(traces.us_per_token(same)), number(traces.roof_share(cell)),
+            entry(cell.weights, cell.name, link=anchor[cell.key]), entry(same.weights, same.name, link=anchor[same.key])])
+    return Table("table-smaller", "What smaller weights buy", PLACE + [
+        "bytes ÷ f32's", "time ÷ f32's", "95 % interval", "verdict", "pairs", "µs per token", "f32, µs per token",
+        "% of roof", "from", "and"], rows)
+
+
+OPERANDS = {"normal": "normal", "heavy_tailed": "heavy-tailed weights", "outlier_channels": "x with outlier channels"}
+
+
+def accuracy_table(accuracies):
+    """How far answers are from exact ones, and what of it comes from rounding the weights."""
+    return Table("table-accuracy", "Accuracy", [
+        "kind", "weights", "operands", "error of the arithmetic, ppm", "error of the rounded weights, ppm"], [
+        [entry(kind_name(one["kind"])), entry(one["weights"]), entry(OPERANDS[one["operands"]]),
+         number(traces.parts_per_million(one["arithmetic"], f"{one['place']}.arithmetic")),
+         number(traces.parts_per_million(one["rounded_weights"], f"{one['place']}.rounded_weights"))]
+        for one in accuracies])
 
 
 def cell_table(cells, context):

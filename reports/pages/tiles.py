@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from reports.findings import traces
-from reports.findings.answer import headline_kind, kind_name
+from reports.findings.answer import headline_kind, headline_weights, kind_name, subject
 from reports.findings.prose import prose
 from reports.findings.traces import Traced
 from reports.statistics.comparison import pooled
@@ -27,20 +27,24 @@ def tiles(cells, comparisons, plans):
     gated = [cell for cell in cells if cell.gated]
     if not gated:
         return []
+    weights = headline_weights(gated)
+    gated = [cell for cell in gated if cell.weights == weights]
+    comparisons = [one for one in comparisons if one.gated.weights == weights]
     kind = headline_kind(gated)
+    of = subject(kind, weights)
     found = []
     for what, name, words in (("budget", f"{kind_name(kind)} costs", "against ReLU of equal budget"),
                               ("width", "at equal width", "of ReLU's time, ideal 1.5")):
         estimate = pooled([one for one in comparisons if one.what == what and one.gated.kind == kind]).estimate
         if estimate.ratio is None:
             continue
-        found.append(Tile(name, prose(traces.pooled(estimate, what, kind), "×" if what == "width" else ""), prose(
-            words, ", 95\u00a0% interval ", traces.pooled_interval(estimate, what, kind))))
+        found.append(Tile(name, prose(traces.pooled(estimate, what, of), "×" if what == "width" else ""), prose(
+            words, ", 95\u00a0% interval ", traces.pooled_interval(estimate, what, of))))
     fractions = [cell.roof_fraction for cell in gated if cell.kind == kind and cell.roof_fraction is not None]
     if fractions:
-        found.append(Tile(f"{kind_name(kind)} runs at", traces.roof_median(fractions, kind), prose(
-            "of the measured roof, median of ", traces.count(len(fractions), f"roof_cells {kind}"), " cells, ",
-            traces.roof_range(fractions, kind))))
+        found.append(Tile(f"{kind_name(kind)} runs at", traces.roof_median(fractions, of), prose(
+            "of the measured roof, median of ", traces.count(len(fractions), f"roof_cells {of}"), " cells, ",
+            traces.roof_range(fractions, of))))
     return found + plan_tile(plans)
 
 

@@ -10,6 +10,7 @@ machine's momentary state, so the ratio of two cells is taken round by round, ov
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from statistics import fmean, median
@@ -171,6 +172,18 @@ def compare(cells):
                 estimate = paired_ratio(gated.samples, plain.samples)
                 comparisons.append(Comparison(what, gated, plain, estimate, judge(estimate, IDEAL[what])))
     return sorted(comparisons, key=lambda comparison: (order(comparison.gated), comparison.what))
+
+
+def smaller_weights(cells):
+    """[(cell, the same with float32 weights, estimate, verdict)] of the cells with other weights, in the order of rows."""
+    whole = {dataclasses.replace(cell, weights="").key: cell for cell in cells if cell.weights == "f32"}
+    found = []
+    for cell in sorted(cells, key=order):
+        same = whole.get(dataclasses.replace(cell, weights="").key)
+        if same is not None and cell.weights != "f32":
+            estimate = paired_ratio(cell.samples, same.samples)
+            found.append((cell, same, estimate, judge(estimate)))
+    return found
 
 
 def order(cell):

@@ -58,6 +58,9 @@ class WeightsTest(command.CommandTest):
             traffic = size * 3 * 96 * 160 + 4 * 2 * 96
             self.assertAlmostEqual(entry["bytes_per_second"] * entry["real_time"] * 1e-9 / traffic, 1, places=6)
         self.assertEqual(len({tuple(entry["sample_rounds"]) for entry in entries}), 1, "measured in the same rounds")
+        accuracy = json.loads((self.directory / "b.json").read_text())["context"]["accuracy"]
+        self.assertEqual([one["weights"] for one in accuracy], [w for w in ("f32", "bf16", "f16") for _ in range(3)])
+        self.assertEqual({one["rounded_weights"] > 0 for one in accuracy if one["weights"] != "f32"}, {True})
 
     def test_verify_checks_each_type(self):
         rows = json.loads(self.succeed("verify", "--d-model", "48", "--d-ff", "80", "--m", "3", "--kind", "swiglu",
@@ -65,6 +68,10 @@ class WeightsTest(command.CommandTest):
         self.assertEqual([row["name"] for row in rows], ["scalar/swiglu", "scalar/swiglu/bf16", "scalar/swiglu/f16"])
         self.assertTrue(all(row["passed"] for row in rows))
         self.assertEqual(len({row["digest"] for row in rows}), 3, "other weights, other answers")
+        errors = {row["weights"]: row["accuracy"]["normal"]["rounded_weights"] for row in rows}
+        self.assertEqual(errors["f32"], 0)
+        self.assertLess(0, errors["f16"])
+        self.assertLess(4 * errors["f16"], errors["bf16"])
 
     def test_what_is_no_type_is_refused(self):
         for verb in ("tune", "bench", "verify", "info"):

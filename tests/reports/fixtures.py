@@ -32,14 +32,14 @@ def roofs():
 
 
 def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, models=("tinyllama",), factor=1.0,
-         noise=0.004, rounds=24, contended=0.15, seed=0, speeds=None, old=False):
+         noise=0.004, rounds=24, contended=0.15, seed=0, speeds=None, old=False, weights="f32"):
     """One benchmark entry. `factor` multiplies its time, `speeds` is the machine's level in each round. An old entry is
     from a file that lists its contended samples separately."""
     chance = random.Random(f"{seed}/{kind}/{d_ff}/{m}/{isa}/{threads}")
     gated = kind in GATED
     matrices = 3 if gated else 2
     work = 2 * matrices * m * d_model * d_ff
-    size = 4 * (matrices * d_model * d_ff + 2 * m * d_model)
+    size = {"f32": 4, "bf16": 2, "f16": 2}[weights] * matrices * d_model * d_ff + 4 * 2 * m * d_model
     limits = {"fma": work / FMA[isa, threads], "read": size / READ[threads]}
     roof = max(limits, key=limits.get)
     ideal_ns = 1e9 * limits[roof]
@@ -58,11 +58,11 @@ def cell(kind="swiglu", d_model=2048, d_ff=5632, m=64, isa="avx512", threads=1, 
         probes.append([1e9 * work / ideal_ns / level * (0.6 if mark else 1)] * 2)
     counted = sorted(samples or disturbed)
     time = counted[len(counted) // 2]
-    name = f"ffn/{kind}/{isa}/{d_model}x{d_ff}/M{m}/t{threads}"
+    name = f"ffn/{kind}/{isa}/{d_model}x{d_ff}/M{m}/t{threads}" + ("" if weights == "f32" else f"/{weights}")
     entry = {
         "name": name, "run_name": name, "run_type": "iteration", "repetitions": 1, "repetition_index": 0,
         "threads": threads, "iterations": len(counted), "real_time": time, "cpu_time": time, "time_unit": "ns",
-        "kind": kind, "isa": isa, "weights": "f32", "d_model": d_model, "d_ff": d_ff, "m": m, "models": list(models),
+        "kind": kind, "isa": isa, "weights": weights, "d_model": d_model, "d_ff": d_ff, "m": m, "models": list(models),
         "flops": work / time * 1e9, "bytes_per_second": size / time * 1e9,
         "fma_fraction": limits["fma"] * 1e9 / time, "read_fraction": limits["read"] * 1e9 / time,
         "roof_fraction": ideal_ns / time, "roof": roof, "samples_ns": samples, "sample_rounds": numbers,

@@ -16,7 +16,12 @@ from printed import fact_numbers, numbers
 from plan_comparison_oracle import PlanComparisonOracle
 
 GATED = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
+SIZES = {"f32": 4, "bf16": 2, "f16": 2}
 IDEAL = {1.5: "budget", 1.0: "width"}   # d_ff of ReLU over that of the gated kind
+
+
+def of(cell, kind, weights):
+    return (cell["kind"], cell.get("weights", "f32")) == (kind, weights)
 
 
 class Oracle(JournalOracle, PlanComparisonOracle):
@@ -37,6 +42,7 @@ class Oracle(JournalOracle, PlanComparisonOracle):
             for plain in self.own:
                 if gated["kind"] in GATED and plain["kind"] == "relu" and all(
                         gated[name] == plain[name] for name in IDENTITY if name != "d_ff") and (
+                        gated.get("weights", "f32") == plain.get("weights", "f32")) and (
                         plain["d_ff"] / gated["d_ff"] in IDEAL):
                     self.compared.append(Compared(gated, plain, IDEAL[plain["d_ff"] / gated["d_ff"]],
                                                   estimate(gated, plain)))
@@ -78,6 +84,9 @@ class Oracle(JournalOracle, PlanComparisonOracle):
 
     def of_percent(self, place):
         return [100 * self.at(place)]
+
+    def of_ppm(self, place):
+        return [1e6 * self.at(place)]
 
     def of_count(self, place):
         return [len(self.at(place))]
@@ -166,10 +175,11 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         cell = self.at(place)
         (peak,), (rate,) = self.of_fma_roof(cell["isa"], cell["threads"]), self.of_read_roof(cell["threads"])
         weights = (3 if cell["kind"] in GATED else 2) * cell["d_model"] * cell["d_ff"]
+        size = SIZES[cell.get("weights", "f32")]
         low, high = 0.0, 1e6
         for _ in range(80):
             m = (low + high) / 2
-            computes = 2 * weights * m / peak > 4 * (weights + 2 * m * cell["d_model"]) / rate
+            computes = 2 * weights * m / peak > (size * weights + 8 * m * cell["d_model"]) / rate
             low, high = (low, m) if computes else (m, high)
         return [low]
 
@@ -202,8 +212,8 @@ class Oracle(JournalOracle, PlanComparisonOracle):
     def of_number(self, name, *words):
         return [getattr(self, "number_" + name)(*words)]
 
-    def number_budget(self, verdict, kind):
-        return sum(one.what == "budget" and one.gated["kind"] == kind and verdict in ("any", one.verdict)
+    def number_budget(self, verdict, kind, weights="f32"):
+        return sum(one.what == "budget" and of(one.gated, kind, weights) and verdict in ("any", one.verdict)
                    for one in self.compared)
 
     def number_comparisons(self):
@@ -218,8 +228,8 @@ class Oracle(JournalOracle, PlanComparisonOracle):
     def number_lone(self, what):
         return self.number_gated() - len({one.gated["name"] for one in self.compared if one.what == what})
 
-    def number_roof_cells(self, kind):
-        return len(self.fractions(kind))
+    def number_roof_cells(self, *subject):
+        return len(self.fractions(*subject))
 
     def number_plans(self, which):
         plans = [plan for plan in self.profile["plans"] if plan["measured"]]
@@ -262,36 +272,68 @@ class Oracle(JournalOracle, PlanComparisonOracle):
     def of_common_tile(self, _):
         return list(max(self.tiles().items(), key=lambda item: (item[1], "{}×{}".format(*item[0])))[0])
 
-    def pooled(self, kind, what):
-        return together([one for one in self.compared if (one.gated["kind"], one.what) == (kind, what)])
+    def pooled(self, what, kind, weights="f32"):
+        return together([one for one in self.compared if one.what == what and of(one.gated, kind, weights)])
 
-    def of_pooled_budget(self, kind):
-        return [100 * (math.exp(self.pooled(kind, "budget")[0]) - 1)]
+    def of_pooled_budget(self, *subject):
+        return [100 * (math.exp(self.pooled("budget", *subject)[0]) - 1)]
 
-    def of_pooled_budget_interval(self, kind):
-        return [100 * (math.exp(end) - 1) for end in self.pooled(kind, "budget")[1:3]]
+    def of_pooled_budget_interval(self, *subject):
+        return [100 * (math.exp(end) - 1) for end in self.pooled("budget", *subject)[1:3]]
 
-    def of_pooled_budget_spread(self, kind):
-        return [100 * (math.exp(self.pooled(kind, "budget")[3]) - 1)]
+    def of_pooled_budget_spread(self, *subject):
+        return [100 * (math.exp(self.pooled("budget", *subject)[3]) - 1)]
 
-    def of_pooled_width(self, kind):
-        return [math.exp(self.pooled(kind, "width")[0])]
+    def of_pooled_width(self, *subject):
+        return [math.exp(self.pooled("width", *subject)[0])]
 
-    def of_pooled_width_interval(self, kind):
-        return [math.exp(end) for end in self.pooled(kind, "width")[1:3]]
+    def of_pooled_width_interval(self, *subject):
+        return [math.exp(end) for end in self.pooled("width", *subject)[1:3]]
 
-    def of_pooled_width_spread(self, kind):
-        return [100 * (math.exp(self.pooled(kind, "width")[3]) - 1)]
+    def of_pooled_width_spread(self, *subject):
+        return [100 * (math.exp(self.pooled("width", *subject)[3]) - 1)]
 
-    def fractions(self, kind):
+    def fractions(self, kind, weights="f32"):
         return [100 * entry["roof_fraction"] for entry in self.own
-                if entry["kind"] == kind and entry.get("roof_fraction")]
+                if of(entry, kind, weights) and entry.get("roof_fraction")]
 
-    def of_roof_median(self, kind):
-        return [statistics.median(self.fractions(kind))]
+    def of_roof_median(self, *subject):
+        return [statistics.median(self.fractions(*subject))]
 
-    def of_roof_range(self, kind):
-        return [min(self.fractions(kind)), max(self.fractions(kind))]
+    def of_roof_range(self, *subject):
+        return [min(self.fractions(*subject)), max(self.fractions(*subject))]
+
+    def of_bytes_ratio(self, *places):
+        def size(cell):
+            weights = (3 if cell["kind"] in GATED else 2) * cell["d_model"] * cell["d_ff"]
+            return SIZES[cell["weights"]] * weights + 4 * 2 * cell["m"] * cell["d_model"]
+        return [size(self.at(places[0])) / size(self.at(places[1]))]
+
+    def smaller(self, kind, isa, d_model, d_ff, weights, threads):
+        """[(M, ratio to float32 weights)] in ascending M."""
+        def cells(those):
+            return {cell["m"]: cell for cell in self.own if of(cell, kind, those) and (
+                cell["isa"], cell["d_model"], cell["d_ff"], cell["threads"]) == (
+                    isa, int(d_model), int(d_ff), int(threads))}
+        small, whole = cells(weights), cells("f32")
+        found = [(m, estimate(small[m], whole[m])) for m in sorted(small.keys() & whole.keys())]
+        return [(m, ratio) for m, ratio in found if ratio.low is not None]
+
+    def paying(self, *group):
+        """Those before the first M from which on none is faster; and that M."""
+        pairs = self.smaller(*group)
+        last = max((number for number, (_, ratio) in enumerate(pairs, 1) if ratio.high < 0), default=0)
+        return pairs[:last], pairs[last][0] if last < len(pairs) else None
+
+    def of_stops_paying(self, *group):
+        return [self.paying(*group)[1]]
+
+    def of_paying_m(self, *group):
+        return [m for m, _ in self.paying(*group)[0]]
+
+    def of_spread_smaller(self, *group):
+        ratios = [math.exp(ratio.mean) for _, ratio in self.paying(*group)[0]]
+        return [min(ratios), max(ratios)]
 
     def best_peers(self, m):
         """The paired ratio of each of our cells to its fastest peer, if they share a round."""

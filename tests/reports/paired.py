@@ -17,7 +17,7 @@ IDENTITY = ("d_model", "d_ff", "isa", "m", "threads")
 
 def identity(entry):
     """The fields that a cell has in common with its peers and baseline plans."""
-    return tuple(entry[name] for name in (*IDENTITY, "kind"))
+    return (*(entry[name] for name in (*IDENTITY, "kind")), entry.get("weights", "f32"))
 
 
 class Paired(NamedTuple):

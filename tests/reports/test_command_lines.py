@@ -8,7 +8,8 @@ from reports.findings import command_lines
 
 
 class Cell:
-    def __init__(self, d_model, d_ff, kind="swiglu", models=(), isa="avx2", m=1):
+    def __init__(self, d_model, d_ff, kind="swiglu", models=(), isa="avx2", m=1, weights="f32"):
+        self.weights = weights
         self.kind, self.isa, self.d_model, self.d_ff, self.m, self.threads = kind, isa, d_model, d_ff, m, 1
         self.models, self.gated = models, kind != "relu"
 
@@ -40,6 +41,12 @@ class Bench(unittest.TestCase):
     def test_instruction_sets_have_a_command_each(self):
         self.assertEqual([one["--isa"] for one in self.commands(Cell(64, 100, isa="avx512"), Cell(64, 100))],
                          ["avx2", "avx512"])
+
+    def test_types_of_weights_are_named_where_there_are_others_than_float32(self):
+        (one,) = self.commands(Cell(64, 100), Cell(64, 100, weights="bf16"))
+        self.assertEqual(one["--weights"], "f32,bf16")
+        (plain,) = self.commands(Cell(64, 100))
+        self.assertNotIn("--weights", plain)
 
     def test_a_baseline_shape_that_is_also_gated_is_a_shape_of_its_own(self):
         self.assertEqual({(one["--d-model"], one["--d-ff"]) for one in self.commands(

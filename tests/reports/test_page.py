@@ -185,6 +185,24 @@ class MissingParts(unittest.TestCase):
         self.assertIn("at equal budget it is tied with ReLU in 0 of 1 measured cell, slower in 0, faster in 0, "
                       "inconclusive in 1", " ".join(page.split()))
 
+    def test_what_smaller_weights_buy_and_where_it_ends(self):
+        def cells(m, factors):
+            return [fixtures.cell(m=m, weights=weights, speeds=[1.0] * 24, factor=factor)
+                    for weights, factor in factors.items()]
+        # At M = 1 half the bytes take half the time; at M = 256 the multiplications bind, and bf16 is 2 % slower.
+        entries = cells(1, {"f32": 1, "bf16": 1}) + cells(4, {"f32": 1, "bf16": 1}) + cells(
+            256, {"f32": 1, "bf16": 1.02})
+        desk = Desk(fixtures.profile(), fixtures.results(entries))
+        self.addCleanup(desk.close)
+        self.assertEqual(desk.run().returncode, 0)
+        (table,) = re.findall(r'<table id="table-smaller".*?</table>|<table[^>]*table-smaller.*?</table>', desk.page(),
+                              re.DOTALL)
+        self.assertEqual(table.count("<tr>") - 1, 3)
+        text = (desk.out / "report.md").read_text(encoding="utf-8")
+        self.assertRegex(text, r"bf16 weights take 0\.50\d( to 0\.50\d)? of the time of float32 ones at M = 1, 4; from "
+                               r"M = 256 on they are not faster")
+        self.assertIn("SwiGLU against ReLU with bf16 weights", text)
+
     def test_failed_cell_is_named(self):
         failed = {"name": "ffn/swiglu/avx512/64x96/M4/t1", "run_type": "iteration", "kind": "swiglu", "isa": "avx512",
                   "d_model": 64, "d_ff": 96, "m": 4, "threads": 1, "models": [], "error": "out of <memory>"}

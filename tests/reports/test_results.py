@@ -76,6 +76,19 @@ class Reading(unittest.TestCase):
             with self.subTest(change=change):
                 self.assertIn(words, self.refusal(load_results, "results.json", self.changed(**change)))
 
+    def test_damaged_accuracy_is_left_out_and_said(self):
+        good = {"kind": "swiglu", "weights": "bf16", "operands": "normal", "arithmetic": 1e-7, "rounded_weights": 3e-3}
+        for change, words in (({}, ""), ({"operands": "odd"}, "operands"), ({"arithmetic": -1}, "arithmetic is -1"),
+                              ({"rounded_weights": True}, "rounded_weights is true"), ({"weights": 3}, "weights")):
+            with self.subTest(change=change):
+                document = fixtures.results([fixtures.cell()])
+                document["context"]["accuracy"] = [good | change]
+                self.desk.write("results.json", document)
+                results = load_results(self.results)
+                self.assertEqual(len(results.accuracy), 0 if change else 1)
+                self.assertEqual(len(results.cells), 1)
+                self.assertIn(words, " ".join(results.skipped))
+
     def test_damaged_files(self):
         for text in ("", "{", '{"context": {}, "benchmarks": [', "[1]", "nul", '{"benchmarks": [NaN]}', "[" * 100000,
                      '{"benchmarks": ["\\ud800"]}', '{"benchmarks": {}}', '{"context": 3, "benchmarks": []}', "{}"):

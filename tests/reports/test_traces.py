@@ -21,6 +21,9 @@ class EveryNumber(unittest.TestCase):
     def setUpClass(cls):
         own = [entry for m in (1, 64) for threads in (1, 2) for entry in fixtures.group(
             2048, 5632, m, "avx512", threads, GATED[:2], ("tinyllama",))]
+        # In half the bytes, which is half the time until the multiplications bind.
+        own += [entry for m in (1, 64) for threads in (1, 2) for entry in fixtures.group(
+            2048, 5632, m, "avx512", threads, GATED[:2], ("tinyllama",), weights="bf16")]
         for entry in own:
             entry["phases"] = fixtures.phases(0.01 * entry["m"] ** 0.1)
         promises = (None, fixtures.promise(), fixtures.promise(0.93, 1.051, "broken"), fixtures.promise(in_place=None))
@@ -29,8 +32,12 @@ class EveryNumber(unittest.TestCase):
         micros = [fixtures.micro("microkernel", "avx512/13x32/L1", tile="13x32", operands="L1", fma_fraction=0.97),
                   fixtures.micro("epilogue", "avx512/swiglu", bytes_per_second=3.2e10, ns_per_element=0.375)]
         peers = [fixtures.peer(entry, name, factor) for entry in own for name, factor in (("a", 1.4), ("b", 1.02))]
+        results = fixtures.results(met + peers + micros)
+        results["context"]["accuracy"] = [
+            {"kind": "swiglu", "weights": weights, "operands": operands, "arithmetic": 1.2e-7, "rounded_weights": error}
+            for weights, error in (("f32", 0), ("bf16", 2.9e-3)) for operands in ("normal", "heavy_tailed")]
         cls.desk = Desk(fixtures.profile([fixtures.plan(m=m, threads=threads) for m in (1, 64) for threads in (1, 2)]),
-                        fixtures.results(met + peers + micros))
+                        results)
         cls.addClassCleanup(cls.desk.close)
         cls.desk.write("journal.jsonl", "\n".join(journal_lines()))
         cls.outcome = cls.desk.run("--journal", "out/journal.jsonl")

@@ -1,0 +1,50 @@
+"""Says what smaller weights buy: time, up to which M.
+
+Owns: the sentences on cells that were measured with several types of weights. Does not own: the pairs (comparison.py),
+the table (tables.py).
+"""
+
+from reports.findings import traces
+from reports.findings.answer import isa_name, kind_name, spread
+from reports.findings.prose import prose
+from reports.findings.traces import Traced
+
+
+def sentences(smaller):
+    """A sentence for each kind, shape, ISA, type and number of threads, from smaller_weights() of comparison.py."""
+    groups = {}
+    for one in smaller:
+        cell = one[0]
+        groups.setdefault((cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.weights, cell.threads), []).append(one)
+    return [sentence(sorted(group, key=lambda one: one[0].m)) for group in groups.values()]
+
+
+def sentence(group):
+    """`group`: the same but for M, in ascending M."""
+    cell = group[0][0]
+    known = [one for one in group if one[2].half_width is not None]
+    place = prose(f"{kind_name(cell.kind)} ", traces.shape(cell), f" on {isa_name(cell.isa)} with ",
+                  traces.threads(cell), f": {cell.weights} weights ")
+    if not known:
+        return prose(place, "were not measured in two rounds beside float32 ones.")
+    stops = stops_paying(known)
+    paying = [one for one in known if stops is None or one[0].m < stops]
+    if not paying:
+        return prose(place, "are not faster than float32 ones at any measured M.")
+    name = f"{cell.kind} {cell.isa} {cell.d_model} {cell.d_ff} {cell.weights} {cell.threads}"
+    ratios = spread([one[2].ratio for one in paying], lambda ratio: f"{ratio:.3f}", f"smaller {name}")
+    ms = ", ".join(str(one[0].m) for one in paying)
+    text = prose(place, "take ", ratios, " of the time of float32 ones at M = ", Traced(ms, f"paying_m {name}", ms))
+    if stops is None:
+        return prose(text, ".")
+    return prose(text, "; from M = ", traces.stops_paying(cell, stops), " on they are not faster.")
+
+
+def stops_paying(group):
+    """The smallest M from which on no measured cell is faster than with float32 weights; None: all are, up to the last."""
+    stops = None
+    for cell, _, _, verdict in reversed(group):
+        if verdict == "faster":
+            break
+        stops = cell.m
+    return stops
