@@ -34,12 +34,13 @@ struct Bf16 {
     return vector / 2 * 2 * lanes + 2 * (column % lanes) + vector % 2;
   }
 
-  template <class Simd, int vectors>
+  template <class Simd, int accumulators, int vectors>
   [[gnu::always_inline]] static inline void load_row(const Stored* row, typename Simd::Batch (&columns)[vectors]) {
     static_assert(vectors % 2 == 0);
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; j += 2)
-      Simd::widen_pair(row + j * static_cast<int>(Simd::Batch::size), columns[j], columns[j + 1]);
+      Simd::template widen_pair<accumulators>(row + j * static_cast<int>(Simd::Batch::size), columns[j],
+                                              columns[j + 1]);
   }
 };
 

@@ -54,7 +54,7 @@ struct F16 {
 
   static constexpr std::size_t position(std::size_t column, std::size_t) { return column; }
 
-  template <class Simd, int vectors>
+  template <class Simd, int accumulators, int vectors>
   [[gnu::always_inline]] static inline void load_row(const Stored* row, typename Simd::Batch (&columns)[vectors]) {
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) columns[j] = Simd::widen_half(row + j * static_cast<int>(Simd::Batch::size));

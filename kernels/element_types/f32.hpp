@@ -1,8 +1,8 @@
 // Owns: float32 weights: a value as it is, each panel row in the order of its columns.
 //
 // What a type of weights is: how it is stored, its conversions from and to float32, where a column stands in a row of a
-// panel, and how a kernel loads a row as vectors of floats. All of it has internal linkage, since the objects of
-// instruction sets may share no function (README.md, "Sealed objects").
+// panel, and how a kernel that holds so many accumulators in registers loads a row as vectors of floats. All of it has
+// internal linkage, since the objects of instruction sets may share no function (README.md, "Sealed objects").
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ struct F32 {
 
   static constexpr std::size_t position(std::size_t column, std::size_t) { return column; }
 
-  template <class Simd, int vectors>
+  template <class Simd, int accumulators, int vectors>
   [[gnu::always_inline]] static inline void load_row(const Stored* row, typename Simd::Batch (&columns)[vectors]) {
     using V = typename Simd::Batch;
 #pragma GCC unroll 8

@@ -36,6 +36,7 @@ struct Avx512 {
 #endif
   }
 
+  template <int accumulators>
   [[gnu::always_inline]] static inline void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
     const auto both = reinterpret_cast<__v16su>(_mm512_loadu_si512(words));
     even = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both << 16));

@@ -46,6 +46,7 @@ struct Neon {
   // xsimd 8.1 divides by an estimate of the reciprocal; vdivq rounds once, like every other ISA.
   [[gnu::always_inline]] static inline Batch divide(Batch a, Batch b) { return vdivq_f32(a, b); }
 
+  template <int accumulators>
   [[gnu::always_inline]] static inline void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
     const uint32x4_t both = vreinterpretq_u32_u16(vld1q_u16(words));
     even = vreinterpretq_f32_u32(vshlq_n_u32(both, 16));

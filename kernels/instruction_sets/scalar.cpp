@@ -75,6 +75,7 @@ struct Scalar {
   static void accumulate(Batch& c, const Batch& a, const Batch& b) { c = fma(a, b, c); }
   static Batch divide(const Batch& a, const Batch& b) { return a / b; }
 
+  template <int accumulators>
   static void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
     even = map([&](std::size_t i) { return Bf16::widen(words[2 * i]); });
     odd = map([&](std::size_t i) { return Bf16::widen(words[2 * i + 1]); });

@@ -36,7 +36,7 @@ template <class Simd, class Element, int mr, int vectors, bool packed, bool wide
                                             std::ptrdiff_t a_row_stride, const typename Element::Stored* b,
                                             [[maybe_unused]] float* widened = nullptr) {
   typename Simd::Batch row[vectors];
-  Element::template load_row<Simd>(b, row);
+  Element::template load_row<Simd, mr * vectors>(b, row);
   if constexpr (widening) store_row<Simd>(row, widened);
 #pragma GCC unroll 16
   for (int i = 0; i < mr; ++i) {
@@ -59,7 +59,7 @@ template <class Simd, class Element, int mr, int vectors, bool widening, class B
   for (int step = 0; step < 4; ++step) {
     before_each();
     V row[vectors];
-    Element::template load_row<Simd>(b + step * vectors * lanes, row);
+    Element::template load_row<Simd, mr * vectors>(b + step * vectors * lanes, row);
     if constexpr (widening) store_row<Simd>(row, widened + step * vectors * lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < mr; ++i) {
@@ -197,7 +197,7 @@ void few_rows_kernel(const PanelCall& call) {
         }
       } else {
         V columns[vectors];
-        Element::template load_row<Simd>(row, columns);
+        Element::template load_row<Simd, panels * mr * vectors>(row, columns);
 #pragma GCC unroll 8
         for (int j = 0; j < vectors; ++j)
 #pragma GCC unroll 8
