@@ -169,6 +169,10 @@ void refuse_with_micro(const CLI::App& app) {
 int micro_run(const RunContext& run, const tuner::Selection& selection, const SessionOptions& options,
               const std::vector<std::string>& flags) {
   const std::uint32_t max_threads = *std::max_element(selection.threads.begin(), selection.threads.end());
+  // The operands of a part fill half of L2, or hold one tile of a deep x.
+  tuner::require_memory(
+      static_cast<double>(tuner::Clocks::stream_bytes(run.machine) + 2 * run.machine.cache_sizes().l2),
+      "measuring the parts of a forward");
   tuner::Clocks clocks(options.isa, run.machine, max_threads);
   MicroSession session(micros(options.isa, run.machine.cache_sizes(), selection.threads, clocks.executor()), clocks,
                        options.samples.value_or(usual_samples));
@@ -246,7 +250,10 @@ int bench_command(int argc, char** argv) {
   const std::vector<std::string> flags = take_benchmark_flags(words);
   if (const auto code = tuner::parse(app, static_cast<int>(words.size()), words.data())) return *code;
 
-  if (micro) refuse_with_micro(app);
+  if (micro) {
+    refuse_with_micro(app);
+    raw.d_model = raw.d_ff = "1";  // no layer is measured, so the memory of none is asked for
+  }
   if (budget) options.budget_seconds = tuner::parse_duration("--budget", *budget);
 
   const tuner::Machine machine = tuner::bind_and_probe(raw.cores);

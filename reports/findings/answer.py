@@ -282,9 +282,9 @@ def overview(cells, comparisons):
     if fractions:
         text = prose(text, " It runs at ", traces.roof_range(fractions, name), " of the measured roof, median ",
                      traces.roof_median(fractions, name), ".")
-    for other in others:
-        kind = headline_kind([cell for cell in every if cell.weights == other])
-        text = prose(text, " ", pooled_sentence(kind, other, comparisons))
+    if others:
+        kinds = [headline_kind([cell for cell in every if cell.weights == other]) for other in others]
+        text = prose(text, " ", *(pooled_sentence(kind, other, comparisons) for kind, other in zip(kinds, others)))
     return text
 
 

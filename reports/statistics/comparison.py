@@ -187,9 +187,9 @@ def smaller_weights(cells):
 
 
 def order(cell):
-    """The order of rows: shape, ISA, threads, M, kind."""
+    """The order of rows: shape, weights (float32 first), ISA, threads, M, kind."""
     rank = GATED_KINDS.index(cell.kind) if cell.gated else len(GATED_KINDS)
-    return (cell.d_model, cell.d_ff, cell.weights, cell.isa, cell.threads, cell.m, rank, cell.kind)
+    return (cell.d_model, cell.d_ff, cell.weights != "f32", cell.weights, cell.isa, cell.threads, cell.m, rank, cell.kind)
 
 
 def workloads(cells):
@@ -201,5 +201,6 @@ def workloads(cells):
             if cell.gated == gated and not any(workload.owns(cell) for workload in found):
                 names, _ = models.setdefault((cell.d_model, cell.d_ff, cell.weights), ([], cell.place))
                 names.extend(model for model in cell.models if model not in names)
-        found += [Workload(*shape, tuple(names), place) for shape, (names, place) in sorted(models.items())]
+        found += [Workload(*shape, tuple(names), place) for shape, (names, place) in
+                  sorted(models.items(), key=lambda item: (*item[0][:2], item[0][2] != "f32", item[0][2]))]
     return found

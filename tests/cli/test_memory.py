@@ -26,6 +26,11 @@ class MemoryTest(command.CommandTest):
                 self.assertRegex(result.stderr, r"swiglu 1024x2816, M 1: needs [\d.]+ GiB of memory, [\d.]+ GiB are ")
                 self.assertEqual(self.files(), before)
 
+    def test_the_parts_of_a_forward_are_refused_as_well(self):
+        result = self.run_within(SMALL, "bench", "--micro", "--threads", "1")
+        self.assertEqual((result.returncode, result.stdout), (command.UNSUPPORTED, ""), result.stderr)
+        self.assertRegex(result.stderr, r"the parts of a forward: needs [\d.]+ GiB of memory")
+
     def test_a_baseline_needs_a_layer_of_its_own(self):
         def needed(*options):
             refused = self.run_within(SMALL, "bench", *CELL, *VERBS["bench"], *options)
