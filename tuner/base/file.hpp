@@ -23,8 +23,8 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 void write_output(const std::filesystem::path& path, std::string_view contents);
 
 // Locks a file for as long as it lives, so that each of several writers sees what the previous one wrote. The lock is a
-// file beside it, the same for every spelling of the path and every symbolic link to it; two hard links to one file have
-// a lock each. It is advisory and works between processes and between threads. The file of a killed process is not
+// file beside it, the same for every spelling of the path and every symbolic link to it; two hard links to one file
+// have a lock each. It is advisory and works between processes and between threads. The file of a killed process is not
 // locked. The constructor creates missing directories and waits at most `patience`.
 class FileLock {
  public:
