@@ -44,9 +44,9 @@ std::string_view name(WeightType type) noexcept {
       type, [](auto element) { return decltype(element)::name; }, std::string_view("unknown"));
 }
 
-std::optional<WeightType> parse_weight_type(std::string_view wanted) noexcept {
+std::optional<WeightType> parse_weight_type(std::string_view word) noexcept {
   const auto all = all_weight_types();
-  const auto found = std::find_if(all.begin(), all.end(), [&](WeightType type) { return name(type) == wanted; });
+  const auto found = std::find_if(all.begin(), all.end(), [&](WeightType type) { return name(type) == word; });
   return found == all.end() ? std::nullopt : std::optional(*found);
 }
 

@@ -14,7 +14,7 @@ namespace sluice {
 struct Ffn::Packed {
   struct Free {
     std::size_t bytes;
-    void operator()(std::byte* memory) const noexcept { detail::release_weights(memory, bytes); }
+    void operator()(std::byte* address) const noexcept { detail::release_weights(address, bytes); }
   };
 
   const detail::KernelTable* kernels = nullptr;

@@ -24,7 +24,7 @@ enum class WeightType : std::uint8_t { f32, bf16, f16 };
 inline constexpr std::size_t weight_type_count = 3;
 std::span<const WeightType> all_weight_types() noexcept;
 std::string_view name(WeightType type) noexcept;
-std::optional<WeightType> parse_weight_type(std::string_view name) noexcept;
+std::optional<WeightType> parse_weight_type(std::string_view word) noexcept;
 // Bytes of one weight.
 double weight_bytes(WeightType type) noexcept;
 

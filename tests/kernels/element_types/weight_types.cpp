@@ -195,7 +195,7 @@ TEST_P(WeightTypes, GiveTheBitsOfFloat32WeightsOfTheSameValues) {
     for (const bool gated : {true, false}) {
       const Kind wide{gated ? Activation::silu : Activation::identity, gated};
       if (!parse_kind(name(wide))) continue;
-      for (const std::size_t m : {1, 2, 3, 6, 9, 14, 31}) {
+      for (const std::size_t m : {1U, 2U, 3U, 6U, 9U, 14U, 31U}) {
         tuner::Problem problem({wide, {283, 150}, m, true, m % 2 == 0 ? Order::in_out : Order::out_in, true, false, m});
         tuner::Random random(m);
         if (extremes)
