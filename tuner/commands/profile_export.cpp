@@ -105,6 +105,7 @@ int export_command(int argc, char** argv) {
       std::find_if(formats.begin(), formats.end(), [&](const Format& known) { return known.name == format; });
   if (found == formats.end()) {
     std::vector<std::string_view> names;
+    names.reserve(formats.size() + 1);
     for (const Format& known : formats) names.push_back(known.name);
     names.push_back(schema_format);
     throw Failure(exit_code::usage, fmt::format("--format {}: unknown format; {}", format, known_names(format, names)));
