@@ -1,4 +1,6 @@
 // The header exported from a profile, compiled: its rows are those of the profile.
+#include <algorithm>
+
 #include "sluice_profile.hpp"
 #include "tests/tuner/support.hpp"
 
@@ -14,6 +16,11 @@ TEST(CompiledHeader, HoldsTheRowsOfTheProfile) {
     EXPECT_TRUE(same_cell(table.rows[i], rows[i])) << i;
     EXPECT_EQ(table.rows[i].plan, rows[i].plan) << i;
   }
+  const auto with = [&](WeightType type) {
+    return std::count_if(rows.begin(), rows.end(), [&](const PlanRow& row) { return row.kind.weights == type; });
+  };
+  EXPECT_GT(with(WeightType::f32), 0);
+  EXPECT_GT(with(WeightType::bf16), 0);
 }
 
 }  // namespace
