@@ -49,13 +49,12 @@ struct StageCall {
 
 // A part of a panel's slice of k, [first_step, first_step + call.k) of the `length` steps from k0 on, against row tiles
 // [begin, end).
-inline void run_tiles(const StageCall& s, const PanelKernel* kernels, PanelCall call, std::size_t k0,
+inline void run_tiles(const StageCall& s, const PanelKernel* kernels, const PanelCall& call, std::size_t k0,
                       std::size_t length, std::size_t first_step, std::size_t begin, std::size_t end) noexcept {
   const std::size_t nr = s.kernels->tile.nr;
   const bool packed = s.a.ld == 0;
   const float* a = packed ? s.a.base + k0 * s.tiles.rows : s.a.base + k0 + first_step;
   const std::size_t a_row = packed ? length : s.a.ld;
-  call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
   const bool from_bias = call.c_in_row_stride == 0;
   const std::size_t groups_per_tile = call.k / 4;  // only whole groups of four k steps prefetch
   for (const bool tall : {true, false}) {
@@ -63,10 +62,11 @@ inline void run_tiles(const StageCall& s, const PanelKernel* kernels, PanelCall 
     const std::size_t first = std::max(begin, tall ? 0 : s.tiles.tall);
     const std::size_t last = tall ? std::min(end, s.tiles.tall) : end;
     if (first >= last) continue;
-    call.tiles = last - first;
-    call.a = a + s.tiles.first_row(first) * a_row + (packed ? first_step * height : 0);
-    call.a_tile_stride = static_cast<std::ptrdiff_t>(height * a_row);
     PanelCall part = call;
+    part.tiles = last - first;
+    part.a = a + s.tiles.first_row(first) * a_row + (packed ? first_step * height : 0);
+    part.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
+    part.a_tile_stride = static_cast<std::ptrdiff_t>(height * a_row);
     const std::size_t c_offset = s.tiles.first_row(first) * nr;
     part.c = call.c + c_offset;
     part.c_in = from_bias ? call.c_in : part.c;
@@ -145,8 +145,8 @@ struct SlicePrefetch {
 };
 
 // One panel's slice of k, [k0, k0 + length), against all row tiles. Where several of packed A read the same weights of
-// 16 bits, the first one widens them part by part.
-inline void run_slice(const StageCall& s, PanelCall call, const std::byte* weights, std::size_t k0, std::size_t length,
+// 16 bits, the first one widens them part by part. Changes the call.
+inline void run_slice(const StageCall& s, PanelCall& call, const std::byte* weights, std::size_t k0, std::size_t length,
                       const SlicePrefetch& prefetch) noexcept {
   const std::size_t row_bytes = s.stage->row_bytes;
   const bool packed = s.a.ld == 0;
@@ -206,9 +206,9 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
       const std::size_t first_narrow = run_few_rows(s, block, block_end, c_origin, k0, length);
       if (last_slice)
         for (std::size_t p = block; p < first_narrow; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
+      PanelCall call{};
       for (std::size_t p = first_narrow; p < block_end; ++p) {
         const std::byte* const weights = s.stage->row(p, s.first_k + k0);
-        PanelCall call{};
         call.c = s.c + (p - c_origin) * panel_floats;
         const bool from_bias = k0 == 0 && s.start_from_bias;
         call.c_in = from_bias ? s.stage->bias + p * nr : call.c;
