@@ -218,7 +218,7 @@ def bytes_ratio(cell, same):
 
 
 def stops_paying(cell, m):
-    """The first measured M from which on smaller weights are not faster than float32 ones."""
+    """The first measured M from which on smaller weights are not proven faster than float32 ones."""
     return Traced(str(m), f"stops_paying {cell.kind} {cell.isa} {cell.d_model} {cell.d_ff} {cell.weights} "
                           f"{cell.threads}", m)
 

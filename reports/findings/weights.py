@@ -30,18 +30,18 @@ def sentence(group):
     stops = stops_paying(known)
     paying = [one for one in known if stops is None or one[0].m < stops]
     if not paying:
-        return prose(place, "are not faster than float32 ones at any measured M.")
+        return prose(place, "are not proven faster than float32 ones at any measured M.")
     name = f"{cell.kind} {cell.isa} {cell.d_model} {cell.d_ff} {cell.weights} {cell.threads}"
     ratios = spread([one[2].ratio for one in paying], lambda ratio: f"{ratio:.3f}", f"smaller {name}")
     ms = ", ".join(str(one[0].m) for one in paying)
     text = prose(place, "take ", ratios, " of the time of float32 ones at M = ", Traced(ms, f"paying_m {name}", ms))
     if stops is None:
         return prose(text, ".")
-    return prose(text, "; from M = ", traces.stops_paying(cell, stops), " on they are not faster.")
+    return prose(text, "; from M = ", traces.stops_paying(cell, stops), " on no gain is proven.")
 
 
 def stops_paying(group):
-    """The smallest M from which on no measured cell is faster than with float32 weights; None: all are, up to the last."""
+    """The smallest M from which on no measured cell is proven faster than with float32 weights; None: the last one is."""
     stops = None
     for cell, _, _, verdict in reversed(group):
         if verdict == "faster":

@@ -200,7 +200,7 @@ class MissingParts(unittest.TestCase):
         self.assertEqual(table.count("<tr>") - 1, 3)
         text = (desk.out / "report.md").read_text(encoding="utf-8")
         self.assertRegex(text, r"bf16 weights take 0\.50\d( to 0\.50\d)? of the time of float32 ones at M = 1, 4; from "
-                               r"M = 256 on they are not faster")
+                               r"M = 256 on no gain is proven")
         self.assertIn("SwiGLU against ReLU with bf16 weights", text)
 
     def test_failed_cell_is_named(self):
