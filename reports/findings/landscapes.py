@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from reports.data.documents import InputError
-from reports.findings.answer import isa_name, kind_name
+from reports.findings.answer import isa_name, kind_name, with_weights
 from reports.findings.traces import Traced, threads_name
 
-CELL = ("isa", "kind", "d_model", "d_ff", "m", "max_threads")
+CELL = ("isa", "kind", "weights", "d_model", "d_ff", "m", "max_threads")
 AXES = ("mr", "nr", "kc", "mc", "nc", "fc", "prefetch", "schedule", "threads")
 
 
@@ -82,18 +82,18 @@ def read_trial(line):
         return None
     if not isinstance(record, dict) or record.get("record") != "trial" or not isinstance(record.get("plan"), dict):
         return None
-    if isinstance(record.get("kind"), str) and isinstance(record.get("weights"), str) and record["weights"] != "f32":
-        record["kind"] += f"-{record['weights']}"   # trials with other weights belong to a cell of their own
+    record.setdefault("weights", "f32")     # which older journals do not say
     cost = record.get("cost_ns")
-    whole = all(isinstance(record.get(name), int) and record[name] > 0 for name in CELL[2:])
-    words = all(isinstance(record.get(name), str) for name in CELL[:2])
+    whole = all(isinstance(record.get(name), int) and record[name] > 0 for name in CELL[3:])
+    words = all(isinstance(record.get(name), str) for name in CELL[:3])
     return record if whole and words and isinstance(cost, (int, float)) and 0 < cost < 1e30 else None
 
 
 def landscape(cell, plans):
-    isa, kind, d_model, d_ff, m, threads = cell
+    isa, kind, weights, d_model, d_ff, m, threads = cell
     times = [(plan, median(costs)) for plan, costs in plans.values()]
-    label = f"{kind_name(kind)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, ≤ {threads_name(threads)}"
+    label = (f"{kind_name(kind)}{with_weights(weights)} {d_model}×{d_ff}, M {m}, {isa_name(isa)}, "
+             f"≤ {threads_name(threads)}")
     return Landscape(dict(zip(CELL, cell)), Traced(label, f"journal_cell {cell_key(cell)}", label), times)
 
 

@@ -10,10 +10,10 @@ machine's momentary state, so the ratio of two cells is taken round by round, ov
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 from statistics import fmean, median
+from typing import NamedTuple
 
 from reports.data.records import GATED_KINDS, Cell
 from reports.statistics import signed_rank
@@ -174,15 +174,26 @@ def compare(cells):
     return sorted(comparisons, key=lambda comparison: (order(comparison.gated), comparison.what))
 
 
+class Smaller(NamedTuple):
+    """A cell with smaller weights beside the same with float32 ones."""
+
+    cell: Cell
+    same: Cell
+    estimate: Estimate
+    verdict: str
+
+
 def smaller_weights(cells):
-    """[(cell, the same with float32 weights, estimate, verdict)] of the cells with other weights, in the order of rows."""
-    whole = {dataclasses.replace(cell, weights="").key: cell for cell in cells if cell.weights == "f32"}
+    """Every cell with smaller weights that has a counterpart with float32 ones, in the order of rows."""
+    def identity(cell):
+        return (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)
+    whole = {identity(cell): cell for cell in cells if cell.weights == "f32"}
     found = []
     for cell in sorted(cells, key=order):
-        same = whole.get(dataclasses.replace(cell, weights="").key)
+        same = whole.get(identity(cell))
         if same is not None and cell.weights != "f32":
             estimate = paired_ratio(cell.samples, same.samples)
-            found.append((cell, same, estimate, judge(estimate)))
+            found.append(Smaller(cell, same, estimate, judge(estimate)))
     return found
 
 

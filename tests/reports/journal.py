@@ -32,7 +32,8 @@ class JournalOracle:
         costs = {}
         for trial in self.trials:
             if trial.get("record") == "trial" and key == "/".join(
-                    str(trial[name]) for name in ("isa", "kind", "d_model", "d_ff", "m", "max_threads")):
+                    str(trial.get(name, "f32")) for name in (
+                        "isa", "kind", "weights", "d_model", "d_ff", "m", "max_threads")):
                 costs.setdefault(json.dumps(trial["plan"]), []).append(trial["cost_ns"])
         return [(json.loads(plan), statistics.median(times)) for plan, times in costs.items()]
 
@@ -47,7 +48,7 @@ class JournalOracle:
         return [100 * (plans[0][1] / min(time for _, time in plans) - 1)]
 
     def of_journal_cell(self, key):
-        return [int(number) for number in key.split("/")[2:]]
+        return [int(number) for number in key.split("/")[3:]]
 
     def of_journal_best_plan(self, key):
         return [value for value in min(self.tried(key), key=lambda item: item[1])[0].values()

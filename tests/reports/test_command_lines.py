@@ -1,10 +1,15 @@
 """The commands that measure a part of a report again select the cells that it shows."""
 
+import json
+import pathlib
 import shlex
+import tempfile
 import unittest
 
 import fixtures  # noqa: F401  (finds the package)
+from journal import journal_lines
 from reports.findings import command_lines
+from reports.findings.landscapes import load_landscapes
 
 
 class Cell:
@@ -60,6 +65,21 @@ class Tune(unittest.TestCase):
         lines = command_lines.tune_command(plans, "--budget", "1min").splitlines()
         self.assertEqual([options(line)["--d-model"] for line in lines], ["32", "64"])
         self.assertTrue(all("--threads 2" in line and line.endswith("--budget 1min") for line in lines))
+
+
+class Journal(unittest.TestCase):
+    def test_trials_with_other_weights_are_a_cell_of_their_own(self):
+        lines = journal_lines()
+        typed = [json.dumps(json.loads(line) | {"weights": "bf16"}) for line in lines if '"took_ns"' in line
+                 and line.endswith("}")]
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "j"
+            path.write_text("\n".join(lines + typed), encoding="utf-8")
+            found = load_landscapes(path)
+        self.assertEqual([landscape.cell["weights"] for landscape in found], ["f32", "bf16"])
+        self.assertEqual([len(landscape.plans) for landscape in found], [6, 6])
+        self.assertIn("SwiGLU with bf16 weights 2048", found[1].label)
+        self.assertEqual(options(command_lines.tune_command([found[1].cell]))["--weights"], "bf16")
 
 
 if __name__ == "__main__":
