@@ -71,6 +71,12 @@ template <class Simd, class Element, int mr, int vectors, bool widening, class B
   }
 }
 
+// Whether an ISA tells the compiler that an accumulator stays in its register.
+template <class Simd>
+constexpr bool keeps_registers = requires(typename Simd::Batch& sum) {
+  Simd::keep_in_register(sum);
+};
+
 template <class Simd, class Element, int mr, int vectors, bool packed, bool widening = false>
 void panel_kernel(const PanelCall& call) {
   using V = typename Simd::Batch;
@@ -119,6 +125,12 @@ void panel_kernel(const PanelCall& call) {
       a += 4 * a_step;
       b += 4 * nr;
       if constexpr (widening) widened += 4 * nr;
+      if constexpr (keeps_registers<Simd>) {
+#pragma GCC unroll 16
+        for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 8
+          for (int j = 0; j < vectors; ++j) Simd::keep_in_register(acc[i][j]);
+      }
     }
     for (std::size_t rest = call.k % 4; rest != 0; --rest) {
       rank_one<Simd, Element, mr, vectors, packed, widening>(acc, a, a_row_stride, b, widened);
