@@ -4,9 +4,9 @@ set -euo pipefail
 
 run_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libhwloc-dev libfmt-dev libcli11-dev nlohmann-json3-dev
               libbenchmark-dev python3 python3-matplotlib python3-jinja2 python3-scipy)
-test_packages=(libgtest-dev binutils make python3-jsonschema qemu-user)
-# QEMU models processors that are not here. The kernels for aarch64 are cross-compiled for it, unless this is such a
-# machine.
+test_packages=(libgtest-dev binutils make python3-jsonschema qemu-user llvm-19)
+# The llvm-mca of llvm-19 predicts how fast the compiled microkernels are. QEMU models processors that are not here. The
+# kernels for aarch64 are cross-compiled for it, unless this is such a machine.
 case $(uname -m) in
   aarch64 | arm64) ;;
   *) test_packages+=(googletest g++-aarch64-linux-gnu) ;;
