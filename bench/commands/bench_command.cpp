@@ -252,7 +252,7 @@ int bench_command(int argc, char** argv) {
 
   if (micro) {
     refuse_with_micro(app);
-    raw.d_model = raw.d_ff = "1";  // no layer is measured, so the memory of none is asked for
+    raw.layers = false;
   }
   if (budget) options.budget_seconds = tuner::parse_duration("--budget", *budget);
 
@@ -275,19 +275,18 @@ int bench_command(int argc, char** argv) {
     options.peers = choose_peers(peers);
   }
   options.baseline = choose_baseline(against, machine);
+  RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
+  initialize(flags);
+  tuner::catch_interruption();
+  if (micro) return micro_run(run, selection, options, flags);
   const std::vector<tuner::Cell> cells = tuner::cells(selection, tuner::parse_plain_sizes(equal));
-
-  for (const tuner::Cell& cell : micro ? std::vector<tuner::Cell>{} : cells) {
+  for (const tuner::Cell& cell : cells) {
     const std::size_t cold = options.cold ? tuner::Clocks::cold_bytes(machine) : 0;
     tuner::require_memory(
         static_cast<double>(tuner::Clocks::stream_bytes(machine)) +
             tuner::Layer::bytes_needed(cell.shape, cell.kind, cell.m, cold) * (options.baseline ? 2 : 1),
         fmt::format("measuring {} {}, M {}", tuner::kind_name(cell.kind), tuner::shape_name(cell.shape), cell.m));
   }
-  RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
-  initialize(flags);
-  tuner::catch_interruption();
-  if (micro) return micro_run(run, selection, options, flags);
   tuner::UsableRows rows;
   if (!no_profile) {
     if (const auto profile = tuner::find_profile(selection.profile, selection.profile_given)) {

@@ -8,8 +8,10 @@
 
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/threads/spin.hpp"
+#include "kernels/weights/packed_weights.hpp"
 #include "tuner/base/failure.hpp"
 #include "tuner/measurement/clock.hpp"
+#include "tuner/workload/kind_name.hpp"
 
 namespace sluice::bench {
 namespace {
@@ -42,13 +44,45 @@ class Operands {
 
 std::string tile_name(std::size_t mr, std::size_t nr) { return fmt::format("{}x{}", mr, nr); }
 
-// "/bf16"; nothing for f32.
-std::string type_suffix(WeightType weights) {
-  return weights == WeightType::f32 ? "" : fmt::format("/{}", name(weights));
+// What a kernel of `tiles` row tiles does to one slice of a B panel after another.
+struct PanelWork {
+  detail::PanelKernel kernel;
+  std::size_t mr;
+  std::size_t nr;
+  std::size_t tiles;
+  std::size_t k;
+  std::size_t slices;
+  std::size_t slice_floats;  // of the weights, whatever their type
+};
+
+std::function<Run()> panel_run(const PanelWork& work) {
+  return [work]() -> Run {
+    const Operands operands{work.mr * work.k, work.slices * work.slice_floats, work.tiles * work.mr * work.nr,
+                            work.k * work.nr};
+    return [work, operands](std::size_t times) {
+      detail::PanelCall call{};
+      call.a = operands[0];
+      call.a_row_stride = static_cast<std::ptrdiff_t>(work.k);
+      call.c = operands[2];
+      call.c_in = call.c;
+      call.c_in_tile_stride = static_cast<std::ptrdiff_t>(work.mr * work.nr);
+      call.c_in_row_stride = static_cast<std::ptrdiff_t>(work.nr);
+      call.tiles = work.tiles;
+      call.k = work.k;
+      call.widened = operands[3];  // only widening kernels write it
+      for (std::size_t time = 0; time < times; ++time) {
+        for (std::size_t slice = 0; slice < work.slices; ++slice) {
+          call.b = operands[1] + slice * work.slice_floats;
+          call.weight_prefetch = static_cast<const char*>(call.b);
+          call.data_prefetch = call.weight_prefetch;
+          work.kernel(call);
+        }
+      }
+    };
+  };
 }
 
-// A kernel on one slice of a B panel after another: a single slice, with all operands in L1, or slices that fill half
-// of L2.
+// A single slice, with all operands in L1, or slices that fill half of L2.
 Micro panel_micro(const detail::KernelTable& kernels, WeightType weights, const detail::PanelKernels& panels,
                   std::size_t mr, bool packed, bool in_l1, const CacheSizes& caches) {
   const std::size_t nr = panels.tile.nr;
@@ -58,39 +92,34 @@ Micro panel_micro(const detail::KernelTable& kernels, WeightType weights, const 
   const std::size_t fitting = l1_floats > c_floats ? (l1_floats - c_floats) / (mr + nr) : 0;
   const std::size_t k = in_l1 ? std::clamp<std::size_t>(fitting / 4 * 4, 16, 256) : slice_depth;
   const std::size_t slices = in_l1 ? 1 : std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / (k * nr));
-  const auto slice_floats =
-      static_cast<std::size_t>(weight_bytes(weights) * static_cast<double>(k * nr)) / sizeof(float);
-  const detail::PanelKernel kernel = (packed ? panels.packed : panels.in_place)[mr - 1];
 
   Micro micro;
   micro.group = packed ? "microkernel" : "in_place";
   micro.tile = tile_name(mr, nr);
   micro.level = in_l1 ? "L1" : "L2";
-  micro.name =
-      fmt::format("micro/{}/{}/{}/{}{}", micro.group, name(kernels.isa), micro.tile, micro.level, type_suffix(weights));
+  micro.name = fmt::format("micro/{}/{}/{}/{}{}", micro.group, name(kernels.isa), micro.tile, micro.level,
+                           tuner::type_suffix(weights));
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * tiles * slices);
-  micro.prepare = [=]() -> Run {
-    const Operands operands{mr * k, slices * slice_floats, tiles * mr * nr};
-    return [=](std::size_t times) {
-      detail::PanelCall call{};
-      call.a = operands[0];
-      call.a_row_stride = static_cast<std::ptrdiff_t>(k);
-      call.c = operands[2];
-      call.c_in = call.c;
-      call.c_in_tile_stride = static_cast<std::ptrdiff_t>(mr * nr);
-      call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
-      call.tiles = tiles;
-      call.k = k;
-      for (std::size_t time = 0; time < times; ++time) {
-        for (std::size_t slice = 0; slice < slices; ++slice) {
-          call.b = operands[1] + slice * slice_floats;
-          call.weight_prefetch = static_cast<const char*>(call.b);
-          call.data_prefetch = call.weight_prefetch;
-          kernel(call);
-        }
-      }
-    };
-  };
+  micro.prepare = panel_run({(packed ? panels.packed : panels.in_place)[mr - 1], mr, nr, tiles, k, slices,
+                             detail::row_bytes(weights, nr) * k / sizeof(float)});
+  return micro;
+}
+
+// The first of several row tiles against weights of 16 bits, which it widens, part by part of half of L2.
+Micro widening_micro(const detail::KernelTable& kernels, WeightType weights, const detail::PanelKernels& panels,
+                     const CacheSizes& caches) {
+  constexpr std::size_t k = detail::widened_depth;
+  const auto [nr, mr] = panels.tile;
+  const std::size_t part_floats = detail::row_bytes(weights, nr) * k / sizeof(float);
+  const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / part_floats);
+  Micro micro;
+  micro.group = "widening";
+  micro.tile = tile_name(mr, nr);
+  micro.level = "L2";
+  micro.name = fmt::format("micro/widening/{}/{}{}", name(kernels.isa), micro.tile, tuner::type_suffix(weights));
+  micro.flops = 2.0 * static_cast<double>(mr * nr * k * parts);
+  micro.bytes = static_cast<double>(sizeof(float) * parts * (part_floats + k * nr));  // read and written
+  micro.prepare = panel_run({panels.widening[mr - 1], mr, nr, 1, k, parts, part_floats});
   return micro;
 }
 
@@ -101,13 +130,13 @@ constexpr std::size_t interleaved_panels = 4;
 Micro few_rows_micro(const detail::KernelTable& kernels, WeightType weights, const char* group,
                      detail::PanelKernel kernel, std::size_t panels, std::size_t mr, std::size_t nr,
                      const CacheSizes& caches) {
-  const auto row_bytes = static_cast<std::size_t>(weight_bytes(weights) * static_cast<double>(nr));
+  const std::size_t row_bytes = detail::row_bytes(weights, nr);
   const std::size_t k = std::max<std::size_t>(64, caches.l2 / 2 / (panels * row_bytes) / line_floats * line_floats);
   Micro micro;
   micro.group = group;
   micro.tile = tile_name(mr, nr);
   micro.level = "L2";
-  micro.name = fmt::format("micro/{}/{}/{}{}", group, name(kernels.isa), micro.tile, type_suffix(weights));
+  micro.name = fmt::format("micro/{}/{}/{}{}", group, name(kernels.isa), micro.tile, tuner::type_suffix(weights));
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * panels);
   micro.bytes = static_cast<double>(row_bytes * k * panels);
   micro.prepare = [=]() -> Run {
@@ -128,46 +157,6 @@ Micro few_rows_micro(const detail::KernelTable& kernels, WeightType weights, con
       call.k = k;
       call.weight_prefetch = static_cast<const char*>(call.b);
       for (std::size_t time = 0; time < times; ++time) kernel(call);
-    };
-  };
-  return micro;
-}
-
-// The first of several row tiles against weights of 16 bits, which it widens, part by part of half of L2.
-Micro widening_micro(const detail::KernelTable& kernels, WeightType weights, const detail::PanelKernels& panels,
-                     const CacheSizes& caches) {
-  constexpr std::size_t k = detail::widened_depth;
-  const std::size_t nr = panels.tile.nr;
-  const std::size_t mr = panels.tile.max_mr;
-  const auto part_floats =
-      static_cast<std::size_t>(weight_bytes(weights) * static_cast<double>(k * nr)) / sizeof(float);
-  const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / part_floats);
-  Micro micro;
-  micro.group = "widening";
-  micro.tile = tile_name(mr, nr);
-  micro.level = "L2";
-  micro.name = fmt::format("micro/widening/{}/{}{}", name(kernels.isa), micro.tile, type_suffix(weights));
-  micro.flops = 2.0 * static_cast<double>(mr * nr * k * parts);
-  micro.bytes = static_cast<double>(sizeof(float) * parts * (part_floats + k * nr));  // read and written
-  micro.prepare = [=, kernel = panels.widening[mr - 1]]() -> Run {
-    const Operands operands{mr * k, parts * part_floats, mr * nr, k * nr};
-    return [=](std::size_t times) {
-      detail::PanelCall call{};
-      call.a = operands[0];
-      call.c = operands[2];
-      call.c_in = call.c;
-      call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
-      call.tiles = 1;
-      call.k = k;
-      call.widened = operands[3];
-      for (std::size_t time = 0; time < times; ++time) {
-        for (std::size_t part = 0; part < parts; ++part) {
-          call.b = operands[1] + part * part_floats;
-          call.weight_prefetch = static_cast<const char*>(call.b);
-          call.data_prefetch = call.weight_prefetch;
-          kernel(call);
-        }
-      }
     };
   };
   return micro;

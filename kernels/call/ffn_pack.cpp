@@ -23,8 +23,8 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
     return Status::error(Code::invalid_argument, "weights.%s.order = %u; expected in_out or out_in", matrix_name,
                          static_cast<unsigned>(matrix.order));
   if (static_cast<std::size_t>(matrix.type) >= weight_type_count)
-    return Status::error(Code::invalid_argument, "weights.%s.type = %u; expected f32, bf16 or f16", matrix_name,
-                         static_cast<unsigned>(matrix.type));
+    return Status::error(Code::invalid_argument, "weights.%s.type = %u is unknown; see sluice::all_weight_types()",
+                         matrix_name, static_cast<unsigned>(matrix.type));
   const std::size_t contiguous = matrix.order == Order::in_out ? out : in;
   const std::size_t lines = matrix.order == Order::in_out ? in : out;
   if (matrix.ld == 0) matrix.ld = contiguous;
@@ -75,7 +75,7 @@ Status detail::check_kind(Kind kind) noexcept {
     return Status::error(Code::invalid_argument, "a %s kind with activation %u is not offered; see sluice::kinds()",
                          kind.gated ? "gated" : "plain", static_cast<unsigned>(kind.activation));
   if (static_cast<std::size_t>(kind.weights) >= weight_type_count)
-    return Status::error(Code::invalid_argument, "weights of type %u are not offered; expected f32, bf16 or f16",
+    return Status::error(Code::invalid_argument, "weights of type %u are not offered; see sluice::all_weight_types()",
                          static_cast<unsigned>(kind.weights));
   return {};
 }
@@ -117,25 +117,22 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   packed->shape = shape;
   packed->plans = options.plans;
   packed->caches = options.caches;
-  if (!detail::lay_out(shape, kind, nr, packed->up, packed->down, packed->bytes))
+  detail::PackedLayout at;
+  if (!detail::lay_out(shape, kind, nr, packed->up, packed->down, at))
     return Status::error(Code::too_large,
                          "d_model = %zu and d_ff = %zu: the size of the packed weights overflows; "
                          "use smaller extents",
                          shape.d_model, shape.d_ff);
+  packed->bytes = at.bytes;
   packed->memory = {static_cast<std::byte*>(detail::allocate_weights(packed->bytes)), Ffn::Packed::Free{packed->bytes}};
   if (packed->memory == nullptr)
     return Status::error(Code::out_of_memory,
                          "no memory for %zu bytes of packed weights; free some, or use smaller extents", packed->bytes);
-  detail::PackedStage& up = packed->up;
-  detail::PackedStage& down = packed->down;
-  up.weights = packed->memory.get();
-  const auto after = [](std::byte* begin, std::size_t bytes) {
-    return begin + (bytes + detail::cache_line - 1) / detail::cache_line * detail::cache_line;
-  };
-  down.weights = after(up.weights, up.weight_bytes());
-  std::byte* const biases = after(down.weights, down.weight_bytes());
-  up.bias = reinterpret_cast<float*>(biases);
-  down.bias = reinterpret_cast<float*>(after(biases, up.panels * nr * sizeof(float)));
+  std::byte* const memory = packed->memory.get();
+  packed->up.weights = memory + at.up_weights;
+  packed->down.weights = memory + at.down_weights;
+  packed->up.bias = reinterpret_cast<float*>(memory + at.up_bias);
+  packed->down.bias = reinterpret_cast<float*>(memory + at.down_bias);
   pack_stages(*packed, kind, weights, options.executor);
   return Ffn(std::move(packed), kind);
 }

@@ -1,6 +1,8 @@
-// Owns: the list of the types that weights may have, for code that is not compiled for one instruction set. Internal.
-// A type's own file owns how a value is rounded and where it stands in a panel.
+// Owns: the list of the types that weights may have. Internal. A type's own file owns how a value is rounded and where
+// it stands in a panel.
 #pragma once
+
+#include <cstddef>
 
 #include "kernels/element_types/bf16.hpp"
 #include "kernels/element_types/f16.hpp"
@@ -8,18 +10,27 @@
 
 namespace sluice::detail {
 
-// Calls action(F32{}), action(Bf16{}), … for the type, or returns `otherwise` if there is no such type.
-template <class Action, class Answer>
-Answer with_element_type(WeightType type, Action&& action, Answer otherwise) {
-  switch (type) {
-    case WeightType::f32:
-      return action(F32{});
-    case WeightType::bf16:
-      return action(Bf16{});
-    case WeightType::f16:
-      return action(F16{});
+template <class... Elements>
+struct ElementList {
+  static constexpr std::size_t count = sizeof...(Elements);
+  static constexpr WeightType types[] = {Elements::type...};
+
+  // Calls action(F32{}), action(Bf16{}), … for each type.
+  template <class Action>
+  static constexpr void for_each(Action&& action) {
+    (action(Elements{}), ...);
   }
-  return otherwise;
+};
+// In the order of WeightType.
+using ElementTypes = ElementList<F32, Bf16, F16>;
+static_assert(ElementTypes::count == weight_type_count);
+
+// Calls action(F32{}), action(Bf16{}), … for the type; nothing if there is no such type.
+template <class Action>
+void with_element_type(WeightType type, Action&& action) {
+  ElementTypes::for_each([&](auto element) {
+    if (decltype(element)::type == type) action(element);
+  });
 }
 
 }  // namespace sluice::detail

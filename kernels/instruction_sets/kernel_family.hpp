@@ -5,9 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/element_types/bf16.hpp"
-#include "kernels/element_types/f16.hpp"
-#include "kernels/element_types/f32.hpp"
+#include "kernels/element_types/element_types.hpp"
 #include "kernels/microkernels/epilogue.hpp"
 #include "kernels/microkernels/interleaved_kernel.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
@@ -96,13 +94,10 @@ constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
   table.lanes = static_cast<std::uint32_t>(Simd::Batch::size);
-  const auto add = [&]<class Element>(Element) {
+  ElementTypes::for_each([&]<class Element>(Element) {
     table.panels[static_cast<std::size_t>(Element::type)] = Panels<Element>::value;
     table.panel_count = sizeof Panels<Element>::value / sizeof(PanelKernels);
-  };
-  add(F32{});
-  add(Bf16{});
-  add(F16{});
+  });
   fill_epilogues<Simd, true>(table.gated, std::make_index_sequence<activation_count>{});
   fill_epilogues<Simd, false>(table.plain, std::make_index_sequence<activation_count>{});
   table.pack_rows = pack_rows<Simd>;

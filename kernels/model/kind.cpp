@@ -2,7 +2,6 @@
 #include "sluice/kind.hpp"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
 #include "kernels/element_types/element_types.hpp"
@@ -33,15 +32,12 @@ std::string_view name(Kind kind) noexcept {
   return row == std::end(table) ? std::string_view("unnamed") : row->name;
 }
 
-std::span<const WeightType> all_weight_types() noexcept {
-  static constexpr std::array all = {WeightType::f32, WeightType::bf16, WeightType::f16};
-  static_assert(all.size() == weight_type_count);
-  return all;
-}
+std::span<const WeightType> all_weight_types() noexcept { return detail::ElementTypes::types; }
 
 std::string_view name(WeightType type) noexcept {
-  return detail::with_element_type(
-      type, [](auto element) { return decltype(element)::name; }, std::string_view("unknown"));
+  std::string_view found = "unknown";
+  detail::with_element_type(type, [&](auto element) { found = decltype(element)::name; });
+  return found;
 }
 
 std::optional<WeightType> parse_weight_type(std::string_view word) noexcept {
@@ -51,8 +47,9 @@ std::optional<WeightType> parse_weight_type(std::string_view word) noexcept {
 }
 
 double weight_bytes(WeightType type) noexcept {
-  return detail::with_element_type(
-      type, [](auto element) { return static_cast<double>(sizeof(typename decltype(element)::Stored)); }, 0.0);
+  double found = 0;
+  detail::with_element_type(type, [&](auto element) { found = sizeof(typename decltype(element)::Stored); });
+  return found;
 }
 
 double flops(Kind kind, Shape shape, std::size_t m) noexcept {

@@ -79,22 +79,14 @@ struct Estimate {
 // The values of a line of a matrix as they are when they are packed as weights of that type.
 std::vector<double> packed_values(const Matrix& matrix, WeightType type, std::size_t first, std::size_t count) {
   std::vector<double> values(count);
-  detail::with_element_type(
-      matrix.type,
-      [&](auto source) {
-        return detail::with_element_type(
-            type,
-            [&](auto target) {
-              using Source = decltype(source);
-              using Target = decltype(target);
-              const auto* data = static_cast<const typename Source::Stored*>(matrix.data) + first;
-              for (std::size_t at = 0; at < count; ++at)
-                values[at] = Target::widen(Target::round(Source::widen(data[at])));
-              return true;
-            },
-            false);
-      },
-      false);
+  detail::with_element_type(matrix.type, [&](auto source) {
+    detail::with_element_type(type, [&](auto target) {
+      using Source = decltype(source);
+      using Target = decltype(target);
+      const auto* data = static_cast<const typename Source::Stored*>(matrix.data) + first;
+      for (std::size_t at = 0; at < count; ++at) values[at] = Target::widen(Target::round(Source::widen(data[at])));
+    });
+  });
   return values;
 }
 

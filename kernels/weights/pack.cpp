@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "kernels/element_types/element_types.hpp"
+#include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_weights.hpp"
 
 namespace sluice::detail {
@@ -52,34 +53,27 @@ void pack_columns(const Matrix& matrix, const Columns& columns, typename Target:
 }
 
 void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format) noexcept {
-  with_element_type(
-      matrix.type,
-      [&](auto source) {
-        return with_element_type(
-            format.weights,
-            [&](auto target) {
-              using Target = decltype(target);
-              pack_columns<decltype(source), Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel),
-                                                     format.nr, format.lanes);
-              return true;
-            },
-            false);
-      },
-      false);
+  with_element_type(matrix.type, [&](auto source) {
+    with_element_type(format.weights, [&](auto target) {
+      using Target = decltype(target);
+      pack_columns<decltype(source), Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel),
+                                             format.nr, format.lanes);
+    });
+  });
 }
 
 void pack_bias(const float* bias, std::size_t columns, std::size_t first, std::size_t width, float* target) noexcept {
   for (std::size_t j = 0; j < width; ++j) target[j] = bias != nullptr && first + j < columns ? bias[first + j] : 0.0f;
 }
 
-constexpr std::size_t line = 64;
-
-// Appends a × b × c bytes, rounded up to a cache line; false on overflow.
-bool append(std::size_t a, std::size_t b, std::size_t c, std::size_t& size) noexcept {
+// Where a × b × c bytes begin that are appended at `end`, which becomes their end, rounded up to a cache line; false on
+// overflow.
+bool append(std::size_t a, std::size_t b, std::size_t c, std::size_t& begin, std::size_t& end) noexcept {
+  begin = end;
   std::size_t extent = 0;
   return !__builtin_mul_overflow(a, b, &extent) && !__builtin_mul_overflow(extent, c, &extent) &&
-         !__builtin_add_overflow(extent, line - 1, &extent) &&
-         !__builtin_add_overflow(size, extent / line * line, &size);
+         !__builtin_add_overflow(extent, cache_line - 1, &extent) &&
+         !__builtin_add_overflow(end, extent / cache_line * cache_line, &end);
 }
 
 void lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t row_bytes,
@@ -93,13 +87,15 @@ void lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_wid
 
 }  // namespace
 
-bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, std::size_t& size) noexcept {
-  const auto row_bytes = static_cast<std::size_t>(weight_bytes(kind.weights) * static_cast<double>(nr));
-  lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, row_bytes, up);
-  lay_out_stage(shape.d_ff, shape.d_model, nr, row_bytes, down);
-  size = 0;
-  return append(up.panels, up.depth, row_bytes, size) && append(down.panels, down.depth, row_bytes, size) &&
-         append(up.panels, nr, sizeof(float), size) && append(down.panels, nr, sizeof(float), size);
+bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, PackedLayout& at) noexcept {
+  const std::size_t bytes = row_bytes(kind.weights, nr);
+  lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, bytes, up);
+  lay_out_stage(shape.d_ff, shape.d_model, nr, bytes, down);
+  at = {};
+  return append(up.panels, up.depth, bytes, at.up_weights, at.bytes) &&
+         append(down.panels, down.depth, bytes, at.down_weights, at.bytes) &&
+         append(up.panels, nr, sizeof(float), at.up_bias, at.bytes) &&
+         append(down.panels, nr, sizeof(float), at.down_bias, at.bytes);
 }
 
 void pack_panels(const PackedStage& stage, const PanelFormat& format, const Matrix& left, const float* left_bias,

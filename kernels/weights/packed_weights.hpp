@@ -26,12 +26,23 @@ struct PackedStage {
   [[nodiscard]] const std::byte* row(std::size_t p, std::size_t k) const {
     return weights + (p * depth + k) * row_bytes;
   }
-  [[nodiscard]] std::size_t weight_bytes() const { return panels * depth * row_bytes; }
 };
 
-// The extents of both stages; false when a size overflows. `size` is the bytes that both need together: the weights of
-// up, of down, the biases of up, of down.
-bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, std::size_t& size) noexcept;
+// Of nr weights.
+inline std::size_t row_bytes(WeightType type, std::size_t nr) noexcept {
+  return static_cast<std::size_t>(weight_bytes(type) * static_cast<double>(nr));
+}
+
+// Where the parts of the packed weights stand in their memory, each on a cache line of its own, and the bytes of all.
+struct PackedLayout {
+  std::size_t up_weights = 0;
+  std::size_t down_weights = 0;
+  std::size_t up_bias = 0;
+  std::size_t down_bias = 0;
+  std::size_t bytes = 0;
+};
+// The extents of both stages and where they stand; false when a size overflows.
+bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, PackedLayout& at) noexcept;
 
 // How panels are filled: the type of their weights, nr, and the floats in a vector of the instruction set.
 struct PanelFormat {

@@ -46,7 +46,8 @@ def landscape_figure(place):
     axes.set_xlabel(across)
     axes.set_ylabel(down)
     return finish(
-        drawing, file_name("landscape", *(part for part in place.cell.values() if part != "f32")), prose("Tile landscape: ", place.label),
+        drawing, file_name("landscape", *(part for part in place.cell.values() if part != "f32")),
+        prose("Tile landscape: ", place.label),
         f"Per cent of the speed of the best plan, by {across} and {down}; of the plans that share a field the best "
         "counts. Deep colour is fast, an empty field was not tried.",
         prose("Heatmap of the speed of ", traces.journal_plans(place), f" plans by {across} and {down}; ", place.label,

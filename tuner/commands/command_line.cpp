@@ -318,7 +318,7 @@ Selection resolve(const RawSelection& raw, const Machine& machine) {
                       files.profile_given,
                       raw.json,
                       std::move(files.out)};
-  require_possible_sizes(selection, machine);
+  if (raw.layers) require_possible_sizes(selection, machine);
   return selection;
 }
 

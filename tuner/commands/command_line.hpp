@@ -35,6 +35,7 @@ struct RawSelection {
   std::optional<std::string> d_model, d_ff, isa, profile, out;
   std::optional<std::string> cores;  // for bind_and_probe() of binding.hpp
   bool json = false;
+  bool layers = true;  // false: the verb measures none, so that no memory is asked for them
 
   // Whether the user selected any cells. `info` shows their plans only then.
   [[nodiscard]] bool selects() const {

@@ -7,9 +7,12 @@
 
 namespace sluice::tuner {
 
-// "swiglu", "swiglu/bf16": the kind, and the type of its weights if it is not f32.
-inline std::string kind_name(Kind kind) {
-  return std::string(name(kind)) + (kind.weights == WeightType::f32 ? "" : "/" + std::string(name(kind.weights)));
+// "/bf16"; nothing for f32.
+inline std::string type_suffix(WeightType weights) {
+  return weights == WeightType::f32 ? "" : "/" + std::string(name(weights));
 }
+
+// "swiglu", "swiglu/bf16".
+inline std::string kind_name(Kind kind) { return std::string(name(kind)) + type_suffix(kind.weights); }
 
 }  // namespace sluice::tuner

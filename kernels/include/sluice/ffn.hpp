@@ -87,12 +87,11 @@ class Ffn {
  public:
   // Copies the weights into panels of the type kind.weights; `weights` is not needed afterwards. Values are rounded to
   // nearest even where that type is smaller than the matrix' own; what lies beyond its range becomes infinite, and NaN
-  // stays NaN. Fails on a null or too narrow matrix, a zero
-  // extent, an unknown kind or type of weights, sizes that overflow, an nr without a microkernel, an ISA that cannot
-  // run here, lack of memory.
+  // stays NaN. Fails on a null or too narrow matrix, a zero extent, an unknown kind or type of weights, sizes that
+  // overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
-  // The same packed weights (shared, not copied) under another activation; gated-ness must stay.
+  // The same packed weights (shared, not copied) under another activation; the gate and the type of weights stay.
   [[nodiscard]] Result<Ffn> with_activation(Activation activation) const;
 
   // y[m, d_model] = FFN(x[m, d_model]). Allocates nothing, prints nothing, throws nothing (the first call on several

@@ -135,20 +135,16 @@ struct TypedMatrix {
   std::vector<float> values;
 
   TypedMatrix(WeightType type, std::span<const float> given) : values(given.size()) {
-    detail::with_element_type(
-        type,
-        [&](auto element) {
-          using Element = decltype(element);
-          using Stored = typename Element::Stored;
-          stored.resize(given.size() * sizeof(Stored));
-          for (std::size_t i = 0; i < given.size(); ++i) {
-            const Stored value = Element::round(given[i]);
-            std::memcpy(stored.data() + i * sizeof(Stored), &value, sizeof(Stored));
-            values[i] = Element::widen(value);
-          }
-          return true;
-        },
-        false);
+    detail::with_element_type(type, [&](auto element) {
+      using Element = decltype(element);
+      using Stored = typename Element::Stored;
+      stored.resize(given.size() * sizeof(Stored));
+      for (std::size_t i = 0; i < given.size(); ++i) {
+        const Stored value = Element::round(given[i]);
+        std::memcpy(stored.data() + i * sizeof(Stored), &value, sizeof(Stored));
+        values[i] = Element::widen(value);
+      }
+    });
   }
 };
 
