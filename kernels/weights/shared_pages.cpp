@@ -64,13 +64,15 @@ void release_weights(void* memory, std::size_t bytes) noexcept {
   }
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
   auto* const block = reinterpret_cast<Block*>(static_cast<std::byte*>(memory) - address % block_bytes);
-  const std::lock_guard lock(mutex);
-  if (--block->layers != 0) {
-    give_back_pages(memory, bytes);
-    return;
+  {
+    const std::lock_guard lock(mutex);
+    if (--block->layers != 0) {
+      give_back_pages(memory, bytes);
+      return;
+    }
+    if (block == filling) filling = nullptr;
   }
-  if (block == filling) filling = nullptr;
-  std::free(block);
+  std::free(block);  // nobody else knows it any more, and what it takes keeps nobody from the lock
 }
 
 }  // namespace sluice::detail
