@@ -101,7 +101,7 @@ Micro panel_micro(const detail::KernelTable& kernels, WeightType weights, const 
                            tuner::type_suffix(weights));
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * tiles * slices);
   micro.prepare = panel_run({(packed ? panels.packed : panels.in_place)[mr - 1], mr, nr, tiles, k, slices,
-                             detail::row_bytes(weights, nr) * k / sizeof(float)});
+                             detail::PanelLayout(weights, nr).bytes(k) / sizeof(float)});
   return micro;
 }
 
@@ -110,7 +110,7 @@ Micro widening_micro(const detail::KernelTable& kernels, WeightType weights, con
                      const CacheSizes& caches) {
   constexpr std::size_t k = detail::widened_depth;
   const auto [nr, mr] = panels.tile;
-  const std::size_t part_floats = detail::row_bytes(weights, nr) * k / sizeof(float);
+  const std::size_t part_floats = detail::PanelLayout(weights, nr).bytes(k) / sizeof(float);
   const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / part_floats);
   Micro micro;
   micro.group = "widening";
@@ -123,6 +123,33 @@ Micro widening_micro(const detail::KernelTable& kernels, WeightType weights, con
   return micro;
 }
 
+// Elements with scales, part by part of half of L2.
+Micro widen_groups_micro(const detail::KernelTable& kernels, WeightType weights, const detail::PanelKernels& panels,
+                         const CacheSizes& caches) {
+  constexpr std::size_t k = detail::widened_depth;
+  const std::size_t nr = panels.tile.nr;
+  detail::PackedStage stage;
+  stage.layout = detail::PanelLayout(weights, nr);
+  const std::size_t part_bytes = stage.layout.bytes(k);
+  const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / part_bytes);
+  Micro micro;
+  micro.group = "widen_groups";
+  micro.level = "L2";
+  micro.name = fmt::format("micro/widen_groups/{}/{}{}", name(kernels.isa), nr, tuner::type_suffix(weights));
+  micro.elements = static_cast<double>(nr * k * parts);
+  micro.bytes = static_cast<double>(parts * (part_bytes + sizeof(float) * k * nr));  // read and written
+  micro.prepare = [=, widen = panels.widen_groups]() -> Run {
+    const Operands operands{(stage.layout.header_bytes + parts * part_bytes) / sizeof(float) + line_floats, k * nr};
+    return [=](std::size_t times) {
+      detail::PackedStage panel = stage;
+      panel.weights = reinterpret_cast<std::byte*>(operands[0]);
+      for (std::size_t time = 0; time < times; ++time)
+        for (std::size_t part = 0; part < parts; ++part) widen(panel.groups(0, part * k), k, operands[1]);
+    };
+  };
+  return micro;
+}
+
 // Few rows against one panel, or against panels side by side, that fill half of L2.
 constexpr std::size_t interleaved_slice = 16;
 constexpr std::size_t interleaved_panels = 4;
@@ -130,7 +157,7 @@ constexpr std::size_t interleaved_panels = 4;
 Micro few_rows_micro(const detail::KernelTable& kernels, WeightType weights, const char* group,
                      detail::PanelKernel kernel, std::size_t panels, std::size_t mr, std::size_t nr,
                      const CacheSizes& caches) {
-  const std::size_t row_bytes = detail::row_bytes(weights, nr);
+  const std::size_t row_bytes = detail::PanelLayout(weights, nr).bytes(1);
   const std::size_t k = std::max<std::size_t>(64, caches.l2 / 2 / (panels * row_bytes) / line_floats * line_floats);
   Micro micro;
   micro.group = group;
@@ -296,10 +323,14 @@ std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<s
   if (std::find(threads.begin(), threads.end(), 1U) != threads.end()) {
     for (const WeightType weights : all_weight_types()) {
       for (std::size_t family = 0; family < kernels.panel_count; ++family) {
-        const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights)][family];
+        const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights.element)][family];
         const auto few_rows = [&](const char* group, detail::PanelKernel kernel, std::size_t count, std::size_t rows) {
           all.push_back(few_rows_micro(kernels, weights, group, kernel, count, rows, panels.tile.nr, caches));
         };
+        if (panels.widen_groups != nullptr) {  // all else are the kernels of f32
+          all.push_back(widen_groups_micro(kernels, weights, panels, caches));
+          continue;
+        }
         for (const bool packed : {true, false})
           for (std::size_t mr = panels.tile.max_mr; mr != 0; --mr)
             for (const bool in_l1 : {true, false})

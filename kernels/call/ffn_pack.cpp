@@ -22,9 +22,10 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
   if (matrix.order != Order::in_out && matrix.order != Order::out_in)
     return Status::error(Code::invalid_argument, "weights.%s.order = %u; expected in_out or out_in", matrix_name,
                          static_cast<unsigned>(matrix.order));
-  if (static_cast<std::size_t>(matrix.type) >= weight_type_count)
-    return Status::error(Code::invalid_argument, "weights.%s.type = %u is unknown; see sluice::all_weight_types()",
-                         matrix_name, static_cast<unsigned>(matrix.type));
+  if (matrix.type != WeightType::f32 && matrix.type != WeightType::bf16 && matrix.type != WeightType::f16)
+    return Status::error(Code::invalid_argument,
+                         "weights.%s.type = {%u, %u} is no type of matrix; expected WeightType::f32, bf16 or f16",
+                         matrix_name, static_cast<unsigned>(matrix.type.element), matrix.type.group);
   const std::size_t contiguous = matrix.order == Order::in_out ? out : in;
   const std::size_t lines = matrix.order == Order::in_out ? in : out;
   if (matrix.ld == 0) matrix.ld = contiguous;
@@ -74,9 +75,10 @@ Status detail::check_kind(Kind kind) noexcept {
   if (!parse_kind(name(kind)))
     return Status::error(Code::invalid_argument, "a %s kind with activation %u is not offered; see sluice::kinds()",
                          kind.gated ? "gated" : "plain", static_cast<unsigned>(kind.activation));
-  if (static_cast<std::size_t>(kind.weights) >= weight_type_count)
-    return Status::error(Code::invalid_argument, "weights of type %u are not offered; see sluice::all_weight_types()",
-                         static_cast<unsigned>(kind.weights));
+  if (!parse_weight_type(name(kind.weights)))
+    return Status::error(Code::invalid_argument,
+                         "weights of type {%u, %u} are not offered; see sluice::all_weight_types()",
+                         static_cast<unsigned>(kind.weights.element), kind.weights.group);
   return {};
 }
 
@@ -101,7 +103,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   if (nr == 0) nr = tuned_nr(options.plans, kernels.isa, kind, shape);
   const std::uint32_t preferred = detail::preferred_tile(kernels).nr;
   if (nr == 0) nr = preferred;
-  const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr, kind.weights);
+  const detail::PanelKernels* panels = detail::panel_kernels(kernels, nr, kind.weights.element);
   if (panels == nullptr)
     return Status::error(Code::invalid_argument, "nr = %u has no microkernel in %s; preferred: %u", nr,
                          name(kernels.isa).data(), preferred);

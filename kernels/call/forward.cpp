@@ -5,7 +5,7 @@
 #include <array>
 
 #include "kernels/call/stage.hpp"
-#include "kernels/instruction_sets/float_mode.hpp"
+#include "kernels/element_types/float_mode.hpp"
 #include "kernels/threads/share.hpp"
 
 namespace sluice::detail {
@@ -71,7 +71,7 @@ class Member {
             .f_panels = f_panels,
             .first_column = first_column,
             .x = call_.tiling.pack_x ? RowView{memory(team) + blocking_.x, 0} : in_place,
-            .h = {h, rows, columns, std::min<std::size_t>(call_.tiling.kc, columns)},
+            .h = {h, rows, columns, std::min(blocking_.kc, columns)},
             .y = memory(team) + blocking_.y};
   }
 
@@ -93,7 +93,7 @@ class Member {
     const RowTiles& tiles = turn.tiles;
     const float* x = call_.x + turn.first_row * call_.ldx;
     const std::size_t depth = call_.up->depth;
-    const std::size_t kc = std::min<std::size_t>(call_.tiling.kc, depth);
+    const std::size_t kc = std::min(blocking_.kc, depth);
     const std::size_t slices = (depth + kc - 1) / kc;
     const Range mine = call_.portion.of(share(slices * tiles.count, member_, blocking_.team_threads));
     for (std::size_t item = mine.begin; item < mine.end; ++item) {
@@ -181,7 +181,7 @@ class Member {
             .a = a,
             .first_k = first_k,
             .depth = depth,
-            .kc = call_.tiling.kc,
+            .kc = blocking_.kc,
             .block_panels = blocking_.block_panels,
             .prefetch = call_.tiling.prefetch,
             .start_from_bias = true,

@@ -44,7 +44,7 @@ struct StageCall {
   bool start_from_bias;      // false: start from the partial sums in c
   float* c;                  // [panel][rows][nr]
   bool c_per_block;          // c holds one block of panels at a time; else all panels from `begin` on
-  float* widened;            // room for widened_depth rows of a panel, for weights that are not f32
+  float* widened;            // room for widened_depth rows of a panel, and three, for weights that are not f32
 };
 
 // A part of a panel's slice of k, [first_step, first_step + call.k) of the `length` steps from k0 on, against row tiles
@@ -95,7 +95,7 @@ inline std::size_t run_few_rows(const StageCall& s, std::size_t begin, std::size
   call.a = packed ? s.a.base + k0 * rows : s.a.base + k0;
   call.a_row_stride = packed ? 1 : static_cast<std::ptrdiff_t>(s.a.ld);
   call.a_tile_stride = packed ? static_cast<std::ptrdiff_t>(rows) : 1;
-  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * s.stage->row_bytes);
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->panel_bytes);
   const bool from_bias = k0 == 0 && s.start_from_bias;
   call.c_in_tile_stride = static_cast<std::ptrdiff_t>(from_bias ? nr : rows * nr);
   call.c_in_row_stride = from_bias ? 0 : static_cast<std::ptrdiff_t>(nr);
@@ -127,7 +127,7 @@ inline bool run_interleaved(const StageCall& s, std::size_t begin, std::size_t e
   call.a = s.a.base;
   call.a_row_stride = static_cast<std::ptrdiff_t>(s.a.ld);
   call.b = s.stage->row(begin, s.first_k);
-  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->depth * s.stage->row_bytes);
+  call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->panel_bytes);
   call.weight_prefetch = static_cast<const char*>(call.b) + s.prefetch;
   call.c = s.c + (begin - c_origin) * rows * nr;
   call.c_in = s.start_from_bias ? s.stage->bias + begin * nr : call.c;
@@ -144,29 +144,35 @@ struct SlicePrefetch {
   std::ptrdiff_t data_step;
 };
 
-// One panel's slice of k, [k0, k0 + length), against all row tiles. Where several of packed A read the same weights of
-// 16 bits, the first one widens them part by part. Changes the call.
-inline void run_slice(const StageCall& s, PanelCall& call, const std::byte* weights, std::size_t k0, std::size_t length,
+// Slice [k0, k0 + length) of panel p against all row tiles. Elements with scales are widened part by part before; where
+// several row tiles of packed A read the same weights of 16 bits, the first one widens them. Changes the call.
+inline void run_slice(const StageCall& s, PanelCall& call, std::size_t p, std::size_t k0, std::size_t length,
                       const SlicePrefetch& prefetch) noexcept {
-  const std::size_t row_bytes = s.stage->row_bytes;
+  const PanelLayout& layout = s.stage->layout;
   const bool packed = s.a.ld == 0;
+  const bool widen_before = s.kernels->widen_groups != nullptr;
   const bool widen = s.kernels->widening != nullptr && packed && s.tiles.count > 1;
-  // Parts of equal length, a multiple of the four steps that prefetch together.
-  const std::size_t parts = widen ? (length + widened_depth - 1) / widened_depth : 1;
-  const std::size_t part_length = parts == 1 ? length : ((length + parts - 1) / parts + 3) / 4 * 4;
+  // Parts of equal length, a multiple of the four steps that prefetch together and of a block.
+  const std::size_t unit = std::max<std::size_t>(4, layout.block_k);
+  const std::size_t parts = widen || widen_before ? (length + widened_depth - 1) / widened_depth : 1;
+  const std::size_t part_length = parts == 1 ? length : ((length + parts - 1) / parts + unit - 1) / unit * unit;
   for (std::size_t first = 0; first < length; first += part_length) {
     call.k = std::min(part_length, length - first);
-    call.b = weights + first * row_bytes;
+    call.b = s.stage->row(p, s.first_k + k0 + first);
     // Once per group of four steps, M = 16 takes 1.02 of the time, M = 64 1.01 (Zen 4, one thread). If less than a line
     // is due per step, several steps prefetch the same line: within 0.4 % for every tile in L1 but 6x64, which takes
     // 1.4 % longer.
     const std::size_t groups = call.k / 4 * s.tiles.count;
-    call.weight_prefetch = prefetch.weights + first * row_bytes;
+    call.weight_prefetch = prefetch.weights + layout.bytes(first);
     call.weight_prefetch_step = 0;
     if (s.prefetch != 0 && groups != 0)
-      call.weight_prefetch_step = static_cast<std::ptrdiff_t>((call.k * row_bytes + 4 * groups - 1) / (4 * groups));
+      call.weight_prefetch_step = static_cast<std::ptrdiff_t>((layout.bytes(call.k) + 4 * groups - 1) / (4 * groups));
     call.data_prefetch = prefetch.data + static_cast<std::ptrdiff_t>(first / 4 * s.tiles.count) * prefetch.data_step;
     call.data_prefetch_step = prefetch.data_step;
+    if (widen_before) {
+      s.kernels->widen_groups(s.stage->groups(p, s.first_k + k0 + first), call.k, s.widened);
+      call.b = s.widened;
+    }
     if (widen) {
       call.widened = s.widened;
       run_tiles(s, s.kernels->widening, call, k0, length, first, 0, 1);
@@ -220,7 +226,7 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
           if (one_slice)
             next = weights + s.prefetch;
           else if (p + 1 < block_end)
-            next = weights + s.stage->depth * s.stage->row_bytes;
+            next = weights + s.stage->panel_bytes;
           else
             next = s.stage->row(last_slice ? std::min(block_end, s.stage->panels - 1) : block, s.first_k + next_k0);
         }
@@ -236,7 +242,7 @@ void run_stage(const StageCall& s, std::size_t begin, std::size_t end, Finish fi
           prefetch.data_step =
               std::min<std::ptrdiff_t>(64, static_cast<std::ptrdiff_t>(share / std::max<std::size_t>(1, groups)) + 1);
         }
-        run_slice(s, call, weights, k0, length, prefetch);
+        run_slice(s, call, p, k0, length, prefetch);
         if (last_slice) finish(p, call.c);
       }
     }

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kernels/element_types/int8.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/threads/claims.hpp"
 #include "kernels/weights/memory.hpp"
+#include "kernels/weights/packed_weights.hpp"
 
 namespace sluice {
 namespace detail {
@@ -19,6 +21,10 @@ bool append(std::size_t a, std::size_t b, std::size_t& end) noexcept {
   std::size_t extent = 0;
   if (__builtin_mul_overflow(a, b, &extent) || __builtin_add_overflow(extent, line_floats - 1, &extent)) return false;
   return !__builtin_add_overflow(end, extent / line_floats * line_floats, &end);
+}
+
+constexpr std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
+  return (value + unit - 1) / unit * unit;
 }
 
 constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
@@ -38,7 +44,10 @@ bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b)
   const std::size_t up_panels = ceil_divide(shape.d_ff, width);
   const std::size_t down_panels = ceil_divide(shape.d_model, tiling.nr);
   b.f_blocks = ceil_divide(up_panels, tiling.fc / tiling.nr);
-  b.f_panels = ceil_divide(up_panels, b.f_blocks);
+  // Slices and F-blocks begin where groups of elements with a scale do.
+  const std::size_t group = detail::PanelLayout(kind.weights, tiling.nr).block_k;
+  b.kc = round_up(tiling.kc, group);
+  b.f_panels = round_up(ceil_divide(up_panels, b.f_blocks), std::max<std::size_t>(1, group / width));
   b.f_blocks = ceil_divide(up_panels, b.f_panels);
   b.h_columns = std::min(shape.d_ff, b.f_panels * width);
   b.block_panels = std::min<std::size_t>(tiling.nc / tiling.nr, std::max(b.f_panels, down_panels));
@@ -60,7 +69,7 @@ bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b)
   b.c = end;
   if (!append(panel, b.block_panels, end)) return false;
   b.widened = end - b.c;
-  const std::size_t depth = std::min(std::max(shape.d_model, shape.d_ff), widened_depth);
+  const std::size_t depth = round_up(std::min(std::max(shape.d_model, shape.d_ff), widened_depth), Int8::word_k);
   if (kind.weights != WeightType::f32 && !append(depth, tiling.nr, end)) return false;
   b.c_stride = end - b.c;
   std::size_t rest = 0;

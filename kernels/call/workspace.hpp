@@ -14,6 +14,7 @@ struct Blocking {
   std::size_t team_threads = 1;
   std::size_t team_rows = 0;     // the most rows a team has
   std::size_t block_rows = 0;    // rows of the tallest M-block
+  std::size_t kc = 0;            // k steps per slice
   std::size_t block_panels = 0;  // panels of up weights whose partial sums are kept together
   std::size_t f_panels = 0;      // panels of up weights per F-block
   std::size_t f_blocks = 0;

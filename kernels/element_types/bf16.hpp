@@ -4,16 +4,17 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
+#include "kernels/element_types/named_group.hpp"
 #include "sluice/kind.hpp"
 
 namespace sluice::detail {
 namespace {
 
 struct Bf16 {
-  static constexpr WeightType type = WeightType::bf16;
-  static constexpr std::string_view name = "bf16";
+  static constexpr ElementType type = ElementType::bf16;
+  static constexpr bool grouped = false;
+  static constexpr NamedGroup groups[] = {{"bf16", 0}};
   using Stored = std::uint16_t;
 
   // A value beyond the largest becomes infinite. A NaN becomes quiet and keeps its sign and upper bits. Integer

@@ -4,16 +4,17 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
+#include "kernels/element_types/named_group.hpp"
 #include "sluice/kind.hpp"
 
 namespace sluice::detail {
 namespace {
 
 struct F16 {
-  static constexpr WeightType type = WeightType::f16;
-  static constexpr std::string_view name = "f16";
+  static constexpr ElementType type = ElementType::f16;
+  static constexpr bool grouped = false;
+  static constexpr NamedGroup groups[] = {{"f16", 0}};
   using Stored = std::uint16_t;
 
   // A value beyond 65504 by half a step or more becomes infinite, one below 2⁻²⁵ zero. A NaN becomes quiet and keeps

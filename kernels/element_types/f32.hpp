@@ -1,21 +1,23 @@
 // Owns: float32 weights: a value as it is, each panel row in the order of its columns.
 //
-// What a type of weights is: how it is stored, its conversions from and to float32, where a column stands in a row of a
-// panel, and how a kernel that holds so many accumulators in registers loads a row as vectors of floats. All of it has
-// internal linkage, since the objects of instruction sets may share no function (README.md, "Sealed objects").
+// What a type of elements without scales is: its name, how it is stored, its conversions from and to float32, where a
+// column stands in a row of a panel, and how a kernel that holds so many accumulators in registers loads a row as
+// vectors of floats. All of it has internal linkage, since the objects of instruction sets may share no function
+// (README.md, "Sealed objects"). int8.hpp says what one with scales is.
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 
+#include "kernels/element_types/named_group.hpp"
 #include "sluice/kind.hpp"
 
 namespace sluice::detail {
 namespace {
 
 struct F32 {
-  static constexpr WeightType type = WeightType::f32;
-  static constexpr std::string_view name = "f32";
+  static constexpr ElementType type = ElementType::f32;
+  static constexpr bool grouped = false;
+  static constexpr NamedGroup groups[] = {{"f32", 0}};
   using Stored = float;
 
   static constexpr Stored round(float value) { return value; }

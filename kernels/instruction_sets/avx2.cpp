@@ -58,6 +58,17 @@ struct Avx2 {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
   }
 
+  // Eight words of four bytes, and one byte of each as a float.
+  using Words = __m256i;
+  [[gnu::always_inline]] static inline Words load_words(const std::byte* words) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words));
+  }
+  template <int byte>
+  [[gnu::always_inline]] static inline Batch byte_of(Words words) {
+    const __m256i shifted = byte == 0 ? words : _mm256_srli_epi32(words, 8 * byte);
+    return _mm256_cvtepi32_ps(byte == 3 ? shifted : _mm256_and_si256(shifted, _mm256_set1_epi32(0xff)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(value), 23));
   }

@@ -53,6 +53,15 @@ struct Avx512 {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
   }
 
+  // Sixteen words of four bytes, and one byte of each as a float.
+  using Words = __m512i;
+  [[gnu::always_inline]] static inline Words load_words(const std::byte* words) { return _mm512_loadu_si512(words); }
+  template <int byte>
+  [[gnu::always_inline]] static inline Batch byte_of(Words words) {
+    const auto shifted = reinterpret_cast<__v16su>(words) >> (8 * byte);
+    return _mm512_cvtepi32_ps(reinterpret_cast<__m512i>(byte == 3 ? shifted : shifted & 0xffU));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     // Not _mm512_slli_epi32: g++ 12 warns of an uninitialised value inside it.
     return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));

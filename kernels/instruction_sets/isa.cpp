@@ -130,9 +130,9 @@ const KernelTable* kernel_table(Isa isa) noexcept {
   return row == nullptr ? nullptr : row->kernels;
 }
 
-const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, WeightType weights) noexcept {
-  const auto type = static_cast<std::size_t>(weights);
-  if (type >= weight_type_count) return nullptr;
+const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept {
+  const auto type = static_cast<std::size_t>(elements);
+  if (type >= element_type_count) return nullptr;
   const auto* begin = kernels.panels[type];
   const auto* end = begin + kernels.panel_count;
   const auto* panels = std::find_if(begin, end, [&](const PanelKernels& p) { return p.tile.nr == nr; });

@@ -11,6 +11,7 @@
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/microkernels/microkernel.hpp"
 #include "kernels/microkernels/probe.hpp"
+#include "kernels/microkernels/widening.hpp"
 
 namespace sluice::detail {
 namespace {
@@ -48,6 +49,17 @@ struct PanelFamily {
     else
       return Interleaved<packed, index...>::entries;
   }
+  // Elements with scales are widened before, into what the kernels of f32 read.
+  static constexpr PanelKernels scaled_value() {
+    using Rows = std::make_integer_sequence<int, max_mr>;
+    PanelKernels kernels{};
+    kernels.tile = {vectors * static_cast<std::uint32_t>(Simd::Batch::size), max_mr};
+    kernels.packed = entries<F32, true, false>(Rows{});
+    kernels.in_place = entries<F32, false, false>(Rows{});
+    kernels.widen_groups = widen_groups<Simd, Element, vectors>;
+    return kernels;
+  }
+
   template <class Rows>
   static constexpr const PanelKernel* widening(Rows rows) {
     if constexpr (std::is_same_v<Element, F32>)
@@ -67,12 +79,19 @@ struct PanelFamily {
       std::is_same_v<Element, F32> || f32_wide_rows == 1 ? f32_wide_rows : f32_wide_rows - 1;
 
   static constexpr PanelKernels value() {
+    if constexpr (Element::grouped)
+      return scaled_value();
+    else
+      return plain_value();
+  }
+  static constexpr PanelKernels plain_value() {
     using Rows = std::make_integer_sequence<int, max_mr>;
     return {{vectors * static_cast<std::uint32_t>(Simd::Batch::size), max_mr},
             entries<Element, true, false>(Rows{}),
             entries<Element, false, false>(Rows{}),
             widening(Rows{}),
             widened(Rows{}),
+            nullptr,
             few_rows_entries<1>(std::make_integer_sequence<int, stream_rows>{}),
             stream_rows,
             few_rows_entries<wide_panels>(std::make_integer_sequence<int, wide_rows>{}),

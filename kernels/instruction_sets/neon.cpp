@@ -56,6 +56,17 @@ struct Neon {
     return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(halves)));
   }
 
+  // Four words of four bytes, and one byte of each as a float.
+  using Words = uint32x4_t;
+  [[gnu::always_inline]] static inline Words load_words(const std::byte* words) {
+    return vreinterpretq_u32_u8(vld1q_u8(reinterpret_cast<const std::uint8_t*>(words)));
+  }
+  template <int byte>
+  [[gnu::always_inline]] static inline Batch byte_of(Words words) {
+    const uint32x4_t upper = vshlq_n_u32(words, 24 - 8 * byte);
+    return vcvtq_f32_u32(vshrq_n_u32(upper, 24));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(value), 23));
   }

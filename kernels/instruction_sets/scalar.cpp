@@ -84,6 +84,20 @@ struct Scalar {
     return map([&](std::size_t i) { return F16::widen(halves[i]); });
   }
 
+  // Four words of four bytes, and one byte of each as a float.
+  struct Words {
+    std::uint8_t byte[16];
+  };
+  static Words load_words(const std::byte* words) {
+    Words loaded;
+    for (std::size_t i = 0; i < sizeof loaded.byte; ++i) loaded.byte[i] = static_cast<std::uint8_t>(words[i]);
+    return loaded;
+  }
+  template <int byte>
+  static Batch byte_of(const Words& words) {
+    return map([&](std::size_t i) { return static_cast<float>(words.byte[4 * i + byte]); });
+  }
+
   static Batch low_bits_to_exponent(const Batch& value) {
     return map([&](std::size_t i) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value.lane[i]) << 23U); });
   }

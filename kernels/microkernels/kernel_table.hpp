@@ -38,9 +38,28 @@ struct PanelCall {
 };
 using PanelKernel = void (*)(const PanelCall& call);
 
-// Weights of 16 bits are widened in parts of a panel of at most this many k steps, which stay in L1 or L2 while all row
-// tiles read them.
+// Weights that are not f32 are widened in parts of a panel of at most this many k steps, which stay in L1 or L2 while
+// all row tiles read them. A multiple of the steps of every block of scaled elements.
 inline constexpr std::size_t widened_depth = 256;
+
+// The widest panel that any instruction set has.
+inline constexpr std::size_t most_nr = 64;
+
+// k steps of a block of a panel whose scales are of whole columns; the longest of all blocks.
+inline constexpr std::size_t whole_column_block = 128;
+
+// The groups of a panel of scaled elements, in the order of k. Each has `length` steps, the last one as many as are
+// left.
+struct PanelGroups {
+  const std::byte* codes;   // of the first group
+  const std::byte* scales;  // f16, [nr], of the first group
+  std::ptrdiff_t step;      // bytes from the codes of one group to those of the next
+  std::ptrdiff_t scale_step;
+  std::size_t length;
+};
+
+// The values of k steps of a panel, [k][nr] floats, and up to three rows more.
+using WidenGroups = void (*)(const PanelGroups& groups, std::size_t k, float* widened);
 
 // The microkernels of one panel width for weights of one type; index mr − 1. Those for few rows take one tile, A packed
 // or in place: rows of stride a_row_stride, k of stride a_tile_stride. C of panel p stands at c + p·mr·nr, its start at
@@ -53,6 +72,8 @@ struct PanelKernels {
   // floats, as the kernels of f32 do. Null for f32.
   const PanelKernel* widening;
   const PanelKernel* widened;
+  // Elements with scales only: all kernels read what this has widened before, as those of f32 do. Else null.
+  WidenGroups widen_groups;
   // One panel, which is a single stream of weights.
   const PanelKernel* stream;
   std::uint32_t stream_rows;  // the tallest tile that has one
@@ -110,8 +131,8 @@ struct Probes {
 struct KernelTable {
   Isa isa;
   std::uint32_t lanes;
-  const PanelKernels* panels[weight_type_count];  // [type of weights][width], the preferred width first
-  std::size_t panel_count;                        // widths; every type has the same
+  const PanelKernels* panels[element_type_count];  // [type of elements][width], the preferred width first
+  std::size_t panel_count;                         // widths; every type has the same
   Epilogue gated[activation_count];
   Epilogue plain[activation_count];
   PackRows pack_rows;
@@ -125,8 +146,8 @@ extern const KernelTable avx512_kernels;
 
 // The table of an ISA, null when this build does not hold it.
 const KernelTable* kernel_table(Isa isa) noexcept;
-// The microkernels for a panel width and a type of weights, null when the table has none.
-const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, WeightType weights) noexcept;
+// The microkernels for a panel width and a type of elements, null when the table has none.
+const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept;
 // The preferred panel width of an instruction set.
 inline RegisterTile preferred_tile(const KernelTable& kernels) noexcept { return kernels.panels[0][0].tile; }
 

@@ -35,9 +35,10 @@ std::string_view name(Kind kind) noexcept {
 std::span<const WeightType> all_weight_types() noexcept { return detail::ElementTypes::types; }
 
 std::string_view name(WeightType type) noexcept {
-  std::string_view found = "unknown";
-  detail::with_element_type(type, [&](auto element) { found = decltype(element)::name; });
-  return found;
+  const auto all = all_weight_types();
+  const auto found = std::find(all.begin(), all.end(), type);
+  return found == all.end() ? std::string_view("unknown")
+                            : detail::ElementTypes::names[static_cast<std::size_t>(found - all.begin())];
 }
 
 std::optional<WeightType> parse_weight_type(std::string_view word) noexcept {
@@ -48,7 +49,13 @@ std::optional<WeightType> parse_weight_type(std::string_view word) noexcept {
 
 double weight_bytes(WeightType type) noexcept {
   double found = 0;
-  detail::with_element_type(type, [&](auto element) { found = sizeof(typename decltype(element)::Stored); });
+  detail::with_element_type(type.element, [&](auto element) {
+    using Element = decltype(element);
+    found = sizeof(typename Element::Stored);
+    if constexpr (Element::grouped)
+      if (type.group != WeightType::whole_column)
+        found += sizeof(typename Element::Scale) / static_cast<double>(type.group);
+  });
   return found;
 }
 

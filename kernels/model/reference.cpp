@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/element_types/element_types.hpp"
+#include "kernels/element_types/float_mode.hpp"
 
 namespace sluice {
 namespace {
@@ -79,8 +80,8 @@ struct Estimate {
 // The values of a line of a matrix as they are when they are packed as weights of that type.
 std::vector<double> packed_values(const Matrix& matrix, WeightType type, std::size_t first, std::size_t count) {
   std::vector<double> values(count);
-  detail::with_element_type(matrix.type, [&](auto source) {
-    detail::with_element_type(type, [&](auto target) {
+  detail::with_plain_type(matrix.type.element, [&](auto source) {
+    detail::with_plain_type(type.element, [&](auto target) {
       using Source = decltype(source);
       using Target = decltype(target);
       const auto* data = static_cast<const typename Source::Stored*>(matrix.data) + first;
@@ -90,10 +91,51 @@ std::vector<double> packed_values(const Matrix& matrix, WeightType type, std::si
   return values;
 }
 
+// [depth, width] dense, as the values of elements with scales that the matrix is quantised to.
+std::vector<float> quantised_values(const Matrix& matrix, WeightType type, std::size_t depth, std::size_t width) {
+  const detail::FloatMode mode;
+  std::vector<float> values(depth * width);
+  const bool in_out = matrix.order == Order::in_out;
+  const std::size_t ld = matrix.ld != 0 ? matrix.ld : in_out ? width : depth;
+  detail::with_plain_type(matrix.type.element, [&](auto source) {
+    using Source = decltype(source);
+    const auto* data = static_cast<const typename Source::Stored*>(matrix.data);
+    for (std::size_t k = 0; k < depth; ++k)
+      for (std::size_t n = 0; n < width; ++n)
+        values[k * width + n] = Source::widen(data[in_out ? k * ld + n : n * ld + k]);
+  });
+  detail::with_element_type(type.element, [&](auto target) {
+    using Target = decltype(target);
+    if constexpr (Target::grouped) {
+      const std::size_t group = std::min<std::size_t>(type.group, depth);
+      for (std::size_t n = 0; n < width; ++n) {
+        for (std::size_t begin = 0; begin < depth; begin += group) {
+          const std::size_t end = std::min(depth, begin + group);
+          float largest = 0;
+          for (std::size_t k = begin; k < end; ++k) {
+            const float magnitude = std::abs(values[k * width + n]);
+            if (!(magnitude <= largest) && !std::isnan(largest)) largest = magnitude;
+          }
+          const auto scale = Target::scale_of(largest);
+          for (std::size_t k = begin; k < end; ++k) {
+            float& value = values[k * width + n];
+            value = Target::widen(Target::round(value, scale), scale);
+          }
+        }
+      }
+    }
+  });
+  return values;
+}
+
 // value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
 // can do. On entry value and error hold the start of each chain.
 void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, WeightType type,
               std::size_t width, std::size_t roundings, std::span<double> value, std::span<double> error) {
+  if (type.group != 0) {
+    const std::vector<float> values = quantised_values(weights, type, depth, width);
+    return multiply(input, m, depth, {values.data()}, WeightType::f32, width, roundings, value, error);
+  }
   const double gamma = accumulated_roundoff(roundings);
   // error += Σ (γ·(|input| + its error) + its error)·|w|
   std::vector<double> coefficient(m * depth);

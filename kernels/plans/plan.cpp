@@ -12,7 +12,7 @@
 #include <bit>
 #include <iterator>
 
-#include "kernels/instruction_sets/float_mode.hpp"
+#include "kernels/element_types/float_mode.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/plans/plan_regime.hpp"
 
@@ -187,7 +187,8 @@ Plan detail::analytical_plan_in_mode(const CacheSizes& caches, Isa isa, Kind kin
       std::min({static_cast<double>(std::max(1U, max_threads)), std::max(1.0, work),
                 static_cast<double>(std::max<std::size_t>(1, panels)), static_cast<double>(max_plan_threads)});
   plan.threads = static_cast<std::uint32_t>(most);
-  const detail::PanelKernels& kernels = *detail::panel_kernels(*detail::kernel_table(isa), tile.nr, kind.weights);
+  const detail::PanelKernels& kernels =
+      *detail::panel_kernels(*detail::kernel_table(isa), tile.nr, kind.weights.element);
   const bool from_l3 = detail::few_rows_from_l3(caches, kind, shape, rows);
   const bool several = plan.threads > 1;
   const bool short_tiles = tile.max_mr < short_tile;

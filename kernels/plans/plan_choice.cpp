@@ -5,7 +5,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "kernels/instruction_sets/float_mode.hpp"
+#include "kernels/element_types/float_mode.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/plans/plan_regime.hpp"
 #include "sluice/plan.hpp"
@@ -27,7 +27,7 @@ bool carries_over(const PlanRow& row, std::uint32_t bucket) noexcept {
   constexpr std::uint32_t some_full_tiles = 64;
   const detail::KernelTable* kernels = detail::kernel_table(row.isa);
   const detail::PanelKernels* panels =
-      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, row.plan.tiling.nr, row.kind.weights);
+      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, row.plan.tiling.nr, row.kind.weights.element);
   if (panels == nullptr) return false;
   return std::min(bucket, row_bucket) > detail::most_streamed_rows(*panels) &&
          (row_bucket > bucket || row_bucket >= some_full_tiles);

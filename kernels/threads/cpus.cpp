@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-#include "kernels/instruction_sets/float_mode.hpp"
+#include "kernels/element_types/float_mode.hpp"
 #include "kernels/threads/control_groups.hpp"
 #include "sluice/executor.hpp"
 

@@ -1,13 +1,20 @@
-// Owns: copying weights from either order into panels, rounded to the type of the panels.
+// Owns: copying weights from either order into panels, rounded or quantised to the type of the panels.
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <type_traits>
 
 #include "kernels/element_types/element_types.hpp"
+#include "kernels/element_types/float_mode.hpp"
 #include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_weights.hpp"
 
 namespace sluice::detail {
 namespace {
+
+constexpr std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
+  return (value + unit - 1) / unit * unit;
+}
 
 // Columns [first, first + width) of a matrix and where they go: row k of the panel begins at target + k·nr; there the
 // columns are those from `column` on. What lies beyond the matrix becomes zero.
@@ -52,12 +59,63 @@ void pack_columns(const Matrix& matrix, const Columns& columns, typename Target:
   }
 }
 
-void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format) noexcept {
-  with_element_type(matrix.type, [&](auto source) {
-    with_element_type(format.weights, [&](auto target) {
+// Block by block, through floats: a group is a column of a block.
+template <class Source, class Target>
+void quantise_columns(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
+                      const PanelLayout& layout) noexcept {
+  const auto* data = static_cast<const typename Source::Stored*>(matrix.data);
+  const auto [depth, first, present, width, column] = columns;
+  const std::size_t k_stride = matrix.order == Order::in_out ? matrix.ld : 1;
+  const std::size_t column_stride = matrix.order == Order::in_out ? 1 : matrix.ld;
+  const bool whole_column = layout.header_bytes != 0;
+  std::array<float, most_nr> magnitudes;
+  const auto find_magnitudes = [&](std::size_t begin, std::size_t end) {
+    magnitudes.fill(0);
+    for (std::size_t k = begin; k < end; ++k)
+      for (std::size_t j = 0; j < present; ++j) {
+        const float magnitude = std::abs(Source::widen(data[k * k_stride + (first + j) * column_stride]));
+        if (!(magnitude <= magnitudes[j]) && !std::isnan(magnitudes[j])) magnitudes[j] = magnitude;
+      }
+  };
+  const auto store_scales = [&](std::byte* block) {
+    auto* scales = reinterpret_cast<typename Target::Scale*>(block) + column;
+    for (std::size_t j = 0; j < width; ++j) scales[j] = j < present ? Target::scale_of(magnitudes[j]) : 0;
+  };
+  if (whole_column) {
+    find_magnitudes(0, depth);
+    store_scales(panel);
+  }
+  for (std::size_t k0 = 0; k0 < depth; k0 += layout.block_k) {
+    const std::size_t k1 = std::min(depth, k0 + layout.block_k);
+    std::byte* const block = panel + layout.header_bytes + layout.bytes(k0);
+    if (!whole_column) {
+      find_magnitudes(k0, k1);
+      store_scales(block);
+    }
+    const auto* scales = reinterpret_cast<const typename Target::Scale*>(whole_column ? panel : block) + column;
+    auto* codes = reinterpret_cast<typename Target::Stored*>(block + layout.scale_bytes);
+    const std::size_t filled = round_up(k1 - k0, Target::word_k);
+    for (std::size_t k = 0; k < filled; ++k)
+      for (std::size_t j = 0; j < width; ++j) {
+        const bool there = j < present && k0 + k < k1;
+        codes[Target::position(k, column + j, format.nr)] =
+            there ? Target::round(Source::widen(data[(k0 + k) * k_stride + (first + j) * column_stride]), scales[j])
+                  : Target::zero;
+      }
+  }
+}
+
+void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
+                 const PanelLayout& layout) noexcept {
+  with_plain_type(matrix.type.element, [&](auto source) {
+    with_element_type(format.weights.element, [&](auto target) {
+      using Source = decltype(source);
       using Target = decltype(target);
-      pack_columns<decltype(source), Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel),
-                                             format.nr, format.lanes);
+      if constexpr (Target::grouped)
+        quantise_columns<Source, Target>(matrix, columns, panel, format, layout);
+      else
+        pack_columns<Source, Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel), format.nr,
+                                     format.lanes);
     });
   });
 }
@@ -76,40 +134,68 @@ bool append(std::size_t a, std::size_t b, std::size_t c, std::size_t& begin, std
          !__builtin_add_overflow(end, extent / cache_line * cache_line, &end);
 }
 
-void lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t row_bytes,
+// False on overflow.
+bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t nr, WeightType type,
                    PackedStage& stage) noexcept {
   stage.depth = depth;
   stage.columns = columns;
   stage.panel_width = panel_width;
   stage.panels = (columns - 1) / panel_width + 1;
-  stage.row_bytes = row_bytes;
+  const PanelLayout layout(type, nr);
+  stage.layout = layout;
+  const std::size_t rest = depth % layout.block_k;
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(depth / layout.block_k, layout.block_bytes, &bytes)) return false;
+  if (layout.block_k == 1) return stage.panel_bytes = bytes, true;
+  // A short last group has all of its scales. Panels of scaled elements begin on cache lines.
+  if (rest != 0)
+    bytes += layout.scale_bytes +
+             round_up(rest, Int8::word_k) * ((layout.block_bytes - layout.scale_bytes) / layout.block_k);
+  if (__builtin_add_overflow(bytes, layout.header_bytes + cache_line - 1, &bytes)) return false;
+  stage.panel_bytes = bytes / cache_line * cache_line;
+  return true;
 }
 
 }  // namespace
 
+PanelLayout::PanelLayout(WeightType type, std::size_t nr) noexcept {
+  with_element_type(type.element, [&](auto element) {
+    using Element = decltype(element);
+    block_bytes = nr * sizeof(typename Element::Stored);
+    if constexpr (Element::grouped) {
+      const std::size_t scales = nr * sizeof(typename Element::Scale);
+      const bool whole_column = type.group == WeightType::whole_column;
+      block_k = whole_column ? whole_column_block : type.group;
+      scale_bytes = whole_column ? 0 : scales;
+      header_bytes = whole_column ? scales : 0;
+      block_bytes = block_bytes * block_k + scale_bytes;
+    }
+  });
+}
+
 bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, PackedLayout& at) noexcept {
-  const std::size_t bytes = row_bytes(kind.weights, nr);
-  lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, bytes, up);
-  lay_out_stage(shape.d_ff, shape.d_model, nr, bytes, down);
   at = {};
-  return append(up.panels, up.depth, bytes, at.up_weights, at.bytes) &&
-         append(down.panels, down.depth, bytes, at.down_weights, at.bytes) &&
+  return lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, nr, kind.weights, up) &&
+         lay_out_stage(shape.d_ff, shape.d_model, nr, nr, kind.weights, down) &&
+         append(up.panels, up.panel_bytes, 1, at.up_weights, at.bytes) &&
+         append(down.panels, down.panel_bytes, 1, at.down_weights, at.bytes) &&
          append(up.panels, nr, sizeof(float), at.up_bias, at.bytes) &&
          append(down.panels, nr, sizeof(float), at.down_bias, at.bytes);
 }
 
 void pack_panels(const PackedStage& stage, const PanelFormat& format, const Matrix& left, const float* left_bias,
                  const Matrix* right, const float* right_bias, std::size_t begin, std::size_t end) noexcept {
+  const FloatMode mode;
   const std::size_t width = stage.panel_width;
   for (std::size_t p = begin; p < end; ++p) {
-    std::byte* panel = stage.weights + p * stage.depth * stage.row_bytes;
+    std::byte* panel = stage.weights + p * stage.panel_bytes;
     float* bias = stage.bias + p * format.nr;
     const std::size_t first = p * width;
     const std::size_t present = std::min(width, stage.columns - first);
-    pack_matrix(left, {stage.depth, first, present, width, 0}, panel, format);
+    pack_matrix(left, {stage.depth, first, present, width, 0}, panel, format, stage.layout);
     pack_bias(left_bias, stage.columns, first, width, bias);
     if (right == nullptr) continue;
-    pack_matrix(*right, {stage.depth, first, present, width, width}, panel, format);
+    pack_matrix(*right, {stage.depth, first, present, width, width}, panel, format, stage.layout);
     pack_bias(right_bias, stage.columns, first, width, bias + width);
   }
 }

@@ -4,6 +4,10 @@
 // stream. The up stage of a gated kind interleaves its matrices: columns [p·nr/2, (p+1)·nr/2) of gate in the left half
 // of each row, the same columns of up in the right. Columns beyond the matrix are zero. Each panel has nr biases, which
 // are float32. Where a column stands within a row depends on the type of the weights (kernels/element_types).
+//
+// Elements with scales stand in blocks of k: first the scales of the block's group, [nr], then its codes. Scales of a
+// whole column stand once, at the beginning of the panel; its blocks are of 128 steps and hold codes alone. A depth
+// that is no multiple of the steps in a word is filled up with codes of zero, which reach no answer.
 #pragma once
 
 #include <cstddef>
@@ -13,25 +17,45 @@
 
 namespace sluice::detail {
 
-struct PackedStage {
-  std::byte* weights = nullptr;  // [panels][depth] rows of nr weights, 64-byte aligned
-  float* bias = nullptr;         // [panels][nr]
-  std::size_t row_bytes = 0;     // of nr weights
-  std::size_t depth = 0;         // k
-  std::size_t columns = 0;       // columns of the result (of H, of y)
-  std::size_t panel_width = 0;   // columns of the result per panel: nr, or nr/2 when gated
-  std::size_t panels = 0;
+// How the weights of a panel stand, for a type and nr.
+struct PanelLayout {
+  std::size_t block_k = 1;       // k steps of a block: those of a group; 1 where elements have no scales
+  std::size_t block_bytes = 0;   // of a block, its scales included
+  std::size_t scale_bytes = 0;   // of the scales in a block, in front of its codes
+  std::size_t header_bytes = 0;  // of the scales of whole columns
 
-  // Row k of panel p.
-  [[nodiscard]] const std::byte* row(std::size_t p, std::size_t k) const {
-    return weights + (p * depth + k) * row_bytes;
-  }
+  PanelLayout() noexcept = default;
+  PanelLayout(WeightType type, std::size_t nr) noexcept;
+
+  // From the first block to step k, a multiple of block_k.
+  [[nodiscard]] std::size_t bytes(std::size_t k) const noexcept { return k / block_k * block_bytes; }
 };
 
-// Of nr weights.
-inline std::size_t row_bytes(WeightType type, std::size_t nr) noexcept {
-  return static_cast<std::size_t>(weight_bytes(type) * static_cast<double>(nr));
-}
+struct PackedStage {
+  std::byte* weights = nullptr;  // [panels], 64-byte aligned
+  float* bias = nullptr;         // [panels][nr]
+  PanelLayout layout;
+  std::size_t panel_bytes = 0;
+  std::size_t depth = 0;        // k
+  std::size_t columns = 0;      // columns of the result (of H, of y)
+  std::size_t panel_width = 0;  // columns of the result per panel: nr, or nr/2 when gated
+  std::size_t panels = 0;
+
+  // Row k of panel p, a multiple of the steps of a block.
+  [[nodiscard]] const std::byte* row(std::size_t p, std::size_t k) const {
+    return weights + p * panel_bytes + layout.header_bytes + layout.bytes(k);
+  }
+  // The groups of panel p from step k on.
+  [[nodiscard]] PanelGroups groups(std::size_t p, std::size_t k) const {
+    const std::byte* const block = row(p, k);
+    const bool column = layout.header_bytes != 0;
+    return {.codes = block + layout.scale_bytes,
+            .scales = column ? weights + p * panel_bytes : block,
+            .step = static_cast<std::ptrdiff_t>(layout.block_bytes),
+            .scale_step = column ? 0 : static_cast<std::ptrdiff_t>(layout.block_bytes),
+            .length = layout.block_k};
+  }
+};
 
 // Where the parts of the packed weights stand in their memory, each on a cache line of its own, and the bytes of all.
 struct PackedLayout {
@@ -51,7 +75,8 @@ struct PanelFormat {
   std::size_t lanes;
 };
 
-// Fills panels [begin, end). `right` is null for a stage of one matrix.
+// Fills panels [begin, end). `right` is null for a stage of one matrix. Sets the floating-point mode while it
+// quantises.
 void pack_panels(const PackedStage& stage, const PanelFormat& format, const Matrix& left, const float* left_bias,
                  const Matrix* right, const float* right_bias, std::size_t begin, std::size_t end) noexcept;
 

@@ -41,41 +41,51 @@ class WeightsTest(command.CommandTest):
                     "p.json")
         header = self.succeed("export", "--format", "header", "--profile", "p.json")
         self.assertIn("{sluice::swiglu.activation, sluice::swiglu.gated, sluice::WeightType::f16}", header)
+        self.run_ok("tune", *CELL, "--kind", "swiglu", "--weights", "int8:64,int8:column", "--rigor", "estimate",
+                    "--profile", "q.json")
+        header = self.succeed("export", "--format", "header", "--profile", "q.json")
+        self.assertIn("sluice::swiglu.gated, sluice::WeightType::int8(64)}", header)
+        self.assertIn("sluice::swiglu.gated, sluice::WeightType::int8(sluice::WeightType::whole_column)}", header)
         rows = list(csv.DictReader(io.StringIO(self.succeed("export", "--format", "csv", "--profile", "p.json"))))
         self.assertEqual([row["weights"] for row in rows], ["f16", "f16"])
         t4 = json.loads(self.succeed("export", "--format", "t4", "--profile", "p.json"))
         self.assertEqual({one["configuration"]["weights"] for one in t4["results"]}, {"f16"})
 
     def test_results_count_the_bytes_of_the_type(self):
-        self.run_ok("bench", *CELL, "--kind", "swiglu", "--weights", "f32,bf16,f16", "--samples", "3", "--no-profile",
+        self.run_ok("bench", *CELL, "--kind", "swiglu", "--weights", "f32,bf16,f16,int8:32", "--samples", "3", "--no-profile",
                     "--out", "b.json")
         entries = json.loads((self.directory / "b.json").read_text())["benchmarks"]
-        self.assertEqual([entry["weights"] for entry in entries], ["f32", "bf16", "f16"])
+        self.assertEqual([entry["weights"] for entry in entries], ["f32", "bf16", "f16", "int8:32"])
         isa = entries[0]["isa"]
         self.assertEqual([entry["name"] for entry in entries],
-                         [f"ffn/swiglu/{isa}/96x160/M1/t1{suffix}" for suffix in ("", "/bf16", "/f16")])
-        for entry, size in zip(entries, (4, 2, 2)):
+                         [f"ffn/swiglu/{isa}/96x160/M1/t1{suffix}" for suffix in ("", "/bf16", "/f16", "/int8:32")])
+        for entry, size in zip(entries, (4, 2, 2, 1 + 2 / 32)):
             traffic = size * 3 * 96 * 160 + 4 * 2 * 96
             self.assertAlmostEqual(entry["bytes_per_second"] * entry["real_time"] * 1e-9 / traffic, 1, places=6)
         self.assertEqual(len({tuple(entry["sample_rounds"]) for entry in entries}), 1, "measured in the same rounds")
         accuracy = json.loads((self.directory / "b.json").read_text())["context"]["accuracy"]
-        self.assertEqual([one["weights"] for one in accuracy], [w for w in ("f32", "bf16", "f16") for _ in range(3)])
+        self.assertEqual([one["weights"] for one in accuracy],
+                         [w for w in ("f32", "bf16", "f16", "int8:32") for _ in range(3)])
         self.assertEqual({one["rounded_weights"] > 0 for one in accuracy if one["weights"] != "f32"}, {True})
 
     def test_verify_checks_each_type(self):
         rows = json.loads(self.succeed("verify", "--d-model", "48", "--d-ff", "80", "--m", "3", "--kind", "swiglu",
-                                       "--weights", "f32,bf16,f16", "--isa", "scalar", "--json"))["kernels"]
-        self.assertEqual([row["name"] for row in rows], ["scalar/swiglu", "scalar/swiglu/bf16", "scalar/swiglu/f16"])
+                                       "--weights", "f32,bf16,f16,int8:32,int8:column", "--isa", "scalar", "--json"))["kernels"]
+        self.assertEqual([row["name"] for row in rows], ["scalar/swiglu", "scalar/swiglu/bf16", "scalar/swiglu/f16",
+                                                          "scalar/swiglu/int8:32", "scalar/swiglu/int8:column"])
         self.assertTrue(all(row["passed"] for row in rows))
-        self.assertEqual(len({row["digest"] for row in rows}), 3, "other weights, other answers")
+        self.assertEqual(len({row["digest"] for row in rows}), 5, "other weights, other answers")
         errors = {row["weights"]: row["accuracy"]["normal"]["rounded_weights"] for row in rows}
         self.assertEqual(errors["f32"], 0)
         self.assertLess(0, errors["f16"])
         self.assertLess(4 * errors["f16"], errors["bf16"])
+        self.assertLess(errors["bf16"], errors["int8:32"])
+        self.assertLess(errors["int8:32"], errors["int8:column"])
 
     def test_what_is_no_type_is_refused(self):
         for verb in ("tune", "bench", "verify", "info"):
             self.expect_failure(command.USAGE, verb, *CELL, "--weights", "float16", says=["float16", "f16"])
+            self.expect_failure(command.USAGE, verb, *CELL, "--weights", "int8:16", says=["int8:16", "int8:32"])
         self.expect_failure(command.USAGE, "bench", *CELL, "--weights", "f32,bf16", "--peers", says=["bf16", "--peers"])
 
 

@@ -29,8 +29,11 @@ WeightType weight_type = WeightType::f32;
 Bug bug = Bug::none;
 
 const PanelKernels& original_panels(std::size_t panel) {
-  return original->panels[static_cast<std::size_t>(weight_type)][panel];
+  return original->panels[static_cast<std::size_t>(weight_type.element)][panel];
 }
+
+// Of one weight as the kernels read it.
+double read_bytes() { return weight_type.group == 0 ? weight_bytes(weight_type) : weight_bytes(WeightType::f32); }
 
 constexpr std::size_t most_panels = 4;
 constexpr std::size_t most_rows = 24;
@@ -57,14 +60,13 @@ PanelCall damage(const PanelCall& call, std::ptrdiff_t a_step, double b_step) {
 template <std::size_t panel, std::size_t row, bool packed>
 void damaged_panel(const PanelCall& call) {
   const PanelKernels& panels = original_panels(panel);
-  (packed ? panels.packed
-          : panels.in_place)[row](damage(call, packed ? row + 1 : 1, weight_bytes(weight_type) * panels.tile.nr));
+  (packed ? panels.packed : panels.in_place)[row](damage(call, packed ? row + 1 : 1, read_bytes() * panels.tile.nr));
 }
 
 template <std::size_t panel, std::size_t row>
 void damaged_widening(const PanelCall& call) {
   static std::array<float, detail::widened_depth * most_width> elsewhere{};
-  PanelCall damaged = damage(call, row + 1, weight_bytes(weight_type) * original_panels(panel).tile.nr);
+  PanelCall damaged = damage(call, row + 1, read_bytes() * original_panels(panel).tile.nr);
   // The other row tiles read what was there before.
   if (bug == Bug::stale_widened) damaged.widened = elsewhere.data();
   original_panels(panel).widening[row](damaged);
@@ -76,18 +78,23 @@ void damaged_widened(const PanelCall& call) {
   panels.widened[row](damage(call, row + 1, weight_bytes(WeightType::f32) * panels.tile.nr));
 }
 
+template <std::size_t panel>
+void damaged_widen_groups(const detail::PanelGroups& groups, std::size_t k, float* widened) {
+  static std::array<float, (detail::widened_depth + 3) * most_width> elsewhere{};
+  original_panels(panel).widen_groups(groups, k, bug == Bug::stale_widened ? elsewhere.data() : widened);
+}
+
 template <std::size_t panel, std::size_t row, bool wide>
 void damaged_few_rows(const PanelCall& call) {
   const PanelKernels& panels = original_panels(panel);
-  (wide ? panels.wide
-        : panels.stream)[row](damage(call, call.a_tile_stride, weight_bytes(weight_type) * panels.tile.nr));
+  (wide ? panels.wide : panels.stream)[row](damage(call, call.a_tile_stride, read_bytes() * panels.tile.nr));
 }
 
 template <std::size_t panel, std::size_t row, bool packed>
 void damaged_interleaved(const PanelCall& call) {
   const PanelKernels& panels = original_panels(panel);
-  (packed ? panels.interleaved_packed : panels.interleaved_in_place)[row](
-      damage(call, packed ? row + 1 : 1, weight_bytes(weight_type) * panels.tile.nr));
+  (packed ? panels.interleaved_packed
+          : panels.interleaved_in_place)[row](damage(call, packed ? row + 1 : 1, read_bytes() * panels.tile.nr));
 }
 
 // Whether H already holds something where this panel belongs (the workspace starts as NaN).
@@ -160,6 +167,12 @@ constexpr std::array<std::array<PanelKernel, most_rows>, most_panels> damaged_fe
   return {damaged_few_rows_of<panel, wide>(std::make_index_sequence<most_rows>{})...};
 }
 
+template <std::size_t... panel>
+constexpr std::array<detail::WidenGroups, most_panels> damaged_widen_all(std::index_sequence<panel...>) {
+  return {damaged_widen_groups<panel>...};
+}
+
+constexpr auto damaged_widen = damaged_widen_all(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_first_tiles = damaged_widening_all<true>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_other_tiles = damaged_widening_all<false>(std::make_index_sequence<most_panels>{});
 constexpr auto damaged_packed = damaged_panels<true>(std::make_index_sequence<most_panels>{});
@@ -187,6 +200,7 @@ struct DamagedTable {
         copy.widening = damaged_first_tiles.at(i).data();
         copy.widened = damaged_other_tiles.at(i).data();
       }
+      if (source.widen_groups != nullptr) copy.widen_groups = damaged_widen.at(i);
       copy.packed = damaged_packed.at(i).data();
       copy.in_place = damaged_in_place.at(i).data();
       copy.stream = damaged_stream.at(i).data();
@@ -194,7 +208,7 @@ struct DamagedTable {
       copy.interleaved_packed = damaged_interleaved_packed.at(i).data();
       copy.interleaved_in_place = damaged_interleaved_in_place.at(i).data();
     }
-    table.panels[static_cast<std::size_t>(weight_type)] = panels.data();
+    table.panels[static_cast<std::size_t>(weight_type.element)] = panels.data();
     wrap(std::make_index_sequence<activation_count>{});
   }
 

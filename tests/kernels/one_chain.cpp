@@ -246,11 +246,28 @@ INSTANTIATE_TEST_SUITE_P(Kernels, OneChain, every_kernel(), kernel_name);
 // how an aarch64 build is compared with an x86 one. A change of the cases or of an activation's coefficients changes
 // them on purpose; a change of a kernel must not.
 const std::map<std::string, std::uint64_t> golden_digests{
-    {"relu", 0xca6750395f301d18U},       {"gelu", 0x9229220aabd97e48U},        {"gelu_tanh", 0xf90e65fbd65398d9U},
-    {"silu", 0xb4813f82a08bc437U},       {"glu", 0x1e12eced788b0eb3U},         {"bilinear", 0xdeb702bfbeb5f254U},
-    {"reglu", 0x2a2b10fd39d3d809U},      {"geglu", 0x0354fec8b692819cU},       {"geglu_tanh", 0xff004a643a78d864U},
-    {"swiglu", 0x222ed6d6ad38fef0U},     {"swiglu_bf16", 0x25487427f7a83badU}, {"relu_bf16", 0x750d956d226d2f38U},
-    {"swiglu_f16", 0xf926899e6a86077aU}, {"relu_f16", 0x59dbc89f1a785ff5U},
+    {"relu", 0xca6750395f301d18U},
+    {"gelu", 0x9229220aabd97e48U},
+    {"gelu_tanh", 0xf90e65fbd65398d9U},
+    {"silu", 0xb4813f82a08bc437U},
+    {"glu", 0x1e12eced788b0eb3U},
+    {"bilinear", 0xdeb702bfbeb5f254U},
+    {"reglu", 0x2a2b10fd39d3d809U},
+    {"geglu", 0x0354fec8b692819cU},
+    {"geglu_tanh", 0xff004a643a78d864U},
+    {"swiglu", 0x222ed6d6ad38fef0U},
+    {"swiglu_bf16", 0x25487427f7a83badU},
+    {"relu_bf16", 0x750d956d226d2f38U},
+    {"swiglu_f16", 0xf926899e6a86077aU},
+    {"relu_f16", 0x59dbc89f1a785ff5U},
+    {"swiglu_int8_32", 0xf15efe9e49fba214U},
+    {"relu_int8_32", 0x54019e34891afc64U},
+    {"swiglu_int8_64", 0xb7c05bc3ccfd595aU},
+    {"relu_int8_64", 0x5befa1201770ee04U},
+    {"swiglu_int8_128", 0xac1734e023eb43c2U},
+    {"relu_int8_128", 0xc086d601b4fae45aU},
+    {"swiglu_int8_column", 0xc16cabd9899b76fbU},
+    {"relu_int8_column", 0x1df62eb1ab028fd0U},
 };
 
 class Digests : public PerKernel {};
@@ -259,7 +276,7 @@ TEST_P(Digests, AreTheSameOnEveryIsa) {
   const Result<tuner::KernelVerdict> verdict = tuner::verify(isa(), kind(), {.coverage = tuner::Coverage::brief});
   ASSERT_TRUE(verdict.ok()) << verdict.status().message();
   EXPECT_TRUE(verdict->passed) << verdict->failure;
-  ASSERT_TRUE(golden_digests.contains(kind_name(kind())));
+  ASSERT_TRUE(golden_digests.contains(kind_name(kind()))) << std::hex << "0x" << verdict->digest;
   EXPECT_EQ(verdict->digest, golden_digests.at(kind_name(kind()))) << std::hex << "0x" << verdict->digest;
 }
 

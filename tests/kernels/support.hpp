@@ -53,9 +53,12 @@ inline std::vector<Kind> tested_kinds() {
   return result;
 }
 
-// "swiglu", "swiglu_bf16".
+// "swiglu", "swiglu_bf16", "swiglu_int8_32".
 inline std::string kind_name(Kind kind) {
-  return std::string(name(kind)) + (kind.weights == WeightType::f32 ? "" : "_" + std::string(name(kind.weights)));
+  std::string name(sluice::name(kind));
+  if (kind.weights != WeightType::f32) name += "_" + std::string(sluice::name(kind.weights));
+  std::ranges::replace(name, ':', '_');
+  return name;
 }
 
 inline std::vector<Kind> gated_kinds() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <span>
@@ -181,7 +182,7 @@ std::optional<Isa> resolve_isa(const RawSelection& raw, const Machine& machine) 
 // Returns the bytes of weights, x, y and H of one FFN; nothing if the number overflows.
 std::optional<std::size_t> bytes_needed(Kind kind, Shape shape, std::size_t m) {
   const std::size_t matrices = kind.gated ? 3 : 2;
-  const auto weight = static_cast<std::size_t>(weight_bytes(kind.weights));
+  const auto weight = static_cast<std::size_t>(std::ceil(weight_bytes(kind.weights)));
   std::size_t weights = 0, rows = 0, all = 0;
   const bool overflows = __builtin_mul_overflow(shape.d_model, shape.d_ff, &weights) ||
                          __builtin_mul_overflow(weights, weight * matrices, &weights) ||

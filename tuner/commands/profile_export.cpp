@@ -38,11 +38,17 @@ std::string comment_text(std::string_view text) {
   return safe;
 }
 
+std::string weights_text(WeightType type) {
+  if (type.group == 0) return fmt::format("sluice::WeightType::{}", name(type));
+  const std::string group =
+      type.group == WeightType::whole_column ? "sluice::WeightType::whole_column" : fmt::format("{}", type.group);
+  return fmt::format("sluice::WeightType::int8({})", group);
+}
+
 // The constant of a kind, or, with another type of weights than its, all of the kind.
 std::string kind_text(Kind kind) {
   if (kind.weights == WeightType::f32) return fmt::format("sluice::{}", name(kind));
-  return fmt::format("{{sluice::{0}.activation, sluice::{0}.gated, sluice::WeightType::{1}}}", name(kind),
-                     name(kind.weights));
+  return fmt::format("{{sluice::{0}.activation, sluice::{0}.gated, {1}}}", name(kind), weights_text(kind.weights));
 }
 
 std::string row_text(const PlanRow& row) {

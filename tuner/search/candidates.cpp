@@ -31,7 +31,7 @@ struct FewRows {
 FewRows few_rows(const Setting& setting) {
   const detail::KernelTable* kernels = detail::kernel_table(setting.isa);
   const detail::PanelKernels* panels =
-      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, setting.nr, setting.kind.weights);
+      kernels == nullptr ? nullptr : detail::panel_kernels(*kernels, setting.nr, setting.kind.weights.element);
   return panels == nullptr ? FewRows{} : FewRows{panels->wide_rows, panels->interleaved_rows};
 }
 

@@ -2,6 +2,7 @@
 // bytes.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,17 +16,39 @@ namespace sluice {
 enum class Activation : std::uint8_t { identity, sigmoid, relu, gelu, gelu_tanh, silu };
 inline constexpr std::size_t activation_count = 6;
 
-// How weights are stored. Each step of a forward takes them as the float32 values that they stand for, exactly, so the
-// answer is that of float32 weights of these values, to the bit.
+// How one element of a weight matrix is stored.
 //   f32:  IEEE 754 binary32.
 //   bf16: the upper 16 bits of a binary32: its range, 8 bits of precision.
 //   f16:  IEEE 754 binary16: 11 bits of precision, largest value 65504, smallest 2⁻²⁴.
-enum class WeightType : std::uint8_t { f32, bf16, f16 };
-inline constexpr std::size_t weight_type_count = 3;
+//   int8: an integer from −128 to 127, times a scale that a group of a column's elements share.
+enum class ElementType : std::uint8_t { f32, bf16, f16, int8 };
+inline constexpr std::size_t element_type_count = 4;
+
+// How weights are stored: elements and, if these have scales, how many consecutive inputs (k) of a column share one.
+// Scales are f16. The last group of a column may be shorter.
+//
+// Each step of a forward takes weights as the float32 values that they stand for (an int8 element times its scale is
+// one exactly), so the answer is that of float32 weights of these values, to the bit.
+struct WeightType {
+  ElementType element = ElementType::f32;
+  std::uint32_t group = 0;  // 0: elements have no scales; whole_column: one scale per column; else 32, 64 or 128
+
+  static constexpr std::uint32_t whole_column = UINT32_MAX;
+  static const WeightType f32, bf16, f16;
+  static constexpr WeightType int8(std::uint32_t group) noexcept { return {ElementType::int8, group}; }
+
+  friend constexpr bool operator==(const WeightType&, const WeightType&) = default;
+  friend constexpr auto operator<=>(const WeightType&, const WeightType&) = default;
+};
+inline constexpr WeightType WeightType::f32{};
+inline constexpr WeightType WeightType::bf16{ElementType::bf16};
+inline constexpr WeightType WeightType::f16{ElementType::f16};
+
+// Every type the library offers: f32, bf16, f16, int8:32, int8:64, int8:128, int8:column. No call accepts another one.
 std::span<const WeightType> all_weight_types() noexcept;
-std::string_view name(WeightType type) noexcept;
+std::string_view name(WeightType type) noexcept;  // "unknown" when it is not in all_weight_types()
 std::optional<WeightType> parse_weight_type(std::string_view word) noexcept;
-// Bytes of one weight.
+// Bytes of one weight, with its share of a group's scale; that of a whole column is left out.
 double weight_bytes(WeightType type) noexcept;
 
 // gated: y = (act(x·gate + gate_bias) ⊗ (x·up + up_bias))·down + down_bias

@@ -45,7 +45,11 @@ TEST(Micro, EveryKernelOfTheTableIsListed) {
       const bool f32 = weights == WeightType::f32;
       const std::string type = f32 ? "" : fmt::format("/{}", name(weights));
       for (std::size_t family = 0; family < kernels.panel_count; ++family) {
-        const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights)][family];
+        const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights.element)][family];
+        if (panels.widen_groups != nullptr) {
+          expect(fmt::format("micro/widen_groups/{}/{}{}", name(isa), panels.tile.nr, type));
+          continue;
+        }
         if (!f32) expect(fmt::format("micro/widening/{}/{}x{}{}", name(isa), panels.tile.max_mr, panels.tile.nr, type));
         for (std::uint32_t mr = 1; mr <= panels.tile.max_mr; ++mr) {
           const std::string tile = fmt::format("{}/{}x{}", name(isa), mr, panels.tile.nr);
@@ -91,8 +95,8 @@ TEST(Micro, EachGroupCanBeMeasured) {
     EXPECT_GT(measured.samples.front().ns, 0);
     groups.insert(measured.micro.group);
   }
-  std::set<std::string> expected{"barrier",     "call",   "epilogue", "forward_empty", "in_place",
-                                 "microkernel", "pack_x", "stream",   "wide",          "widening"};
+  std::set<std::string> expected{"barrier", "call",   "epilogue", "forward_empty", "in_place", "microkernel",
+                                 "pack_x",  "stream", "wide",     "widen_groups",  "widening"};
   if (detail::kernel_table(isa)->panels[0][0].interleaved_rows != 0) expected.insert("interleaved");
   EXPECT_EQ(groups, expected);
 }

@@ -1,4 +1,4 @@
-// Weights of 16 bits: their conversions, their place in a panel, and the law that they give the bits that float32
+// Weights of fewer bits: their conversions, their place in a panel, and the law that they give the bits that float32
 // weights of the same values give.
 #include <bit>
 #include <cmath>
@@ -16,6 +16,7 @@ namespace {
 using detail::Bf16;
 using detail::F16;
 using detail::F32;
+using detail::Int8;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
@@ -119,13 +120,68 @@ TEST(ElementTypes, EachColumnOfARowHasAPlaceOfItsOwn) {
   }
 }
 
+// Four codes of a column in a word, the words of the columns side by side.
+TEST(ElementTypes, EachCodeOfAGroupHasAPlaceOfItsOwn) {
+  for (const std::size_t nr : {std::size_t{8}, std::size_t{64}}) {
+    std::set<std::size_t> places;
+    for (std::size_t k = 0; k < 32; ++k)
+      for (std::size_t column = 0; column < nr; ++column) places.insert(Int8::position(k, column, nr));
+    EXPECT_EQ(places.size(), 32 * nr);
+    EXPECT_EQ(*places.rbegin(), 32 * nr - 1);
+    EXPECT_EQ(Int8::position(6, 3, nr), 4 * nr + 4 * 3 + 2);
+  }
+}
+
+TEST(ElementTypes, ACodeTimesItsScaleIsExact) {
+  for (const float scale : {1.0F, 0x1p-24F, 0x1.234p-3F, 65504.0F}) {
+    const Int8::Scale stored = F16::round(scale);
+    for (int code = 0; code < 256; ++code)
+      EXPECT_EQ(Int8::widen(static_cast<Int8::Stored>(code), stored),
+                static_cast<double>(F16::widen(stored)) * (code - 128));
+  }
+}
+
+// The largest magnitude of a group becomes 127 steps; a value halfway between two steps goes to the even one.
+TEST(ElementTypes, Int8IsQuantisedByTheLargestMagnitude) {
+  const Int8::Scale half = Int8::scale_of(63.5F);
+  EXPECT_EQ(F16::widen(half), 0.5F);
+  EXPECT_EQ(Int8::round(63.5F, half), 128 + 127);
+  EXPECT_EQ(Int8::round(-63.5F, half), 128 - 127);
+  EXPECT_EQ(Int8::round(0.25F, half), 128);
+  EXPECT_EQ(Int8::round(0.75F, half), 128 + 2);
+  EXPECT_EQ(Int8::round(-1.25F, half), 128 - 2);
+  // A scale that was rounded down leaves the largest value beyond 127 steps.
+  EXPECT_EQ(Int8::round(1000.0F, half), 128 + 127);
+  EXPECT_EQ(Int8::round(-1000.0F, half), 128 - 127);
+}
+
+TEST(ElementTypes, ExtremeGroupsOfInt8AreDefined) {
+  EXPECT_EQ(Int8::scale_of(0), 0);
+  EXPECT_EQ(Int8::round(0, 0), 128);
+  EXPECT_EQ(Int8::scale_of(0x1p-149F), 0) << "a scale below the smallest f16 makes the group zero";
+  EXPECT_EQ(Int8::round(0x1p-149F, 0), 128);
+  EXPECT_EQ(Int8::scale_of(std::numeric_limits<float>::max()), 0x7bff) << "the largest f16";
+  EXPECT_EQ(Int8::round(-std::numeric_limits<float>::max(), 0x7bff), 128 - 127);
+  for (const float value : {infinity, not_a_number}) {
+    const Int8::Scale scale = Int8::scale_of(value);
+    for (const float other : {value, -1.0F, 0.0F})
+      EXPECT_TRUE(std::isnan(Int8::widen(Int8::round(other, scale), scale)));
+  }
+}
+
 TEST(ElementTypes, HaveNamesAndSizes) {
   for (const WeightType type : all_weight_types()) EXPECT_EQ(parse_weight_type(name(type)), type);
   EXPECT_FALSE(parse_weight_type("float16"));
   EXPECT_FALSE(parse_weight_type(""));
-  EXPECT_EQ(name(static_cast<WeightType>(99)), "unknown");
+  EXPECT_EQ(name(WeightType{static_cast<ElementType>(99)}), "unknown");
   EXPECT_EQ(weight_bytes(WeightType::f32), 4);
   EXPECT_EQ(weight_bytes(WeightType::bf16), 2);
+  EXPECT_EQ(weight_bytes(WeightType::int8(32)), 1.0625);
+  EXPECT_EQ(weight_bytes(WeightType::int8(WeightType::whole_column)), 1);
+  EXPECT_EQ(parse_weight_type("int8:column"), WeightType::int8(WeightType::whole_column));
+  for (const char* word : {"int8", "int8:", "int8:16", "int8:column:", "f32:32"})
+    EXPECT_FALSE(parse_weight_type(word)) << word;
+  EXPECT_EQ(name(WeightType::int8(16)), "unknown");
   EXPECT_EQ(bytes({Activation::silu, true, WeightType::f16}, {3, 5}, 7), 2.0 * 3 * 15 + 4.0 * 2 * 21);
 }
 
@@ -135,7 +191,7 @@ struct TypedMatrix {
   std::vector<float> values;
 
   TypedMatrix(WeightType type, std::span<const float> given) : values(given.size()) {
-    detail::with_element_type(type, [&](auto element) {
+    detail::with_plain_type(type.element, [&](auto element) {
       using Element = decltype(element);
       using Stored = typename Element::Stored;
       stored.resize(given.size() * sizeof(Stored));
@@ -148,7 +204,36 @@ struct TypedMatrix {
   }
 };
 
-// The three matrices of a problem in one type.
+// The values that a [depth, width] matrix of floats has as elements with scales, where its elements stand.
+std::vector<float> quantised(const Matrix& matrix, std::size_t count, std::size_t depth, std::size_t width,
+                             WeightType type) {
+  const auto* given = static_cast<const float*>(matrix.data);
+  std::vector<float> values(given, given + count);
+  const bool in_out = matrix.order == Order::in_out;
+  const std::size_t ld = matrix.ld != 0 ? matrix.ld : in_out ? width : depth;
+  for (std::size_t n = 0; n < width; ++n) {
+    for (std::size_t begin = 0; begin < depth;) {
+      const std::size_t end = std::min<std::size_t>(depth, begin + std::min<std::size_t>(type.group, depth));
+      const auto at = [&](std::size_t k) { return in_out ? k * ld + n : n * ld + k; };
+      double largest = 0;
+      bool finite = true;
+      for (std::size_t k = begin; k < end; ++k) {
+        finite = finite && std::isfinite(given[at(k)]);
+        largest = std::max(largest, std::abs(static_cast<double>(given[at(k)])));
+      }
+      const float scale = std::min(65504.0F, F16::widen(F16::round(static_cast<float>(largest) / 127.0F)));
+      for (std::size_t k = begin; k < end; ++k) {
+        const double steps = scale == 0 ? 0 : std::nearbyint(given[at(k)] / scale);
+        values[at(k)] = finite ? static_cast<float>(std::clamp(steps, -127.0, 127.0) * scale) : not_a_number;
+      }
+      begin = end;
+    }
+  }
+  return values;
+}
+
+// The three matrices of a problem in one type: as Ffn::pack() takes them, and as floats of the values that they then
+// have.
 struct TypedWeights {
   TypedMatrix gate, up, down;
   Weights typed, widened;
@@ -159,6 +244,18 @@ struct TypedWeights {
         down(type, problem.down),
         typed(problem.weights()),
         widened(typed) {
+    if (type.group != 0) {
+      const auto quantise = [&](Matrix& as_floats, TypedMatrix& matrix, std::size_t depth, std::size_t width) {
+        if (matrix.values.empty()) return;
+        matrix.values = quantised(as_floats, matrix.values.size(), depth, width, type);
+        as_floats.data = matrix.values.data();
+      };
+      const auto [d_model, d_ff] = problem.definition().shape;
+      quantise(widened.gate, gate, d_model, d_ff);
+      quantise(widened.up, up, d_model, d_ff);
+      quantise(widened.down, down, d_ff, d_model);
+      return;
+    }
     const auto view = [&](Matrix& as_stored, Matrix& as_floats, const TypedMatrix& matrix) {
       if (matrix.values.empty()) return;
       as_stored.data = matrix.stored.data();
@@ -204,7 +301,7 @@ TEST_P(WeightTypes, GiveTheBitsOfFloat32WeightsOfTheSameValues) {
               Ffn::pack({283, 150}, {wide.activation, wide.gated, type()}, weights.typed, pack_options(isa(), tile.nr));
           ASSERT_TRUE(f32.ok() && typed.ok()) << f32.status().message() << typed.status().message();
           EXPECT_EQ(typed->kind().weights, type());
-          EXPECT_LT(typed->packed_size(), 0.6 * static_cast<double>(f32->packed_size()));
+          EXPECT_LT(typed->packed_size(), (type().group == 0 ? 0.6 : 0.36) * static_cast<double>(f32->packed_size()));
           const Result<std::vector<float>> expected = tuner::solve(*f32, problem, nullptr, &pool);
           ASSERT_TRUE(expected.ok()) << expected.status().message();
           for (int trial = 0; trial < (brief ? 2 : 6); ++trial) {
@@ -224,7 +321,7 @@ TEST_P(WeightTypes, GiveTheBitsOfFloat32WeightsOfTheSameValues) {
 // From each type of matrix in either order: as if it had been float32 of the same values.
 TEST_P(WeightTypes, ArePackedFromAnyTypeInAnyOrder) {
   const Kind kind{Activation::gelu, true, type()};
-  for (const WeightType source : all_weight_types()) {
+  for (const WeightType source : {WeightType::f32, WeightType::bf16, WeightType::f16}) {
     for (const Order order : {Order::in_out, Order::out_in}) {
       const tuner::Problem problem({kind, {37, 45}, 5, true, order, true, false, 3});
       const TypedWeights weights(source, problem);
@@ -266,23 +363,31 @@ TEST_P(WeightTypes, KeepTheirPackingUnderAnotherActivation) {
 }
 
 std::string type_name(const testing::TestParamInfo<std::tuple<Isa, WeightType>>& info) {
-  return std::string(name(std::get<0>(info.param))) + "_" + std::string(name(std::get<1>(info.param)));
+  std::string text(name(std::get<0>(info.param)));
+  text += "_" + std::string(name(std::get<1>(info.param)));
+  std::ranges::replace(text, ':', '_');
+  return text;
+}
+
+std::vector<WeightType> narrow_types() {
+  std::vector<WeightType> types(all_weight_types().begin(), all_weight_types().end());
+  std::erase(types, WeightType::f32);
+  return types;
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, WeightTypes,
-                         testing::Combine(testing::ValuesIn(all_runnable()),
-                                          testing::Values(WeightType::bf16, WeightType::f16)),
+                         testing::Combine(testing::ValuesIn(all_runnable()), testing::ValuesIn(narrow_types())),
                          type_name);
 
 TEST(ElementTypes, AnUnknownTypeIsRefused) {
   const std::vector<float> ones(64, 1.0F);
   const Matrix matrix{ones.data()};
-  const auto unknown = static_cast<WeightType>(99);
+  const auto unknown = WeightType{static_cast<ElementType>(99)};
   const Result<Ffn> kind = Ffn::pack({4, 4}, {Activation::silu, true, unknown}, {matrix, matrix, matrix});
   EXPECT_EQ(kind.status().code(), Code::invalid_argument);
   const Result<Ffn> source = Ffn::pack({4, 4}, swiglu, {matrix, {ones.data(), Order::in_out, 0, unknown}, matrix});
   EXPECT_EQ(source.status().code(), Code::invalid_argument);
-  EXPECT_NE(std::string(source.status().message()).find("up.type = 99"), std::string::npos)
+  EXPECT_NE(std::string(source.status().message()).find("up.type = {99, 0}"), std::string::npos)
       << source.status().message();
 }
 
