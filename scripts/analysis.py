@@ -41,7 +41,7 @@ def loops_of(options, directory):
             made.append((Path(options.clang).name, recompile(options.clang, database, path, directory)))
         for compiler, built in made:
             found.setdefault(isa, []).extend(hot_loop(isa, compiler, kernel) for kernel in microkernels(objdump, built)
-                                             if options.all or kernel.form == "packed")
+                                             if kernel.form == "packed" or options.all and not kernel.form.startswith("dot"))
     if not any(found.values()):
         raise Complaint(FILE_PROBLEM, f"no microkernel in {' '.join(options.objects)}; expected objects with symbols")
     return found

@@ -14,10 +14,13 @@ from pathlib import Path
 from complaint import CANNOT, FILE_PROBLEM, Complaint
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
-# <Simd, type of weights, rows, vectors, packed, widening> or <Simd, type of weights, rows, vectors, panels>
-KERNEL = re.compile(r"\b(?:panel_kernel|few_rows_kernel)<[^>]*?(\w+), (\d+), (\d+), (\w+)(?:, (\w+))?>")
-INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
+# <Simd, type of weights, rows, vectors, packed, widening>, <Simd, type of weights, rows, vectors, panels> or
+# <Simd, dot product, rows, vectors, panels>
+KERNEL = re.compile(r"\b(?:panel|few_rows|(dot))_kernel<[^>]*?(\w+), (\d+), (\d+), (\w+)(?:, (\w+))?>")
+INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(?:\{vex\}\s+)?(\S+)\s*(.*)$")
 FMA = re.compile(r"^(vf(n)?m(add|sub)\w*ps|fmla|fmls)$")
+# Of an integer dot product, which NEON makes of products in 32 bits.
+DOT = re.compile(r"^(vpdpbusd|vpdpwssd|vpmaddwd|smull2?)$")
 JUMP = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z)$")
 ENDS = ("ret", "retq", "jmp", "jmpq", "b", "br", "ud2")
 TARGET = re.compile(r"\b([0-9a-f]+) <")
@@ -29,12 +32,12 @@ class Microkernel:
     """One instance of a microkernel template; instructions are (address, mnemonic, operands)."""
 
     # "packed", "in_place", "widening" (packed A; the weights also become floats) or "wide-N", N panels side by side; and
-    # the type of the weights, if it is not f32: "packed bf16".
+    # the type of the weights, if it is not f32: "packed bf16". Of integer dot products "dot-N" and how: "dot-1 vnni8".
     form: str
     rows: int
     vectors: int    # of a panel
     loops: list     # the instructions of each hot loop, in the order of their addresses
-    rounds: list    # of each hot loop, the shortest way round it that passes all its FMAs
+    rounds: list    # of each hot loop, the shortest way round it that passes all its FMAs or dot products
     stack: re.Pattern
 
     @property
@@ -90,8 +93,8 @@ def reachable(successors, start, without=None):
     return found
 
 
-def hot_loops(body):
-    """The innermost natural loops with FMAs, as sets of indices. Not ranges of addresses: compilers move the blocks of
+def hot_loops(body, multiply=FMA):
+    """The innermost natural loops with FMAs or the like, as sets of indices. Not ranges of addresses: compilers move the blocks of
     a loop behind the function's end and its exit into the middle."""
     blocks, successors = flow(body)
     predecessors = [[] for _ in blocks]
@@ -106,16 +109,16 @@ def hot_loops(body):
             if head in successors[block]:
                 loops.setdefault(head, {head}).update(reachable(predecessors, block, head) & everything)
     sets = [{position for block in loop for position in blocks[block]} for loop in loops.values()]
-    hot = [loop for loop in sets if any(FMA.match(body[position][1]) for position in loop)]
+    hot = [loop for loop in sets if any(multiply.match(body[position][1]) for position in loop)]
     return [loop for loop in hot if not any(other < loop for other in hot)]
 
 
-def shortest_round(body, loop):
-    """The instructions of the shortest way round a loop that passes each block with FMAs: a prefetch that may have
+def shortest_round(body, loop, multiply=FMA):
+    """The instructions of the shortest way round a loop that passes each block with FMAs or the like: a prefetch that may have
     nothing to do is left out."""
     blocks, successors = flow(body)
     inside = {block for block, positions in enumerate(blocks) if positions[0] in loop}
-    stops = [block for block in sorted(inside) if any(FMA.match(body[position][1]) for position in blocks[block])]
+    stops = [block for block in sorted(inside) if any(multiply.match(body[position][1]) for position in blocks[block])]
 
     def way(start, goal):
         """The blocks after `start` up to `goal`, the fewest instructions."""
@@ -158,16 +161,17 @@ def microkernels(objdump, path):
     """Each microkernel of an object file."""
     for name, body in functions(run([objdump, "-d", "-C", "--no-show-raw-insn", path])):
         kernel = KERNEL.search(name)
+        multiply = DOT if kernel and kernel[1] else FMA
         # One without FMAs of its own is a jump to its twin.
-        if not kernel or not any(FMA.match(mnemonic) for _, mnemonic, _ in body):
+        if not kernel or not any(multiply.match(mnemonic) for _, mnemonic, _ in body):
             continue
-        weights, rows, vectors, form, widening = kernel.groups()
-        form = "widening" if widening == "true" else {"true": "packed", "false": "in_place"}.get(form, f"wide-{form}")
+        dot, weights, rows, vectors, form, widening = kernel.groups()
+        form = f"dot-{form}" if dot else "widening" if widening == "true" else {"true": "packed", "false": "in_place"}.get(form, f"wide-{form}")
         form += "" if weights == "F32" else f" {weights.lower()}"
-        loops = hot_loops(body)
+        loops = hot_loops(body, multiply)
         yield Microkernel(form, int(rows), int(vectors),
                           [[body[position] for position in sorted(loop)] for loop in loops],
-                          [shortest_round(body, loop) for loop in loops], on_stack(body))
+                          [shortest_round(body, loop, multiply) for loop in loops], on_stack(body))
 
 
 def recompile(compiler, database, built, directory):

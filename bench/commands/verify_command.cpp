@@ -58,7 +58,9 @@ nlohmann::ordered_json accuracy_json(const KernelVerdict& verdict) {
   for (const tuner::Operands operands : tuner::all_operands) {
     const Result<tuner::Accuracy> found = tuner::accuracy(verdict.isa, verdict.kind, operands);
     if (!found) throw Failure(exit_code::unsupported, found.status().message());
-    json[std::string(name(operands))] = {{"arithmetic", found->arithmetic}, {"rounded_weights", found->weights}};
+    json[std::string(name(operands))] = {{"arithmetic", found->arithmetic},
+                                         {"rounded_weights", found->weights},
+                                         {"quantised_activations", found->activations}};
   }
   return json;
 }
@@ -68,6 +70,7 @@ nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
                              {"isa", name(verdict.isa)},
                              {"kind", name(verdict.kind)},
                              {"weights", name(verdict.kind.weights)},
+                             {"arithmetic", name(verdict.kind.arithmetic)},
                              {"cases", verdict.cases},
                              {"worst_error_over_bound", nullptr},
                              {"digest", fmt::format("{:016x}", verdict.digest)},

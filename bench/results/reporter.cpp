@@ -34,6 +34,7 @@ Json identity(const Measurement& measurement, const std::string& name_of_entry, 
           {"kind", name(cell.kind)},
           {"isa", name(isa)},
           {"weights", name(cell.kind.weights)},
+          {"arithmetic", name(cell.kind.arithmetic)},
           {"d_model", cell.shape.d_model},
           {"d_ff", cell.shape.d_ff},
           {"m", cell.m},
@@ -264,9 +265,11 @@ Json Reporter::accuracies() const {
       if (!found) continue;
       list.push_back({{"kind", name(kind)},
                       {"weights", name(kind.weights)},
+                      {"by", name(kind.arithmetic)},
                       {"operands", name(operands)},
                       {"arithmetic", found->arithmetic},
-                      {"rounded_weights", found->weights}});
+                      {"rounded_weights", found->weights},
+                      {"quantised_activations", found->activations}});
     }
   }
   return list;

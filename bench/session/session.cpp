@@ -57,9 +57,8 @@ Session::Session(const std::vector<tuner::Cell>& cells, const tuner::UsableRows&
   for (const tuner::Cell& cell : cells) {
     Measurement measurement;
     measurement.cell = cell;
-    measurement.name =
-        fmt::format("ffn/{}/{}/{}/M{}/t{}{}", sluice::name(cell.kind), sluice::name(options.isa),
-                    tuner::shape_name(cell.shape), cell.m, cell.threads, tuner::type_suffix(cell.kind.weights));
+    measurement.name = fmt::format("ffn/{}/{}/{}/M{}/t{}{}", sluice::name(cell.kind), sluice::name(options.isa),
+                                   tuner::shape_name(cell.shape), cell.m, cell.threads, tuner::type_suffix(cell.kind));
     measurements_.push_back(std::move(measurement));
     max_m_ = std::max(max_m_, cell.m);
   }

@@ -138,7 +138,8 @@ namespace {
 // Whether the report compares the cells: a gated kind with a plain one of the same type of weights, or a kind with
 // itself with float32 weights.
 bool compared(const tuner::Cell& cell, const tuner::Cell& other) {
-  if (cell.kind.weights == other.kind.weights) return cell.kind.gated && !other.kind.gated;
+  if (cell.kind.weights == other.kind.weights && cell.kind.arithmetic == other.kind.arithmetic)
+    return cell.kind.gated && !other.kind.gated;
   return other.kind.weights == WeightType::f32 && same_function(cell.kind, other.kind) && cell.shape == other.shape;
 }
 

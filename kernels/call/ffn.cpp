@@ -47,7 +47,7 @@ Executor* shared_pool() noexcept {
 Ffn::Ffn(std::shared_ptr<const Packed> packed, Kind kind) noexcept : packed_(std::move(packed)), kind_(kind) {}
 
 Result<Ffn> Ffn::with_activation(Activation activation) const {
-  const Kind kind{activation, kind_.gated, kind_.weights};
+  const Kind kind{activation, kind_.gated, kind_.weights, kind_.arithmetic};
   if (const Status status = detail::check_kind(kind); !status.ok()) return status;
   return Ffn(packed_, kind);
 }
@@ -142,6 +142,7 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
     detail::StageClaims claims;
     call.kernels = packed.kernels;
     call.panels = packed.panels;
+    call.dots = packed.dots;
     call.epilogue = kind.gated ? packed.kernels->gated[activation] : packed.kernels->plain[activation];
     call.up = &packed.up;
     call.down = &packed.down;

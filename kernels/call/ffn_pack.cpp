@@ -79,6 +79,10 @@ Status detail::check_kind(Kind kind) noexcept {
     return Status::error(Code::invalid_argument,
                          "weights of type {%u, %u} are not offered; see sluice::all_weight_types()",
                          static_cast<unsigned>(kind.weights.element), kind.weights.group);
+  if (!offered(kind.weights, kind.arithmetic))
+    return Status::error(
+        Code::invalid_argument, "weights of type %s with arithmetic %u (%s) are not offered; see sluice::offered()",
+        name(kind.weights).data(), static_cast<unsigned>(kind.arithmetic), name(kind.arithmetic).data());
   return {};
 }
 
@@ -116,6 +120,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   }
   packed->kernels = &kernels;
   packed->panels = panels;
+  packed->dots = detail::dot_kernels(kernels, nr, kind.arithmetic);
   packed->shape = shape;
   packed->plans = options.plans;
   packed->caches = options.caches;

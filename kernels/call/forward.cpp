@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/call/dot_stage.hpp"
 #include "kernels/call/stage.hpp"
 #include "kernels/element_types/float_mode.hpp"
 #include "kernels/threads/share.hpp"
@@ -21,7 +22,9 @@ struct Turn {
   Range f_panels;
   std::size_t first_column;  // of H
   RowView x;
-  PackedRows h;
+  PackedRows h;  // of integer dot products: row by row, before it is quantised
+  QuantisedRows quantised_x;
+  QuantisedRows quantised_h;
   float* y;  // partial sums, when several F-blocks add to them
 };
 
@@ -65,19 +68,29 @@ class Member {
     float* h = memory(team) + blocking_.h + (number % blocking_.h_buffers) * blocking_.h_stride;
     // A packed view has ld 0, so rows in place need a stride even where there is one row.
     const RowView in_place{call_.x + first_row * call_.ldx, std::max<std::size_t>(1, call_.ldx)};
-    return {.tiles = RowTiles(rows, call_.tiling.mr),
+    const auto quantised = [&](std::size_t offset, std::size_t depth) {
+      auto* const base = reinterpret_cast<std::byte*>(memory(team) + offset);
+      return QuantisedRows{base, call_.dots, call_.up->layout.block_k, depth, std::min(blocking_.kc, depth)};
+    };
+    return {.tiles =
+                RowTiles(rows, call_.dots == nullptr ? call_.tiling.mr : std::min(call_.tiling.mr, call_.dots->max_mr)),
             .first_row = first_row,
             .f = f,
             .f_panels = f_panels,
             .first_column = first_column,
             .x = call_.tiling.pack_x ? RowView{memory(team) + blocking_.x, 0} : in_place,
-            .h = {h, rows, columns, std::min(blocking_.kc, columns)},
+            .h = {h, rows, columns, call_.dots == nullptr ? std::min(blocking_.kc, columns) : columns},
+            .quantised_x = quantised(blocking_.x, call_.up->depth),
+            .quantised_h = quantised(blocking_.quantised_h, columns),
             .y = memory(team) + blocking_.y};
   }
 
   void run_turn(const Turn& turn) noexcept {
-    if (call_.tiling.pack_x && turn.f == 0) {
-      pack_x(turn);
+    if ((call_.tiling.pack_x || call_.dots != nullptr) && turn.f == 0) {
+      if (call_.dots != nullptr)
+        quantise(turn, call_.x + turn.first_row * call_.ldx, call_.ldx, turn.quantised_x);
+      else
+        pack_x(turn);
       clock_.end(Phase::pack);
       wait();
     }
@@ -85,6 +98,12 @@ class Member {
     // All threads have passed the last turn's barrier, so none takes from its up stage any more.
     if (call_.claims != nullptr && member_ == 0) call_.claims->up[(turn_ + 1) % 2].reset();
     wait();
+    if (call_.dots != nullptr) {
+      if (call_.boards != nullptr) finish_open_stage();
+      quantise(turn, turn.h.base, turn.h.depth, turn.quantised_h);
+      clock_.end(Phase::pack);
+      wait();
+    }
     if (call_.claims != nullptr && member_ == 0) call_.claims->down[(turn_ + 1) % 2].reset();
     run_stage_of(turn, Stage::down);
   }
@@ -103,6 +122,27 @@ class Member {
       call_.kernels->pack_rows(x + tiles.first_row(tile) * call_.ldx + k0, static_cast<std::ptrdiff_t>(call_.ldx),
                                tiles.tile_rows(tile), length,
                                memory(team_) + blocking_.x + k0 * tiles.rows + tiles.first_row(tile) * length);
+    }
+  }
+
+  // This member's part of the groups of all row tiles.
+  void quantise(const Turn& turn, const float* source, std::size_t ld, const QuantisedRows& target) noexcept {
+    const RowTiles& tiles = turn.tiles;
+    const std::size_t groups = (target.depth + target.group - 1) / target.group;
+    const Range mine = call_.portion.of(share(groups * tiles.count, member_, blocking_.team_threads));
+    for (std::size_t item = mine.begin; item < mine.end;) {
+      const std::size_t tile = item / groups;
+      const std::size_t k = item % groups * target.group;
+      // As many groups of this tile as its slice has.
+      const std::size_t slice_end = std::min(target.depth, (k / target.kc + 1) * target.kc);
+      const std::size_t end = std::min(slice_end, k + (mine.end - item) * target.group);
+      call_.dots->quantise({.x = source + tiles.first_row(tile) * ld + k,
+                            .ldx = static_cast<std::ptrdiff_t>(ld),
+                            .rows = tiles.tile_rows(tile),
+                            .k = end - k,
+                            .group = target.group,
+                            .a = target.at(tiles, tile, k)});
+      item += (end - k + target.group - 1) / target.group;
     }
   }
 
@@ -173,6 +213,24 @@ class Member {
       down_stage(turn, panels);
   }
 
+  // Runs a stage as it is, or, for integer dot products, the same with quantised A.
+  template <class Finish>
+  void run_any_stage(const StageCall& s, const QuantisedRows& a, std::size_t begin, std::size_t end,
+                     Finish finish) const noexcept {
+    if (call_.dots == nullptr) return run_stage(s, begin, end, finish);
+    run_dot_stage({.kernels = call_.dots,
+                   .stage = s.stage,
+                   .tiles = s.tiles,
+                   .a = a,
+                   .first_k = s.first_k,
+                   .block_panels = s.block_panels,
+                   .prefetch = s.prefetch,
+                   .start_from_bias = s.start_from_bias,
+                   .c = s.c,
+                   .c_per_block = s.c_per_block},
+                  begin, end, finish);
+  }
+
   StageCall stage_call(const PackedStage& stage, const RowTiles& tiles, RowView a, std::size_t first_k,
                        std::size_t depth) const noexcept {
     return {.kernels = call_.panels,
@@ -205,6 +263,12 @@ class Member {
                             .h = turn.h,
                             .column = column,
                             .width = std::min(call_.up->panel_width, turn.h.depth - column)};
+      if (call_.dots != nullptr) {  // tiles of one row are rows of H
+        epilogue.mr = 1;
+        epilogue.tiles = tiles.rows;
+        call_.epilogue(epilogue);
+        return clock_.end(Phase::gate);
+      }
       if (tiles.tall != 0) call_.epilogue(epilogue);
       epilogue.first_row = tiles.first_row(tiles.tall);
       epilogue.c = c + epilogue.first_row * nr;
@@ -213,7 +277,8 @@ class Member {
       call_.epilogue(epilogue);
       clock_.end(Phase::gate);
     };
-    run_stage(stage, turn.f_panels.begin + panels.begin, turn.f_panels.begin + panels.end, finish);
+    run_any_stage(stage, turn.quantised_x, turn.f_panels.begin + panels.begin, turn.f_panels.begin + panels.end,
+                  finish);
     clock_.end(Phase::up);
   }
 
@@ -231,7 +296,7 @@ class Member {
       clock_.end(Phase::unpack);
     };
     const auto run = [&](std::size_t begin, std::size_t end) {
-      run_stage(stage, begin, end, finish);
+      run_any_stage(stage, turn.quantised_h, begin, end, finish);
       clock_.end(Phase::down);
     };
     std::size_t begin = panels.begin;

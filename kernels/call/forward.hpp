@@ -18,6 +18,7 @@ namespace sluice::detail {
 struct ForwardCall {
   const KernelTable* kernels;
   const PanelKernels* panels;
+  const DotKernels* dots;  // null for f32 arithmetic
   Epilogue epilogue;
   const PackedStage* up;
   const PackedStage* down;

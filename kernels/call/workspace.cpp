@@ -29,6 +29,11 @@ constexpr std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
 
 constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
 
+// Of a row in groups of so many steps: with codes of 16 bits, the most that any instruction set makes.
+std::size_t quantised_floats(std::size_t k, std::size_t group) noexcept {
+  return (DotKernels::quantised_bytes(k, group, sizeof(std::int16_t)) + sizeof(float) - 1) / sizeof(float);
+}
+
 }  // namespace
 
 bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b) noexcept {
@@ -53,15 +58,20 @@ bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b)
   b.block_panels = std::min<std::size_t>(tiling.nc / tiling.nr, std::max(b.f_panels, down_panels));
   // With two buffers threads may begin the next up stage while others still read H: one barrier per block.
   const bool several = b.f_blocks > 1 || b.team_rows > b.block_rows;
-  b.h_buffers = several && b.team_threads > 1 ? 2 : 1;
+  // Quantised H is one, since it is written behind a barrier of its own.
+  const bool quantised = kind.arithmetic != Arithmetic::f32;
+  b.h_buffers = several && b.team_threads > 1 && !quantised ? 2 : 1;
 
   std::size_t end = 0;
   b.x = 0;
-  if (tiling.pack_x && !append(b.block_rows, shape.d_model, end)) return false;
+  if (quantised && !append(b.block_rows, quantised_floats(shape.d_model, group), end)) return false;
+  if (!quantised && tiling.pack_x && !append(b.block_rows, shape.d_model, end)) return false;
   b.h = end;
   if (!append(b.block_rows, b.h_columns, end)) return false;
   b.h_stride = end - b.h;
   if (b.h_buffers == 2 && __builtin_add_overflow(end, b.h_stride, &end)) return false;
+  b.quantised_h = end;
+  if (quantised && !append(b.block_rows, quantised_floats(b.h_columns, group), end)) return false;
   b.y = end;
   std::size_t panel = 0;
   if (__builtin_mul_overflow(b.block_rows, std::size_t{tiling.nr}, &panel)) return false;

@@ -25,9 +25,10 @@ struct Blocking {
   // Offsets and extents in floats, each a multiple of a cache line.
   std::size_t x = 0;  // packed x, at the start of a team's memory
   std::size_t h = 0;
-  std::size_t h_stride = 0;  // from one H buffer to the other
-  std::size_t y = 0;         // partial sums of y, when several F-blocks add to them
-  std::size_t c = 0;         // each thread's block of partial sums
+  std::size_t h_stride = 0;     // from one H buffer to the other
+  std::size_t quantised_h = 0;  // for integer dot products; x is then quantised x
+  std::size_t y = 0;            // partial sums of y, when several F-blocks add to them
+  std::size_t c = 0;            // each thread's block of partial sums
   std::size_t c_stride = 0;
   std::size_t widened = 0;  // from the beginning of a thread's c: room for the widened part of a panel
   std::size_t team_stride = 0;

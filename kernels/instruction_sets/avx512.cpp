@@ -1,129 +1,9 @@
-// Owns: everything compiled for AVX-512 F. Exports avx512_kernels, nothing else.
-#include <immintrin.h>
-
-#include <xsimd/xsimd.hpp>
-
+// Owns: everything compiled for AVX-512 F and BW. Exports avx512_kernels, nothing else.
+#include "kernels/instruction_sets/avx512_vectors.hpp"
 #include "kernels/instruction_sets/kernel_family.hpp"
 
 namespace sluice::detail {
 namespace {
-
-struct Avx512 {
-  using Batch = xsimd::batch<float, xsimd::avx512f>;
-
-  [[gnu::always_inline]] static inline Batch fma(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
-
-  [[gnu::always_inline]] static inline Batch divide(Batch a, Batch b) { return a / b; }
-
-  // c += a·b in place. With the intrinsic, g++ 12 copies accumulators around in the hot loop.
-  [[gnu::always_inline]] static inline void accumulate(Batch& c, Batch a, Batch b) {
-#ifdef __clang__
-    c = _mm512_fmadd_ps(a, b, c);
-#else
-    __m512 sum = c;
-    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(static_cast<__m512>(a)), "v"(static_cast<__m512>(b)));
-    c = sum;
-#endif
-  }
-
-  [[gnu::always_inline]] static inline void accumulate_from(Batch& c, Batch a, const float* b) {
-#ifdef __clang__
-    c = _mm512_fmadd_ps(a, _mm512_loadu_ps(b), c);
-#else
-    __m512 sum = c;
-    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(static_cast<__m512>(a)), "m"(*reinterpret_cast<const __m512_u*>(b)));
-    c = sum;
-#endif
-  }
-
-#ifndef __clang__
-  // Says that the value is changed, which it is not: g++ 12 otherwise gives the accumulators of 13 × 32 other registers
-  // from one turn of the loop over k to the next and moves them all (llvm-mca, Skylake-X: 92.7 % of the FMA bound, with
-  // it 99.8). clang has no such moves, and by it would spill one of 13 rows in place.
-  [[gnu::always_inline]] static inline void keep_in_register(Batch& value) { asm("" : "+v"(value.data)); }
-#endif
-
-  template <int accumulators>
-  [[gnu::always_inline]] static inline void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
-    const auto both = reinterpret_cast<__v16su>(_mm512_loadu_si512(words));
-    even = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both << 16));
-    odd = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both & 0xffff0000U));
-  }
-  [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
-  }
-
-  // Sixteen words of four bytes, and one byte of each as a float.
-  using Words = __m512i;
-  [[gnu::always_inline]] static inline Words load_words(const std::byte* words) { return _mm512_loadu_si512(words); }
-  template <int byte>
-  [[gnu::always_inline]] static inline Batch byte_of(Words words) {
-    const auto shifted = reinterpret_cast<__v16su>(words) >> (8 * byte);
-    return _mm512_cvtepi32_ps(reinterpret_cast<__m512i>(byte == 3 ? shifted : shifted & 0xffU));
-  }
-
-  [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
-    // Not _mm512_slli_epi32: g++ 12 warns of an uninitialised value inside it.
-    return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));
-  }
-
-  // 9 to 16 rows × 16 columns → 16 dense columns. Each column is stored whole: the next column overwrites what lies
-  // beyond `rows`, and the last column is masked. Blocks of four rows need four times the stores, most of which cross
-  // cache lines.
-  static constexpr std::ptrdiff_t tall_rows = 16;
-  [[gnu::always_inline]] static inline void transpose_tall(const float* source, std::ptrdiff_t source_stride,
-                                                           std::ptrdiff_t rows, float* target) {
-    __m512 r[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(source + (i < rows ? i : 0) * source_stride);
-      // Afterwards r[g + c] holds column c + 4·L of rows g to g + 3 in its 128-bit lane L.
-#pragma GCC unroll 4
-    for (int g = 0; g < 16; g += 4) {
-      const __m512 low01 = _mm512_unpacklo_ps(r[g], r[g + 1]);
-      const __m512 high01 = _mm512_unpackhi_ps(r[g], r[g + 1]);
-      const __m512 low23 = _mm512_unpacklo_ps(r[g + 2], r[g + 3]);
-      const __m512 high23 = _mm512_unpackhi_ps(r[g + 2], r[g + 3]);
-      r[g] = _mm512_shuffle_ps(low01, low23, 0x44);
-      r[g + 1] = _mm512_shuffle_ps(low01, low23, 0xee);
-      r[g + 2] = _mm512_shuffle_ps(high01, high23, 0x44);
-      r[g + 3] = _mm512_shuffle_ps(high01, high23, 0xee);
-    }
-    // Then a 4 × 4 transposition of 128-bit lanes for each c.
-    __m512 columns[16];
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; ++c) {
-      const __m512 even01 = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88);
-      const __m512 odd01 = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
-      const __m512 even23 = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
-      const __m512 odd23 = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
-      columns[c] = _mm512_shuffle_f32x4(even01, even23, 0x88);
-      columns[4 + c] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
-      columns[8 + c] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
-      columns[12 + c] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
-    }
-#pragma GCC unroll 16
-    for (int j = 0; j < 15; ++j) _mm512_storeu_ps(target + j * rows, columns[j]);
-    _mm512_mask_storeu_ps(target + 15 * rows, static_cast<__mmask16>((1U << rows) - 1U), columns[15]);
-  }
-
-  // Column j of the four rows becomes four floats at target + j·stride.
-  [[gnu::always_inline]] static inline void store_columns(const Batch (&rows)[4], float* target,
-                                                          std::ptrdiff_t stride) {
-    const __m512 low01 = _mm512_unpacklo_ps(rows[0], rows[1]);
-    const __m512 high01 = _mm512_unpackhi_ps(rows[0], rows[1]);
-    const __m512 low23 = _mm512_unpacklo_ps(rows[2], rows[3]);
-    const __m512 high23 = _mm512_unpackhi_ps(rows[2], rows[3]);
-    const __m512 columns[4] = {_mm512_shuffle_ps(low01, low23, 0x44), _mm512_shuffle_ps(low01, low23, 0xee),
-                               _mm512_shuffle_ps(high01, high23, 0x44), _mm512_shuffle_ps(high01, high23, 0xee)};
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      _mm_storeu_ps(target + j * stride, _mm512_castps512_ps128(columns[j]));
-      _mm_storeu_ps(target + (j + 4) * stride, _mm512_extractf32x4_ps(columns[j], 1));
-      _mm_storeu_ps(target + (j + 8) * stride, _mm512_extractf32x4_ps(columns[j], 2));
-      _mm_storeu_ps(target + (j + 12) * stride, _mm512_extractf32x4_ps(columns[j], 3));
-    }
-  }
-};
 
 // 13 × 32 uses 29 of 32 registers; 14 × 32 spills under clang. Two tiles gain from interleaved panels up to 24 rows
 // (Sapphire Rapids, 2048x5632, one thread: M = 14 0.88 of the time of the blocked plan, M = 24 0.98).
@@ -133,8 +13,20 @@ struct Panels {
                                            PanelFamily<Avx512, Element, 4, 6, 24>::value()};
 };
 
+// In place: clang 14 would compute products early and keep them on the stack.
+struct Avx512Dot : Avx512Pairs {
+  [[gnu::always_inline]] static inline void accumulate(__m512i& sum, __m512i codes, __m512i factor) {
+    __m512i products;
+    asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum), "=&v"(products) : "v"(codes), "v"(factor));
+  }
+};
+
+template <int largest>
+constexpr DotKernels dots[] = {DotFamily<Avx512, Avx512Dot, largest, 2, 12, 16>::value(),
+                               DotFamily<Avx512, Avx512Dot, largest, 4, 5, 16>::value()};
+
 }  // namespace
 
-constinit const KernelTable avx512_kernels = make_table<Avx512, Panels>(Isa::avx512);
+constinit const KernelTable avx512_kernels = make_table<Avx512, Panels>(Isa::avx512, {nullptr, dots<127>, dots<32767>});
 
 }  // namespace sluice::detail

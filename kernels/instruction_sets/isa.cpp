@@ -34,7 +34,17 @@ bool has_avx2() noexcept {
 }
 bool has_avx512() noexcept {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") != 0;
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0;
+}
+bool has_avx512_vnni() noexcept { return has_avx512() && __builtin_cpu_supports("avx512vnni") != 0; }
+// Not every compiler's check knows it. It works on the registers of AVX2.
+bool has_avx_vnni() noexcept {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  constexpr unsigned bit = 1U << 4U;
+  return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & bit) != 0;
 }
 #endif
 
@@ -60,6 +70,32 @@ constexpr Row table[] = {
     {Isa::avx2, "avx2", nullptr, always},
     {Isa::avx512, "avx512", nullptr, always},
 #endif
+};
+
+// Integer dot products that only some processors of an ISA have, worst to best.
+struct Extension {
+  Isa isa;
+  const detail::DotTable* dots;
+  bool (*can_run)() noexcept;
+};
+#if defined(__x86_64__)
+constexpr Extension extensions[] = {{Isa::avx2, &detail::avx_vnni_dots, has_avx_vnni},
+                                    {Isa::avx512, &detail::avx512_vnni_dots, has_avx512_vnni}};
+#else
+constexpr std::array<Extension, 0> extensions{};
+#endif
+
+// The tables, with the extensions that run here.
+struct Tables {
+  std::array<detail::KernelTable, std::size(table)> tables{};
+  Tables() noexcept {
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      if (table[i].kernels == nullptr) continue;
+      tables[i] = *table[i].kernels;
+      for (const Extension& extension : extensions)
+        if (extension.isa == table[i].isa && extension.can_run()) tables[i].dots = *extension.dots;
+    }
+  }
 };
 
 const Row* find(Isa isa) noexcept {
@@ -126,8 +162,9 @@ Result<Isa> select_isa(std::optional<Isa> forced) noexcept {
 namespace detail {
 
 const KernelTable* kernel_table(Isa isa) noexcept {
+  static const Tables all;
   const Row* row = find(isa);
-  return row == nullptr ? nullptr : row->kernels;
+  return row == nullptr || row->kernels == nullptr ? nullptr : &all.tables[static_cast<std::size_t>(row - table)];
 }
 
 const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept {
@@ -137,6 +174,15 @@ const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, 
   const auto* end = begin + kernels.panel_count;
   const auto* panels = std::find_if(begin, end, [&](const PanelKernels& p) { return p.tile.nr == nr; });
   return panels == end ? nullptr : panels;
+}
+
+const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, Arithmetic arithmetic) noexcept {
+  const auto index = static_cast<std::size_t>(arithmetic);
+  if (index >= arithmetic_count || kernels.dots.of[index] == nullptr) return nullptr;
+  const auto* begin = kernels.dots.of[index];
+  const auto* end = begin + kernels.panel_count;
+  const auto* dots = std::find_if(begin, end, [&](const DotKernels& d) { return d.nr == nr; });
+  return dots == end ? nullptr : dots;
 }
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/element_types/element_types.hpp"
+#include "kernels/microkernels/dot_kernel.hpp"
 #include "kernels/microkernels/epilogue.hpp"
 #include "kernels/microkernels/interleaved_kernel.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
@@ -102,6 +103,43 @@ struct PanelFamily {
   }
 };
 
+// The microkernels of integer dot products of one panel width, for up to max_mr rows; for up to most_wide_rows of panels
+// side by side as far as `sums` registers reach. largest: 127 or 32767.
+template <class Simd, class Dot, int largest, int vectors, int max_mr, int sums, int most_wide_rows = max_mr>
+struct DotFamily {
+  static constexpr int side_by_side(int rows) {
+    return 4 * rows * vectors <= sums ? 4 : 2 * rows * vectors <= sums ? 2 : 1;
+  }
+  static constexpr int wide_rows() {
+    int rows = 0;
+    while (rows < most_wide_rows && side_by_side(rows + 1) > 1) ++rows;
+    return rows;
+  }
+  template <int... index>
+  struct Packed {
+    static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, index + 1, vectors, 1>...};
+  };
+  template <int... index>
+  struct Wide {
+    static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, index + 1, vectors, side_by_side(index + 1)>...};
+    static constexpr std::uint8_t panels[] = {static_cast<std::uint8_t>(side_by_side(index + 1))...};
+  };
+  template <int... packed, int... wide>
+  static constexpr DotKernels make(std::integer_sequence<int, packed...>, std::integer_sequence<int, wide...>) {
+    return {vectors * static_cast<std::uint32_t>(Simd::Batch::size),
+            max_mr,
+            Dot::parts,
+            Packed<packed...>::entries,
+            Wide<wide...>::entries,
+            Wide<wide...>::panels,
+            sizeof...(wide),
+            quantise_rows<Simd, Dot, largest>};
+  }
+  static constexpr DotKernels value() {
+    return make(std::make_integer_sequence<int, max_mr>{}, std::make_integer_sequence<int, wide_rows()>{});
+  }
+};
+
 template <class Simd, bool gated, std::size_t... index>
 constexpr void fill_epilogues(Epilogue (&table)[activation_count], std::index_sequence<index...>) {
   ((table[index] = epilogue<Simd, static_cast<Activation>(index), gated>), ...);
@@ -109,7 +147,7 @@ constexpr void fill_epilogues(Epilogue (&table)[activation_count], std::index_se
 
 // Panels is a template over the type of weights, whose `value` is an array of the microkernels of each panel width.
 template <class Simd, template <class Element> class Panels>
-constexpr KernelTable make_table(Isa isa) {
+constexpr KernelTable make_table(Isa isa, DotTable dots) {
   KernelTable table{};
   table.isa = isa;
   table.lanes = static_cast<std::uint32_t>(Simd::Batch::size);
@@ -117,6 +155,7 @@ constexpr KernelTable make_table(Isa isa) {
     table.panels[static_cast<std::size_t>(Element::type)] = Panels<Element>::value;
     table.panel_count = sizeof Panels<Element>::value / sizeof(PanelKernels);
   });
+  table.dots = dots;
   fill_epilogues<Simd, true>(table.gated, std::make_index_sequence<activation_count>{});
   fill_epilogues<Simd, false>(table.plain, std::make_index_sequence<activation_count>{});
   table.pack_rows = pack_rows<Simd>;

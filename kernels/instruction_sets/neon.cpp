@@ -61,6 +61,26 @@ struct Neon {
   [[gnu::always_inline]] static inline Words load_words(const std::byte* words) {
     return vreinterpretq_u32_u8(vld1q_u8(reinterpret_cast<const std::uint8_t*>(words)));
   }
+  [[gnu::always_inline]] static inline Words broadcast_word(const std::int32_t* word) {
+    return vreinterpretq_u32_s32(vld1q_dup_s32(word));
+  }
+  [[gnu::always_inline]] static inline Words zero_words() { return vdupq_n_u32(0); }
+  [[gnu::always_inline]] static inline Words add_words(Words a, Words b) { return vaddq_u32(a, b); }
+  [[gnu::always_inline]] static inline Words larger(Words a, Words b) { return vmaxq_u32(a, b); }
+  [[gnu::always_inline]] static inline Words magnitude(Batch value) {
+    return vandq_u32(vreinterpretq_u32_f32(value), vdupq_n_u32(0x7fffffffU));
+  }
+  [[gnu::always_inline]] static inline Words nearest(Batch value) {
+    return vreinterpretq_u32_s32(vcvtnq_s32_f32(value));
+  }
+  [[gnu::always_inline]] static inline Batch to_float(Words words) {
+    return vcvtq_f32_s32(vreinterpretq_s32_u32(words));
+  }
+  [[gnu::always_inline]] static inline std::uint32_t largest_word(Words words) { return vmaxvq_u32(words); }
+  [[gnu::always_inline]] static inline std::int32_t sum_of_words(Words words) {
+    return static_cast<std::int32_t>(vaddvq_u32(words));
+  }
+
   template <int byte>
   [[gnu::always_inline]] static inline Batch byte_of(Words words) {
     const uint32x4_t upper = vshlq_n_u32(words, 24 - 8 * byte);
@@ -92,8 +112,41 @@ struct Panels {
                                            PanelFamily<Neon, Element, 2, 12, 24>::value()};
 };
 
+// Codes as integers of 16 bits, the even ones and the odd ones, times pairs of quantised elements.
+struct NeonDot {
+  static constexpr int parts = 2;
+  template <int index>
+  [[gnu::always_inline]] static inline uint32x4_t part(uint32x4_t words) {
+    if constexpr (index == 0)
+      return vandq_u32(words, vdupq_n_u32(0x00ff00ffU));
+    else
+      return vreinterpretq_u32_u16(vshrq_n_u16(vreinterpretq_u16_u32(words), 8));
+  }
+  [[gnu::always_inline]] static inline void accumulate(uint32x4_t& sum, uint32x4_t codes, uint32x4_t factor) {
+    const int16x8_t a = vreinterpretq_s16_u32(codes);
+    const int16x8_t b = vreinterpretq_s16_u32(factor);
+    const int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b));
+    const int32x4_t high = vmull_high_s16(a, b);
+    sum = vaddq_u32(sum, vreinterpretq_u32_s32(vpaddq_s32(low, high)));
+  }
+  // A word of four integers, as (0, 2), (1, 3).
+  [[gnu::always_inline]] static inline void store_codes(uint32x4_t codes, std::byte* target, std::ptrdiff_t,
+                                                        std::size_t) {
+    const int16x4_t narrow = vmovn_s32(vreinterpretq_s32_u32(codes));
+    const int16x4_t swapped = vext_s16(narrow, narrow, 1);  // 1 2 3 0
+    const int16x4_t ordered = vset_lane_s16(
+        vget_lane_s16(narrow, 3),
+        vset_lane_s16(vget_lane_s16(narrow, 1), vset_lane_s16(vget_lane_s16(swapped, 1), narrow, 1), 2), 3);
+    vst1_s16(reinterpret_cast<std::int16_t*>(target), ordered);
+  }
+};
+
+template <int largest>
+constexpr DotKernels dots[] = {DotFamily<Neon, NeonDot, largest, 4, 4, 16>::value(),
+                               DotFamily<Neon, NeonDot, largest, 2, 8, 16>::value()};
+
 }  // namespace
 
-constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon);
+constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon, {nullptr, dots<127>, dots<32767>});
 
 }  // namespace sluice::detail

@@ -66,6 +66,16 @@ inline Batch4 select(const Mask4& mask, const Batch4& yes, const Batch4& no) {
   return map([&](std::size_t i) { return mask.lane[i] ? yes.lane[i] : no.lane[i]; });
 }
 
+struct Words4 {
+  std::uint32_t word[Batch4::size];
+};
+template <class Operation>
+[[gnu::always_inline]] inline Words4 map_words(Operation operation) {
+  Words4 words;
+  for (std::size_t i = 0; i < Batch4::size; ++i) words.word[i] = operation(i);
+  return words;
+}
+
 struct Scalar {
   using Batch = Batch4;
 
@@ -85,17 +95,51 @@ struct Scalar {
   }
 
   // Four words of four bytes, and one byte of each as a float.
-  struct Words {
-    std::uint8_t byte[16];
-  };
+  using Words = Words4;
   static Words load_words(const std::byte* words) {
-    Words loaded;
-    for (std::size_t i = 0; i < sizeof loaded.byte; ++i) loaded.byte[i] = static_cast<std::uint8_t>(words[i]);
-    return loaded;
+    const auto byte = [&](std::size_t at) { return static_cast<std::uint32_t>(words[at]); };
+    return map_words([&](std::size_t i) {
+      return byte(4 * i) | byte(4 * i + 1) << 8U | byte(4 * i + 2) << 16U | byte(4 * i + 3) << 24U;
+    });
   }
   template <int byte>
   static Batch byte_of(const Words& words) {
-    return map([&](std::size_t i) { return static_cast<float>(words.byte[4 * i + byte]); });
+    return map([&](std::size_t i) { return static_cast<float>(words.word[i] >> (8U * byte) & 0xffU); });
+  }
+
+  static Words broadcast_word(const std::int32_t* word) {
+    return map_words([&](std::size_t) { return static_cast<std::uint32_t>(*word); });
+  }
+  static Words zero_words() {
+    return map_words([](std::size_t) { return 0U; });
+  }
+  static Words add_words(const Words& a, const Words& b) {
+    return map_words([&](std::size_t i) { return a.word[i] + b.word[i]; });
+  }
+  static Words larger(const Words& a, const Words& b) {
+    return map_words([&](std::size_t i) { return a.word[i] > b.word[i] ? a.word[i] : b.word[i]; });
+  }
+  static Words magnitude(const Batch& value) {
+    return map_words([&](std::size_t i) { return std::bit_cast<std::uint32_t>(value.lane[i]) & 0x7fffffffU; });
+  }
+  // Adding 1.5·2²³ rounds to nearest even and leaves the integer, of less than 2²² in magnitude, in the low bits.
+  static Words nearest(const Batch& value) {
+    return map_words([&](std::size_t i) {
+      return std::bit_cast<std::uint32_t>(value.lane[i] + 12582912.0F) - std::bit_cast<std::uint32_t>(12582912.0F);
+    });
+  }
+  static Batch to_float(const Words& words) {
+    return map([&](std::size_t i) { return static_cast<float>(static_cast<std::int32_t>(words.word[i])); });
+  }
+  static std::uint32_t largest_word(const Words& words) {
+    std::uint32_t most = 0;
+    for (const std::uint32_t word : words.word) most = word > most ? word : most;
+    return most;
+  }
+  static std::int32_t sum_of_words(const Words& words) {
+    std::uint32_t sum = 0;
+    for (const std::uint32_t word : words.word) sum += word;
+    return static_cast<std::int32_t>(sum);
   }
 
   static Batch low_bits_to_exponent(const Batch& value) {
@@ -114,8 +158,35 @@ struct Panels {
   static constexpr PanelKernels value[] = {PanelFamily<Scalar, Element, 2, 4, 4>::value()};
 };
 
+// Quantised elements in words of two of 16 bits, (0, 2), (1, 3).
+struct ScalarDot {
+  static constexpr int parts = 2;
+  template <int index>
+  static Words4 part(const Words4& words) {
+    return map_words([&](std::size_t i) { return words.word[i] >> (8U * index) & 0x00ff00ffU; });
+  }
+  static void accumulate(Words4& sum, const Words4& codes, const Words4& factor) {
+    const auto half = [](std::uint32_t word, unsigned shift) {
+      return static_cast<std::int32_t>(static_cast<std::int16_t>(word >> shift));
+    };
+    sum = map_words([&](std::size_t i) {
+      const std::int32_t products =
+          half(codes.word[i], 0) * half(factor.word[i], 0) + half(codes.word[i], 16) * half(factor.word[i], 16);
+      return sum.word[i] + static_cast<std::uint32_t>(products);
+    });
+  }
+  static void store_codes(const Words4& codes, std::byte* target, std::ptrdiff_t, std::size_t) {
+    const std::uint32_t pairs[] = {(codes.word[0] & 0xffffU) | codes.word[2] << 16U,
+                                   (codes.word[1] & 0xffffU) | codes.word[3] << 16U};
+    __builtin_memcpy(target, pairs, sizeof pairs);
+  }
+};
+
+template <int largest>
+constexpr DotKernels dots[] = {DotFamily<Scalar, ScalarDot, largest, 2, 4, 8>::value()};
+
 }  // namespace
 
-constinit const KernelTable scalar_kernels = make_table<Scalar, Panels>(Isa::scalar);
+constinit const KernelTable scalar_kernels = make_table<Scalar, Panels>(Isa::scalar, {nullptr, dots<127>, dots<32767>});
 
 }  // namespace sluice::detail

@@ -91,6 +91,63 @@ inline constexpr std::size_t wide_panels = 2;
 // ways of a cache (2048x5632, M = 8, Zen 3: eight panels take 1.18 of the time of four).
 inline constexpr std::size_t most_interleaved = 8;
 
+// One panel slice of elements with scales, or several panels side by side, against `tiles` register tiles of quantised
+// A, all of the same height mr: C = C_in + A·B, group by group as Arithmetic (kind.hpp) has it.
+struct DotCall {
+  const std::byte* a;  // tile-major; inside, as QuantiseRows makes it
+  std::ptrdiff_t a_tile_stride;
+  PanelGroups groups;             // of the first panel
+  std::ptrdiff_t b_panel_stride;  // bytes from one panel to the next
+  std::size_t k;
+  const float* c_in;  // partial sums, or the bias row (row stride 0)
+  std::ptrdiff_t c_in_tile_stride;
+  std::ptrdiff_t c_in_panel_stride;
+  std::ptrdiff_t c_in_row_stride;
+  float* c;  // [tiles][mr][nr], or, for panels side by side, [panels][mr][nr]
+  std::size_t tiles;
+  // Software prefetch of the weights to come, of as many lines as a step of words has: one panel asks for those from
+  // `weight_prefetch` on, to L2; panels side by side for those `distance` bytes ahead of their own, to L1.
+  const char* weight_prefetch;
+  std::ptrdiff_t weight_prefetch_step;
+  std::ptrdiff_t distance;
+};
+using DotKernel = void (*)(const DotCall& call);
+
+// Quantises k steps of `rows` rows, from the beginning of a group on, to A of one tile: for each group [rows] scales,
+// the [rows] integers that its sums start from, and its codes as the kernels want them.
+struct QuantiseCall {
+  const float* x;
+  std::ptrdiff_t ldx;
+  std::size_t rows;
+  std::size_t k;
+  std::size_t group;
+  std::byte* a;
+};
+using QuantiseRows = void (*)(const QuantiseCall& call);
+
+// The microkernels of one panel width for integer dot products of one arithmetic; index rows − 1.
+struct DotKernels {
+  std::uint32_t nr;
+  std::uint32_t max_mr;
+  std::size_t code_bytes;   // of a quantised element of A
+  const DotKernel* packed;  // one panel, any number of tiles
+  // Several panels side by side, one tile.
+  const DotKernel* wide;
+  const std::uint8_t* wide_panels;
+  std::uint32_t wide_rows;
+  QuantiseRows quantise;
+
+  // Bytes of k steps of one row of A in groups of so many steps, from the beginning of a group on.
+  [[nodiscard]] std::size_t row_bytes(std::size_t k, std::size_t group) const noexcept {
+    return quantised_bytes(k, group, code_bytes);
+  }
+  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t code_bytes) noexcept {
+    constexpr std::size_t head = sizeof(float) + sizeof(std::int32_t);
+    const std::size_t rest = k % group;
+    return k / group * (head + group * code_bytes) + (rest == 0 ? 0 : head + (rest + 3) / 4 * 4 * code_bytes);
+  }
+};
+
 // Where a stage's A stands when packed: slices of kc columns; inside, row tiles; inside, [k][mr].
 // Element (row r of tile with first row r0 and height h, column k of slice [k0, k0 + len)):
 //   base + k0·rows + r0·len + (k − k0)·h + (r − r0).
@@ -128,11 +185,17 @@ struct Probes {
   float (*read)(const float* data, std::size_t bytes, std::size_t ahead, std::size_t streams);
 };
 
+// By arithmetic, of each width in the order of the table that they belong to; null for f32.
+struct DotTable {
+  const DotKernels* of[arithmetic_count];
+};
+
 struct KernelTable {
   Isa isa;
   std::uint32_t lanes;
   const PanelKernels* panels[element_type_count];  // [type of elements][width], the preferred width first
   std::size_t panel_count;                         // widths; every type has the same
+  DotTable dots;
   Epilogue gated[activation_count];
   Epilogue plain[activation_count];
   PackRows pack_rows;
@@ -144,10 +207,16 @@ extern const KernelTable neon_kernels;
 extern const KernelTable avx2_kernels;
 extern const KernelTable avx512_kernels;
 
-// The table of an ISA, null when this build does not hold it.
+// Integer dot products of processors that have more than their ISA asks for.
+extern const DotTable avx_vnni_dots;
+extern const DotTable avx512_vnni_dots;
+
+// The table of an ISA with the best integer dot products that run here, null when this build does not hold it.
 const KernelTable* kernel_table(Isa isa) noexcept;
 // The microkernels for a panel width and a type of elements, null when the table has none.
 const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept;
+// Those of integer dot products, null for f32 and when the table has none.
+const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, Arithmetic arithmetic) noexcept;
 // The preferred panel width of an instruction set.
 inline RegisterTile preferred_tile(const KernelTable& kernels) noexcept { return kernels.panels[0][0].tile; }
 

@@ -59,6 +59,35 @@ double weight_bytes(WeightType type) noexcept {
   return found;
 }
 
+std::span<const Arithmetic> all_arithmetics() noexcept {
+  static constexpr Arithmetic all[] = {Arithmetic::f32, Arithmetic::int8, Arithmetic::int16};
+  static_assert(std::size(all) == arithmetic_count);
+  return all;
+}
+
+std::string_view name(Arithmetic arithmetic) noexcept {
+  switch (arithmetic) {
+    case Arithmetic::f32:
+      return "f32";
+    case Arithmetic::int8:
+      return "int8";
+    case Arithmetic::int16:
+      return "int16";
+  }
+  return "unknown";
+}
+
+std::optional<Arithmetic> parse_arithmetic(std::string_view word) noexcept {
+  const auto all = all_arithmetics();
+  const auto found = std::find_if(all.begin(), all.end(), [&](Arithmetic one) { return name(one) == word; });
+  return found == all.end() ? std::nullopt : std::optional(*found);
+}
+
+bool offered(WeightType weights, Arithmetic arithmetic) noexcept {
+  if (!parse_weight_type(name(weights)) || static_cast<std::size_t>(arithmetic) >= arithmetic_count) return false;
+  return arithmetic == Arithmetic::f32 || weights.group != 0;
+}
+
 double flops(Kind kind, Shape shape, std::size_t m) noexcept {
   return (kind.gated ? 6.0 : 4.0) * static_cast<double>(m) * static_cast<double>(shape.d_model) *
          static_cast<double>(shape.d_ff);

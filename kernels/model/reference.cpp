@@ -128,15 +128,87 @@ std::vector<float> quantised_values(const Matrix& matrix, WeightType type, std::
   return values;
 }
 
+// The steps of a row's quantisation, ±steps, and of a group; whole columns have groups of 128, as the kernels do.
+float quantisation_steps(Arithmetic arithmetic) noexcept { return arithmetic == Arithmetic::int8 ? 127.0F : 32767.0F; }
+std::size_t quantisation_group(WeightType type) noexcept { return std::min<std::size_t>(type.group, 128); }
+
+// A group of a row as the kernels quantise it. What is exact in float32 (x) is quantised by the same operations in
+// float32, so it comes out the same. Where the kernels' values (H) may differ from these, so may their scale, and an
+// element near the middle between two integers may go to the other one.
+void quantise(std::span<double> value, std::span<double> error, float steps) {
+  constexpr float negligible = 0x1p-100F;
+  const detail::FloatMode mode;
+  float largest = 0;
+  double spread = 0;
+  bool finite = true;
+  for (std::size_t k = 0; k < value.size(); ++k) {
+    const auto rounded = static_cast<float>(value[k]);
+    error[k] += std::abs(value[k] - static_cast<double>(rounded));
+    value[k] = rounded;
+    finite = finite && std::isfinite(rounded);
+    largest = std::max(largest, std::abs(rounded));
+    spread = std::max(spread, error[k]);
+  }
+  if (!finite) {
+    std::fill(value.begin(), value.end(), std::nan(""));
+    return;
+  }
+  const bool zero = largest < negligible;
+  const float scale = zero ? 0.0F : largest / steps;
+  const float factor = zero ? 0.0F : steps / largest;
+  const double least = static_cast<double>(largest) - spread;
+  for (std::size_t k = 0; k < value.size(); ++k) {
+    const double given = value[k];
+    const float ratio = static_cast<float>(given) * factor;
+    const double code = std::nearbyint(ratio);
+    value[k] = code * static_cast<double>(scale);
+    if (spread == 0) continue;
+    if (least < static_cast<double>(negligible)) {
+      error[k] += std::abs(given) + std::abs(value[k]) + (static_cast<double>(largest) + spread) / steps;
+      continue;
+    }
+    // The relative distance of the kernels' scale, then that of an element in steps, then the steps it may be away.
+    const double off = spread / least + 4 * unit_roundoff;
+    const double distance = (error[k] * steps / least + std::abs(ratio) * off) * oracle_margin;
+    const double jumps = std::floor(std::abs(ratio - code) + distance + 0.5);
+    error[k] = (jumps * scale * (1 + off) + std::abs(value[k]) * off) * oracle_margin;
+  }
+}
+
+void quantise_rows(Estimate& input, std::size_t depth, Kind kind) {
+  const std::size_t group = quantisation_group(kind.weights);
+  for (std::size_t row = 0; row < input.value.size(); row += depth) {
+    for (std::size_t k = 0; k < depth; k += group) {
+      const std::size_t length = std::min(group, depth - k);
+      quantise(std::span(input.value).subspan(row + k, length), std::span(input.error).subspan(row + k, length),
+               quantisation_steps(kind.arithmetic));
+    }
+  }
+}
+
+// What rounds in a chain over k: how often, and how much each rounding errs by at least, among denormals.
+struct Chain {
+  std::size_t roundings;
+  double least;
+};
+
+// Of integer dot products there is one rounding per group, and each term has two of its own: of the sum of integers to
+// float32, and of the product of both scales, whose error is multiplied by a sum of integers of at most 2²⁹.
+Chain chain_of(std::size_t depth, Kind kind) noexcept {
+  if (kind.arithmetic == Arithmetic::f32) return {depth + 1, underflow};
+  const std::size_t group = quantisation_group(kind.weights);
+  return {(depth + group - 1) / group + 3, 0x1p29 * underflow};
+}
+
 // value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
 // can do. On entry value and error hold the start of each chain.
 void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, WeightType type,
-              std::size_t width, std::size_t roundings, std::span<double> value, std::span<double> error) {
+              std::size_t width, Chain chain, std::span<double> value, std::span<double> error) {
   if (type.group != 0) {
     const std::vector<float> values = quantised_values(weights, type, depth, width);
-    return multiply(input, m, depth, {values.data()}, WeightType::f32, width, roundings, value, error);
+    return multiply(input, m, depth, {values.data()}, WeightType::f32, width, chain, value, error);
   }
-  const double gamma = accumulated_roundoff(roundings);
+  const double gamma = accumulated_roundoff(chain.roundings);
   // error += Σ (γ·(|input| + its error) + its error)·|w|
   std::vector<double> coefficient(m * depth);
   for (std::size_t at = 0; at < coefficient.size(); ++at) {
@@ -177,23 +249,22 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
     }
   }
   for (double& e : error) {
-    e = (e + static_cast<double>(roundings) * underflow) * oracle_margin;
+    e = (e + static_cast<double>(chain.roundings) * chain.least) * oracle_margin;
   }
 }
 
 // One of the up stage's products, before the activation.
-Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, WeightType type,
-                 const float* bias) {
+Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, Kind kind, const float* bias) {
   Estimate z(m * shape.d_ff);
-  const std::size_t roundings = shape.d_model + 1;
-  const double gamma = accumulated_roundoff(roundings);
+  const Chain chain = chain_of(shape.d_model, kind);
+  const double gamma = accumulated_roundoff(chain.roundings);
   if (bias != nullptr) {
     for (std::size_t at = 0; at < z.value.size(); ++at) {
       z.value[at] = bias[at % shape.d_ff];
       z.error[at] = gamma * std::abs(z.value[at]);
     }
   }
-  multiply(x, m, shape.d_model, weights, type, shape.d_ff, roundings, z.value, z.error);
+  multiply(x, m, shape.d_model, weights, kind.weights, shape.d_ff, chain, z.value, z.error);
   return z;
 }
 
@@ -249,9 +320,11 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
                 input.value.begin() + static_cast<std::ptrdiff_t>(i * shape.d_model));
   }
 
-  Estimate h = product(input, m, shape, weights.up, kind.weights, weights.up_bias);
+  const bool quantised = kind.arithmetic != Arithmetic::f32;
+  if (quantised) quantise_rows(input, shape.d_model, kind);
+  Estimate h = product(input, m, shape, weights.up, kind, weights.up_bias);
   if (kind.gated) {
-    Estimate gate = product(input, m, shape, weights.gate, kind.weights, weights.gate_bias);
+    Estimate gate = product(input, m, shape, weights.gate, kind, weights.gate_bias);
     activate(kind.activation, gate);
     scale(gate, h);
     h = std::move(gate);
@@ -259,9 +332,11 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
     activate(kind.activation, h);
   }
 
+  if (quantised) quantise_rows(h, shape.d_ff, kind);
+
   // The chain's start costs at most one rounding (stored y plus bias), every step of it one more.
-  const std::size_t roundings = shape.d_ff + 1;
-  const double gamma = accumulated_roundoff(roundings);
+  const Chain chain = chain_of(shape.d_ff, kind);
+  const double gamma = accumulated_roundoff(chain.roundings);
   for (std::size_t at = 0; at < m * shape.d_model; ++at) {
     const double bias = weights.down_bias != nullptr ? weights.down_bias[at % shape.d_model] : 0.0;
     const double stored = accumulated != nullptr ? accumulated[at] : 0.0;
@@ -269,7 +344,7 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
     bound[at] = gamma * (std::abs(stored) + std::abs(bias));
   }
   const std::size_t size = m * shape.d_model;
-  multiply(h, m, shape.d_ff, weights.down, kind.weights, shape.d_model, roundings, y.first(size), bound.first(size));
+  multiply(h, m, shape.d_ff, weights.down, kind.weights, shape.d_model, chain, y.first(size), bound.first(size));
 }
 
 }  // namespace sluice

@@ -58,7 +58,8 @@ const PlanRow* nearest_of_regime(PlanTable table, const CacheSizes& caches, cons
   const PlanRow* best = nullptr;
   RegimeDistance least{};
   for (const PlanRow& row : table.rows) {
-    if (row.isa != asked.isa || row.kind.weights != asked.kind.weights || m_bucket(row.m) != asked.m ||
+    if (row.isa != asked.isa || row.kind.weights != asked.kind.weights ||
+        row.kind.arithmetic != asked.kind.arithmetic || m_bucket(row.m) != asked.m ||
         row.plan.tiling.nr != asked.plan.tiling.nr || (row.max_threads == 1) != (asked.max_threads == 1) ||
         row.plan.threads > row.max_threads || row.shape.d_model == 0 || row.shape.d_ff == 0 ||
         asked.shape.d_model == 0 || asked.shape.d_ff == 0 || !validate(row.plan, asked.isa).ok())

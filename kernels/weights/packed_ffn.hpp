@@ -19,6 +19,7 @@ struct Ffn::Packed {
 
   const detail::KernelTable* kernels = nullptr;
   const detail::PanelKernels* panels = nullptr;
+  const detail::DotKernels* dots = nullptr;  // null for f32 arithmetic
   Shape shape{};
   PlanTable plans;
   CacheSizes caches;

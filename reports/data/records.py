@@ -13,6 +13,12 @@ GATED_KINDS = ("swiglu", "geglu", "geglu_tanh", "reglu", "glu", "bilinear")
 PHASES = ("pack", "up", "gate", "down", "unpack", "wait", "call")
 
 
+def weights_of(record):
+    """The type of a record's weights and, if it is not float32, the arithmetic: "int8:32", "int8:32/int16"."""
+    weights, arithmetic = record.get("weights", "f32"), record.get("arithmetic", "f32")
+    return weights if arithmetic == "f32" else f"{weights}/{arithmetic}"
+
+
 @dataclass(frozen=True)
 class Cell:
     """One measured benchmark: a kind, a shape, an ISA and a thread count."""
@@ -20,7 +26,7 @@ class Cell:
     name: str
     kind: str
     isa: str
-    weights: str
+    weights: str                    # as weights_of() has it
     d_model: int
     d_ff: int
     m: int

@@ -12,7 +12,7 @@ says so and is made from the others.
 import math
 
 from reports.data.documents import LARGEST, InputError, WrongValue, check_version, known, read_json, shown
-from reports.data.records import GATED_KINDS, PHASES, PLAIN_KINDS, Cell, Micro, Profile, Results
+from reports.data.records import GATED_KINDS, PHASES, PLAIN_KINDS, Cell, Micro, Profile, Results, weights_of
 
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 LARGEST_COUNT = 2**53
@@ -227,14 +227,21 @@ class Reader:
                 self.fail(place, one, "an object")
             for key in ("kind", "weights"):
                 self.text(one, key, place)
+            by = self.text(one, "by", place, "f32")     # which older results do not say
             if one.get("operands") not in ("normal", "heavy_tailed", "outlier_channels"):
                 self.fail(f"{place}.operands", one.get("operands"), '"normal", "heavy_tailed" or "outlier_channels"')
-            for key in ("arithmetic", "rounded_weights"):
-                value = one.get(key)
+            for key in ("arithmetic", "rounded_weights", "quantised_activations"):
+                value = one.get(key, 0 if key == "quantised_activations" else None)
                 if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
                     self.fail(f"{place}.{key}", value, "a number from 0 on")
-            found.append({**one, "place": place})
+            found.append({**one, "place": place,
+                          "weights": weights_of({**one, "arithmetic": by})})
         return found
+
+    def weights(self, entry, place):
+        for key in ("weights", "arithmetic"):
+            self.text(entry, key, place, "f32")     # which older results do not say
+        return weights_of(entry)
 
     def read_cell(self, entry, name, place):
         models = self.listed(entry, "models", place + ".")
@@ -242,7 +249,7 @@ class Reader:
             self.fail(place + ".models", models, "a list of strings")
         identity = dict(
             name=name, place=place, kind=entry["kind"], isa=self.text(entry, "isa", place),
-            weights=self.text(entry, "weights", place, "f32"), d_model=self.count(entry, "d_model", place),
+            weights=self.weights(entry, place), d_model=self.count(entry, "d_model", place),
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
             threads=self.count(entry, "threads", place), models=tuple(models),
             **{key: None if entry.get(key) is None else self.text(entry, key, place)

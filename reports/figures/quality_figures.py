@@ -6,6 +6,7 @@ cost of the gate and the roofs (figures.py).
 
 from matplotlib.ticker import MaxNLocator
 
+from reports.data.records import weights_of
 from reports.figures.drawing import INK, SERIES, canvas, compact, file_name, finish, legend_above, set_m_axis
 from reports.figures.figures import series_style
 from reports.findings import command_lines, traces
@@ -18,13 +19,13 @@ LONGEST_FOREST = 24     # tuned plans per figure; more would not be readable on 
 
 
 def plan_label(plan):
-    return traces.plan_cell(plan, f"{kind_name(plan['kind'])}{with_weights(plan.get('weights', 'f32'))} "
+    return traces.plan_cell(plan, f"{kind_name(plan['kind'])}{with_weights(weights_of(plan))} "
                             f"{plan['d_model']}×{plan['d_ff']}, M {plan['m']}, "
                             f"{isa_name(plan['isa'])}, ≤ {threads_name(plan['max_threads'])}")
 
 
 def plan_order(plan):
-    return (plan["d_model"], plan["d_ff"], plan.get("weights", "f32"), plan["isa"], plan["kind"], plan["max_threads"], plan["m"])
+    return (plan["d_model"], plan["d_ff"], weights_of(plan), plan["isa"], plan["kind"], plan["max_threads"], plan["m"])
 
 
 def tuned_figures(plans):

@@ -6,7 +6,7 @@ comparisons and cells. Does not own: where the words stand (page.py, report_comm
 
 from dataclasses import dataclass
 
-from reports.data.records import GATED_KINDS
+from reports.data.records import GATED_KINDS, weights_of
 from reports.findings import traces
 from reports.findings.prose import joined, prose
 from reports.findings.traces import Traced, signed
@@ -176,7 +176,7 @@ def plan_words(cell, plans):
     wanted = (cell.d_model, cell.d_ff, cell.kind, cell.isa, cell.threads, cell.m)
     keys = ("d_model", "d_ff", "kind", "isa", "max_threads", "m")
     row = next((plan for plan in plans if tuple(plan[key] for key in keys) == wanted
-                and plan.get("weights", "f32") == cell.weights), None)
+                and weights_of(plan) == cell.weights), None)
     tiling = row and row.get("plan")
     if not tiling:
         return ("default", "the profile holds no plan for this cell; the analytical default serves")

@@ -5,6 +5,8 @@ Owns: the command line for some cells or plans. Does not own: the commands that 
 
 import shlex
 
+from reports.data.records import weights_of
+
 
 def listed(values):
     return ",".join(str(value) for value in dict.fromkeys(values))
@@ -36,7 +38,7 @@ class Row:
     """A plan of a profile, read like a cell."""
 
     def __init__(self, plan):
-        self.kind, self.isa, self.weights = plan["kind"], plan["isa"], plan.get("weights", "f32")
+        self.kind, self.isa, self.weights = plan["kind"], plan["isa"], weights_of(plan)
         self.d_model, self.d_ff = plan["d_model"], plan["d_ff"]
         self.m, self.max_threads = plan["m"], plan["max_threads"]
         self.models, self.gated = tuple(plan.get("models") or ()), None
@@ -76,7 +78,10 @@ def selection(cells):
         words += ["--equal", listed([name for name, here in (("width", width), ("budget", budget)) if here])]
     words += ["--kind", listed(cell.kind for cell in own)]
     if any(cell.weights != "f32" for cell in own):
-        words += ["--weights", listed(cell.weights for cell in own)]
+        parts = [cell.weights.split("/") for cell in own]
+        words += ["--weights", listed(part[0] for part in parts)]
+        if any(len(part) > 1 for part in parts):
+            words += ["--arithmetic", listed((part + ["f32"])[1] for part in parts)]
     return words + ["--m", listed(sorted({cell.m for cell in own})),
                     "--threads", listed(sorted({threads for _, threads in cells})),
                     "--isa", listed(cell.isa for cell in own)]

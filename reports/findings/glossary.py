@@ -38,12 +38,14 @@ GLOSSARY = {
     "GB/s": "10^9 bytes per second: weights, x and y once each",
     "FLOP per byte": "floating-point operations per byte of weights, x and y",
     "µs per call": "median time of one call, in microseconds",
-    "weights": "the type of the weights",
+    "weights": "the type of the weights, and the arithmetic if it is not float32",
     "operands": "the made-up weights and x whose answers were compared",
     "error of the arithmetic, ppm": "root mean square of the error against double precision on the same weights ÷ that of "
                                     "the answer, in millionths",
     "error of the rounded weights, ppm": "the same of double precision on the rounded weights, against that on the "
                                          "float32 weights",
+    "error of quantised x and H, ppm": "the same of double precision on quantised x and H, against that on x and H, both "
+                                       "on the rounded weights",
     "bytes ÷ f32's": "bytes of weights, x and y ÷ those with float32 weights",
     "time ÷ f32's": "paired by round, Hodges-Lehmann estimate: time ÷ that with float32 weights",
     "f32, µs per token": TOKEN,

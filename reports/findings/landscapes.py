@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from reports.data.documents import InputError
+from reports.data.records import weights_of
 from reports.findings.answer import isa_name, kind_name, with_weights
 from reports.findings.traces import Traced, threads_name
 
@@ -82,10 +83,10 @@ def read_trial(line):
         return None
     if not isinstance(record, dict) or record.get("record") != "trial" or not isinstance(record.get("plan"), dict):
         return None
-    record.setdefault("weights", "f32")     # which older journals do not say
+    record["weights"] = weights_of(record)
     cost = record.get("cost_ns")
     whole = all(isinstance(record.get(name), int) and record[name] > 0 for name in CELL[3:])
-    words = all(isinstance(record.get(name), str) for name in CELL[:3])
+    words = all(isinstance(record.get(name, "f32"), str) for name in (*CELL[:3], "arithmetic"))
     return record if whole and words and isinstance(cost, (int, float)) and 0 < cost < 1e30 else None
 
 

@@ -126,10 +126,14 @@ OPERANDS = {"normal": "normal", "heavy_tailed": "heavy-tailed weights", "outlier
 def accuracy_table(accuracies):
     """How far answers are from exact ones, and what of it comes from rounding the weights."""
     return Table("table-accuracy", "Accuracy", [
-        "kind", "weights", "operands", "error of the arithmetic, ppm", "error of the rounded weights, ppm"], [
+        "kind", "weights", "operands", "error of the arithmetic, ppm", "error of the rounded weights, ppm",
+        "error of quantised x and H, ppm"], [
         [entry(kind_name(one["kind"])), entry(one["weights"]), entry(OPERANDS[one["operands"]]),
          number(traces.parts_per_million(one["arithmetic"], f"{one['place']}.arithmetic")),
-         number(traces.parts_per_million(one["rounded_weights"], f"{one['place']}.rounded_weights"))]
+         number(traces.parts_per_million(one["rounded_weights"], f"{one['place']}.rounded_weights")),
+         # Older results do not say.
+         number(traces.parts_per_million(one["quantised_activations"], f"{one['place']}.quantised_activations"))
+         if "quantised_activations" in one else entry("")]
         for one in accuracies])
 
 

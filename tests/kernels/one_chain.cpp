@@ -268,6 +268,22 @@ const std::map<std::string, std::uint64_t> golden_digests{
     {"relu_int8_128", 0xc086d601b4fae45aU},
     {"swiglu_int8_column", 0xc16cabd9899b76fbU},
     {"relu_int8_column", 0x1df62eb1ab028fd0U},
+    {"swiglu_int8_32_by_int8", 0x4d9c17011453b916U},
+    {"relu_int8_32_by_int8", 0xef85d26502fee57fU},
+    {"swiglu_int8_32_by_int16", 0xa8c5e29b3eaf68e5U},
+    {"relu_int8_32_by_int16", 0xd55781f1b1f2b386U},
+    {"swiglu_int8_64_by_int8", 0xba1478a1afbefcd7U},
+    {"relu_int8_64_by_int8", 0x98c1cbacafd41d04U},
+    {"swiglu_int8_64_by_int16", 0xd89901b5485f206bU},
+    {"relu_int8_64_by_int16", 0xc3f5d5d37a618220U},
+    {"swiglu_int8_128_by_int8", 0x3e9ea63f6a593513U},
+    {"relu_int8_128_by_int8", 0x37cd6d92f51a2304U},
+    {"swiglu_int8_128_by_int16", 0x148fd22d0e6fc87dU},
+    {"relu_int8_128_by_int16", 0x2755de103f767c92U},
+    {"swiglu_int8_column_by_int8", 0xdfe074a3ea2dbf5bU},
+    {"relu_int8_column_by_int8", 0x85faf754288cd579U},
+    {"swiglu_int8_column_by_int16", 0x64fd38628048e0c4U},
+    {"relu_int8_column_by_int16", 0x803c31191e560c14U},
 };
 
 class Digests : public PerKernel {};

@@ -46,17 +46,20 @@ inline std::vector<Kind> all_kinds() {
 inline std::vector<Kind> tested_kinds() {
   std::vector<Kind> result = all_kinds();
   for (const WeightType type : all_weight_types()) {
-    if (type == WeightType::f32) continue;
-    result.push_back({Activation::silu, true, type});
-    if (!brief) result.push_back({Activation::relu, false, type});
+    for (const Arithmetic arithmetic : all_arithmetics()) {
+      if (!offered(type, arithmetic) || type == WeightType::f32) continue;
+      result.push_back({Activation::silu, true, type, arithmetic});
+      if (!brief) result.push_back({Activation::relu, false, type, arithmetic});
+    }
   }
   return result;
 }
 
-// "swiglu", "swiglu_bf16", "swiglu_int8_32".
+// "swiglu", "swiglu_bf16", "swiglu_int8_32_by_int16".
 inline std::string kind_name(Kind kind) {
   std::string name(sluice::name(kind));
   if (kind.weights != WeightType::f32) name += "_" + std::string(sluice::name(kind.weights));
+  if (kind.arithmetic != Arithmetic::f32) name += "_by_" + std::string(sluice::name(kind.arithmetic));
   std::ranges::replace(name, ':', '_');
   return name;
 }

@@ -34,8 +34,9 @@ class EveryNumber(unittest.TestCase):
         peers = [fixtures.peer(entry, name, factor) for entry in own for name, factor in (("a", 1.4), ("b", 1.02))]
         results = fixtures.results(met + peers + micros)
         results["context"]["accuracy"] = [
-            {"kind": "swiglu", "weights": weights, "operands": operands, "arithmetic": 1.2e-7, "rounded_weights": error}
-            for weights, error in (("f32", 0), ("bf16", 2.9e-3)) for operands in ("normal", "heavy_tailed")]
+            {"kind": "swiglu", "weights": weights, "operands": operands, "arithmetic": 1.2e-7, "rounded_weights": error,
+             "quantised_activations": 3 * error, "by": by}
+            for weights, by, error in (("f32", "f32", 0), ("bf16", "f32", 2.9e-3), ("int8:32", "int8", 9.7e-3)) for operands in ("normal", "heavy_tailed")]
         cls.desk = Desk(fixtures.profile([fixtures.plan(m=m, threads=threads) for m in (1, 64) for threads in (1, 2)]),
                         results)
         cls.addClassCleanup(cls.desk.close)

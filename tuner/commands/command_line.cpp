@@ -23,6 +23,7 @@ namespace {
 
 const std::vector<std::string> default_models{"tinyllama", "t5-base"};
 const std::vector<std::string> default_weights{"f32"};
+const std::vector<std::string> default_arithmetics{"f32"};
 const std::vector<std::string> default_m{"1", "8", "64", "256"};
 const std::vector<std::string> default_threads{"1", "all"};
 
@@ -46,6 +47,12 @@ std::vector<std::string_view> kind_names() {
 std::vector<std::string_view> weight_type_names() {
   std::vector<std::string_view> names;
   for (const WeightType type : all_weight_types()) names.push_back(name(type));
+  return names;
+}
+
+std::vector<std::string_view> arithmetic_names() {
+  std::vector<std::string_view> names;
+  for (const Arithmetic arithmetic : all_arithmetics()) names.push_back(name(arithmetic));
   return names;
 }
 
@@ -130,12 +137,31 @@ std::vector<Kind> resolve_named_kinds(const RawSelection& raw) {
   return found;
 }
 
-// Each kind with each type of weights.
+std::vector<Arithmetic> resolve_arithmetics(const RawSelection& raw) {
+  std::vector<Arithmetic> found;
+  for (const std::string& word :
+       entries("--arithmetic", raw.arithmetics.empty() ? default_arithmetics : raw.arithmetics)) {
+    const auto arithmetic = parse_arithmetic(word);
+    if (!arithmetic) refuse(fmt::format("--arithmetic {}: unknown; {}", word, known_names(word, arithmetic_names())));
+    append_new(found, *arithmetic);
+  }
+  return found;
+}
+
+// Each kind with each type of weights by each arithmetic that there is for it.
 std::vector<Kind> resolve_kinds(const RawSelection& raw) {
   std::vector<Kind> all;
   const std::vector<Kind> named = resolve_named_kinds(raw);
+  const std::vector<Arithmetic> arithmetics = resolve_arithmetics(raw);
   for (const WeightType type : resolve_weights(raw))
-    for (const Kind kind : named) all.push_back({kind.activation, kind.gated, type});
+    for (const Arithmetic arithmetic : arithmetics)
+      if (offered(type, arithmetic))
+        for (const Kind kind : named) all.push_back({kind.activation, kind.gated, type, arithmetic});
+  if (all.empty())
+    refuse(
+        fmt::format("--arithmetic {}: needs weights of integers with scales; add --weights int8:32 or the like, or "
+                    "--arithmetic f32",
+                    fmt::join(raw.arithmetics, ",")));
   return all;
 }
 
@@ -269,6 +295,9 @@ void add_shape_options(CLI::App& app, RawSelection& raw) {
   for (const Kind kind : raw.default_kinds) names.push_back(name(kind));
   add_list(app, "--kind", raw.kinds, fmt::format("FFN kinds [{}]", fmt::join(names, ",")));
   add_list(app, "--weights", raw.weights, fmt::format("types of weights [{}]", fmt::join(default_weights, ",")));
+  add_list(
+      app, "--arithmetic", raw.arithmetics,
+      fmt::format("what computes with them: f32, or x in int8 or int16 [{}]", fmt::join(default_arithmetics, ",")));
   add_list(app, "--m", raw.m, fmt::format("rows (tokens) in one call [{}]", fmt::join(default_m, ",")));
   add_list(app, "--threads", raw.threads,
            fmt::format("numbers, or all: one per core [{}]", fmt::join(default_threads, ",")));

@@ -31,7 +31,7 @@ namespace sluice::tuner {
 struct RawSelection {
   std::vector<Kind> default_kinds{swiglu};  // of the verb
 
-  std::vector<std::string> models, kinds, weights, m, threads;
+  std::vector<std::string> models, kinds, weights, arithmetics, m, threads;
   std::optional<std::string> d_model, d_ff, isa, profile, out;
   std::optional<std::string> cores;  // for bind_and_probe() of binding.hpp
   bool json = false;
@@ -39,8 +39,8 @@ struct RawSelection {
 
   // Whether the user selected any cells. `info` shows their plans only then.
   [[nodiscard]] bool selects() const {
-    return !models.empty() || !kinds.empty() || !weights.empty() || !m.empty() || !threads.empty() || d_model || d_ff ||
-           isa;
+    return !models.empty() || !kinds.empty() || !weights.empty() || !arithmetics.empty() || !m.empty() ||
+           !threads.empty() || d_model || d_ff || isa;
   }
 };
 
@@ -59,7 +59,7 @@ void add_json_option(CLI::App& app, RawSelection& raw);
 void add_cores_option(CLI::App& app, RawSelection& raw);
 // parse_plain_sizes() of cell.hpp reads its words.
 void add_equal_option(CLI::App& app, std::vector<std::string>& words);
-// Adds --model, --d-model, --d-ff, --kind, --weights, --m, --threads, --cores and --isa.
+// Adds --model, --d-model, --d-ff, --kind, --weights, --arithmetic, --m, --threads, --cores and --isa.
 void add_shape_options(CLI::App& app, RawSelection& raw);
 // Adds the shape options, --profile, --json and --out.
 void add_selectors(CLI::App& app, RawSelection& raw);

@@ -35,8 +35,10 @@ std::string_view profile_state(const Information& information) {
 }
 
 // " --weights bf16"; nothing for f32, which is what the option is if it is not given.
-std::string weights_option(WeightType weights) {
-  return weights == WeightType::f32 ? "" : fmt::format(" --weights {}", name(weights));
+std::string weights_option(Kind kind) {
+  std::string words = kind.weights == WeightType::f32 ? "" : fmt::format(" --weights {}", name(kind.weights));
+  if (kind.arithmetic != Arithmetic::f32) words += fmt::format(" --arithmetic {}", name(kind.arithmetic));
+  return words;
 }
 
 std::string reason_of(const PlanChoice& choice, const Information& information) {
@@ -101,7 +103,7 @@ std::string evidence_lines(const PlannedCell& cell, const Information& informati
                     "  to measure it: sluice tune --d-model {} --d-ff {} --kind {}{} --m {} --threads {} --isa {} "
                     "--profile {}\n",
                     borrowing.expected_cost(), call.shape.d_model, call.shape.d_ff, name(call.kind),
-                    weights_option(call.kind.weights), call.m, call.max_threads, name(call.isa),
+                    weights_option(call.kind), call.m, call.max_threads, name(call.isa),
                     borrowing.other_machine ? "FILE (another)" : information.profile_path.string());
 }
 
@@ -246,6 +248,7 @@ std::string information_json(const Information& information) {
                                  {"isa", name(cell.call.isa)},
                                  {"kind", name(cell.call.kind)},
                                  {"weights", name(cell.call.kind.weights)},
+                                 {"arithmetic", name(cell.call.kind.arithmetic)},
                                  {"d_model", cell.call.shape.d_model},
                                  {"d_ff", cell.call.shape.d_ff},
                                  {"m", cell.call.m},

@@ -48,7 +48,10 @@ std::string weights_text(WeightType type) {
 // The constant of a kind, or, with another type of weights than its, all of the kind.
 std::string kind_text(Kind kind) {
   if (kind.weights == WeightType::f32) return fmt::format("sluice::{}", name(kind));
-  return fmt::format("{{sluice::{0}.activation, sluice::{0}.gated, {1}}}", name(kind), weights_text(kind.weights));
+  const std::string arithmetic =
+      kind.arithmetic == Arithmetic::f32 ? "" : fmt::format(", sluice::Arithmetic::{}", name(kind.arithmetic));
+  return fmt::format("{{sluice::{0}.activation, sluice::{0}.gated, {1}{2}}}", name(kind), weights_text(kind.weights),
+                     arithmetic);
 }
 
 std::string row_text(const PlanRow& row) {

@@ -149,16 +149,17 @@ std::vector<PlanRow> sorted_rows(const Profile& profile) {
 
 std::vector<std::string> width_conflicts(const std::vector<PlanRow>& rows) {
   // The number of plans whose width is not the one in use, by ISA, whether gated, type of weights, and shape.
-  std::map<std::tuple<Isa, bool, WeightType, std::size_t, std::size_t>, std::size_t> useless;
+  std::map<std::tuple<Isa, bool, WeightType, Arithmetic, std::size_t, std::size_t>, std::size_t> useless;
   for (const PlanRow& row : rows) {
     if (row.plan.tiling.nr != tuned_nr({rows}, row.isa, row.kind, row.shape) && !register_tiles(row.isa).empty())
-      ++useless[{row.isa, row.kind.gated, row.kind.weights, row.shape.d_model, row.shape.d_ff}];
+      ++useless[{row.isa, row.kind.gated, row.kind.weights, row.kind.arithmetic, row.shape.d_model, row.shape.d_ff}];
   }
   std::vector<std::string> lines;
   for (const auto& [group, count] : useless) {
-    const auto& [isa, gated, weights, d_model, d_ff] = group;
-    const Kind kind{gated ? Activation::silu : Activation::relu, gated, weights};
-    const std::string type = weights == WeightType::f32 ? "" : fmt::format("{} ", name(weights));
+    const auto& [isa, gated, weights, arithmetic, d_model, d_ff] = group;
+    const Kind kind{gated ? Activation::silu : Activation::relu, gated, weights, arithmetic};
+    std::string type = weights == WeightType::f32 ? "" : fmt::format("{} ", name(weights));
+    if (arithmetic != Arithmetic::f32) type += fmt::format("by {} ", name(arithmetic));
     lines.push_back(
         fmt::format("{} plan{} for {} {} {}{}x{} not used: for weights packed in another width than the {} of "
                     "the largest M, and one packing serves every M; tune these again",

@@ -61,8 +61,8 @@ struct ProfilePlan {
 
 // Identifies the cell of a row. Rows with the same key replace each other, and rows are sorted by their keys.
 inline auto cell_key(const PlanRow& row) {
-  return std::tuple(row.isa, row.kind.weights, row.kind.gated, row.kind.activation, row.shape.d_model, row.shape.d_ff,
-                    row.m, row.max_threads);
+  return std::tuple(row.isa, row.kind.weights, row.kind.arithmetic, row.kind.gated, row.kind.activation,
+                    row.shape.d_model, row.shape.d_ff, row.m, row.max_threads);
 }
 bool same_cell(const PlanRow& a, const PlanRow& b) noexcept;
 

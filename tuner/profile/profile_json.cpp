@@ -106,9 +106,15 @@ Json to_json(const Plan& plan) {
 }
 
 Json to_json(const PlanRow& row) {
-  return {{"isa", name(row.isa)},           {"kind", name(row.kind)},   {"weights", name(row.kind.weights)},
-          {"d_model", row.shape.d_model},   {"d_ff", row.shape.d_ff},   {"m", row.m},
-          {"max_threads", row.max_threads}, {"plan", to_json(row.plan)}};
+  return {{"isa", name(row.isa)},
+          {"kind", name(row.kind)},
+          {"weights", name(row.kind.weights)},
+          {"arithmetic", name(row.kind.arithmetic)},
+          {"d_model", row.shape.d_model},
+          {"d_ff", row.shape.d_ff},
+          {"m", row.m},
+          {"max_threads", row.max_threads},
+          {"plan", to_json(row.plan)}};
 }
 
 Json to_json(const Measured& measured) {

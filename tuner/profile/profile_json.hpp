@@ -50,6 +50,7 @@ Isa read_isa(const JsonField& field);
 // The object's "kind" with its "weights", which files of before these types lack: then they are f32.
 Kind read_kind(const JsonField& field);
 WeightType read_weights(const JsonField& field);
+Arithmetic read_arithmetic(const JsonField& field);
 CacheSizes read_caches(const JsonField& field);
 Plan read_plan(const JsonField& field);  // does not check it for an ISA
 Measured read_measured(const JsonField& field);

@@ -32,11 +32,20 @@ WeightType read_weights(const JsonField& field) {
   return field["weights"].named([](std::string_view word) { return parse_weight_type(word); }, known);
 }
 
+Arithmetic read_arithmetic(const JsonField& field) {
+  if (!field.has("arithmetic")) return Arithmetic::f32;
+  std::vector<std::string_view> known;
+  for (const Arithmetic arithmetic : all_arithmetics()) known.push_back(name(arithmetic));
+  return field["arithmetic"].named([](std::string_view word) { return parse_arithmetic(word); }, known);
+}
+
 Kind read_kind(const JsonField& field) {
   std::vector<std::string_view> known;
   for (const NamedKind& kind : kinds()) known.push_back(kind.name);
   Kind kind = field["kind"].named([](std::string_view word) { return parse_kind(word); }, known);
   kind.weights = read_weights(field);
+  kind.arithmetic = read_arithmetic(field);
+  if (!offered(kind.weights, kind.arithmetic)) field["arithmetic"].fail("is not offered with these weights");
   return kind;
 }
 

@@ -48,6 +48,7 @@ void add_cell(Json& json, Isa isa, Kind kind, Shape shape, std::size_t m, std::u
   json["isa"] = name(isa);
   json["kind"] = name(kind);
   json["weights"] = name(kind.weights);
+  json["arithmetic"] = name(kind.arithmetic);
   json["d_model"] = shape.d_model;
   json["d_ff"] = shape.d_ff;
   json["m"] = m;
@@ -57,6 +58,7 @@ void add_cell(Json& json, Isa isa, Kind kind, Shape shape, std::size_t m, std::u
 Json cell_json(const Cell& cell) {
   return {{"kind", name(cell.kind)},
           {"weights", name(cell.kind.weights)},
+          {"arithmetic", name(cell.kind.arithmetic)},
           {"d_model", cell.shape.d_model},
           {"d_ff", cell.shape.d_ff},
           {"m", cell.m},
@@ -117,6 +119,7 @@ std::string record_line(const JournalHeader& header, std::uint64_t number) {
                                        {"d_ff", kept.shape.d_ff},
                                        {"gated", kept.kind.gated},
                                        {"weights", name(kept.kind.weights)},
+                                       {"arithmetic", name(kept.kind.arithmetic)},
                                        {"nr", kept.nr}});
   }
   json["cells"] = Json::array();
@@ -193,9 +196,10 @@ JournalHeader read_header(const JsonField& record) {
   header.strategy = record["strategy"].text();
   header.budget_seconds = record["budget_seconds"].nullable([](const JsonField& f) { return f.positive(); });
   for (const JsonField& kept : record["kept_widths"].elements())
-    header.kept_widths.push_back({read_shape(kept),
-                                  {Activation::identity, kept["gated"].boolean(), read_weights(kept)},
-                                  kept["nr"].natural<std::uint32_t>()});
+    header.kept_widths.push_back(
+        {read_shape(kept),
+         {Activation::identity, kept["gated"].boolean(), read_weights(kept), read_arithmetic(kept)},
+         kept["nr"].natural<std::uint32_t>()});
   for (const JsonField& cell : record["cells"].elements()) header.cells.push_back(read_cell(cell));
   return header;
 }

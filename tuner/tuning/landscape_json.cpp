@@ -109,6 +109,7 @@ std::string landscape_text(const Landscape& landscape) {
                                  {"isa", name(setting.isa)},
                                  {"kind", name(setting.kind)},
                                  {"weights", name(setting.kind.weights)},
+                                 {"arithmetic", name(setting.kind.arithmetic)},
                                  {"d_model", setting.shape.d_model},
                                  {"d_ff", setting.shape.d_ff},
                                  {"m", setting.m},

@@ -1,5 +1,6 @@
-// Owns: how far answers are from the exact ones, and for what reason: the arithmetic, or weights that were rounded to a
-// smaller type. Does not own: the bound that a right kernel keeps (verification.hpp). Needs the kernels alone.
+// Owns: how far answers are from the exact ones, and for what reason: the arithmetic, weights that were rounded to a
+// smaller type, or x and H that were quantised. Does not own: the bound that a right kernel keeps (verification.hpp).
+// Needs the kernels alone.
 #pragma once
 
 #include <array>
@@ -20,8 +21,9 @@ std::string_view name(Operands operands) noexcept;
 
 // Root mean squares of the error over that of the answer.
 struct Accuracy {
-  double arithmetic = 0;  // the kernel's answer against double precision on the same, rounded weights
-  double weights = 0;     // double precision on the rounded weights against that on the float32 ones
+  double arithmetic = 0;   // the kernel's answer against double precision on the same, rounded weights and quantised x
+  double weights = 0;      // double precision on the rounded weights against that on the float32 ones
+  double activations = 0;  // double precision on quantised x and H against that on x and H, both on the rounded weights
 };
 
 // Solves one seeded problem of 256 × 704 and eight rows. Returns an error status if the kernel cannot be run. Throws

@@ -12,7 +12,13 @@ inline std::string type_suffix(WeightType weights) {
   return weights == WeightType::f32 ? "" : "/" + std::string(name(weights));
 }
 
+// "/bf16", "/int8:32/int16"; nothing for f32 weights and arithmetic.
+inline std::string type_suffix(Kind kind) {
+  return type_suffix(kind.weights) +
+         (kind.arithmetic == Arithmetic::f32 ? "" : "/" + std::string(name(kind.arithmetic)));
+}
+
 // "swiglu", "swiglu/bf16".
-inline std::string kind_name(Kind kind) { return std::string(name(kind)) + type_suffix(kind.weights); }
+inline std::string kind_name(Kind kind) { return std::string(name(kind)) + type_suffix(kind); }
 
 }  // namespace sluice::tuner

@@ -27,8 +27,7 @@ inline constexpr std::size_t element_type_count = 4;
 // How weights are stored: elements and, if these have scales, how many consecutive inputs (k) of a column share one.
 // Scales are f16. The last group of a column may be shorter.
 //
-// Each step of a forward takes weights as the float32 values that they stand for (an int8 element times its scale is
-// one exactly), so the answer is that of float32 weights of these values, to the bit.
+// An int8 element times its scale is a float32 value exactly.
 struct WeightType {
   ElementType element = ElementType::f32;
   std::uint32_t group = 0;  // 0: elements have no scales; whole_column: one scale per column; else 32, 64 or 128
@@ -51,12 +50,33 @@ std::optional<WeightType> parse_weight_type(std::string_view word) noexcept;
 // Bytes of one weight, with its share of a group's scale; that of a whole column is left out.
 double weight_bytes(WeightType type) noexcept;
 
+// How a product is computed. It belongs to what an FFN is, since it changes the answer.
+//   f32:   x and H in float32, times the float32 values of the weights: to the bit what float32 weights of these values
+//          give.
+//   int8:  x and H quantised to 8 bits per row and group, their dot products with the elements of the weights exact
+//          integers. Needs weights with scales.
+//   int16: the same with 16 bits.
+//
+// Quantisation, per row and group of G = min(group of the weights, 128) consecutive k, with L = 127 or 32767: from the
+// largest magnitude a of the group, s = a / L and q = x·(L / a) rounded to the nearest integer, of two the even one,
+// all in float32. A group with a < 2⁻¹⁰⁰ counts as zero; one with Inf or NaN makes its row of the product NaN. Then
+//   sum = fma(float(Σ q·element), s·scale, sum)
+// group by group in ascending k, from the bias on, where the sum of integers is exact and scale is that of the weights.
+enum class Arithmetic : std::uint8_t { f32, int8, int16 };
+inline constexpr std::size_t arithmetic_count = 3;
+std::span<const Arithmetic> all_arithmetics() noexcept;
+std::string_view name(Arithmetic arithmetic) noexcept;
+std::optional<Arithmetic> parse_arithmetic(std::string_view word) noexcept;
+// Whether the library computes with such weights in this way.
+bool offered(WeightType weights, Arithmetic arithmetic) noexcept;
+
 // gated: y = (act(x·gate + gate_bias) ⊗ (x·up + up_bias))·down + down_bias
 // plain: y = act(x·up + up_bias)·down + down_bias
 struct Kind {
   Activation activation;
   bool gated;
-  WeightType weights = WeightType::f32;
+  WeightType weights{};  // f32
+  Arithmetic arithmetic = Arithmetic::f32;
   friend constexpr bool operator==(const Kind&, const Kind&) = default;
 };
 
@@ -79,12 +99,15 @@ struct NamedKind {
 // Every kind the library offers, with float32 weights, baselines first. The one table between names and kinds.
 std::span<const NamedKind> kinds() noexcept;
 std::optional<Kind> parse_kind(std::string_view name) noexcept;
-// The kind's name, whatever the type of its weights; "unnamed" when it is not in kinds() (no call accepts such a kind).
+// The kind's name, whatever the type of its weights and the arithmetic; "unnamed" when it is not in kinds() (no call
+// accepts such a kind).
 std::string_view name(Kind kind) noexcept;
-// Whether both compute the same function, of weights of whatever type.
+// Whether both compute the same function, of weights of whatever type, by whatever arithmetic.
 constexpr bool same_function(Kind a, Kind b) noexcept { return a.activation == b.activation && a.gated == b.gated; }
 // Whether packed weights of one serve the other: they differ in the activation at most.
-constexpr bool same_packing(Kind a, Kind b) noexcept { return a.gated == b.gated && a.weights == b.weights; }
+constexpr bool same_packing(Kind a, Kind b) noexcept {
+  return a.gated == b.gated && a.weights == b.weights && a.arithmetic == b.arithmetic;
+}
 
 struct Shape {
   std::size_t d_model;  // width of x and y

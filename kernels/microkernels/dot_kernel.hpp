@@ -1,0 +1,181 @@
+// Owns: the microkernel of exact integer dot products, and the quantisation of its A. Included by the ISA files only.
+//
+// Dot says how an instruction set multiplies: `parts` words of A for each word of four codes of the weights, the
+// integers of a word of weights that each part multiplies (part<i>), and the sum of their products (accumulate).
+// Weights are codes without a sign, element + 128; the sums start from −128·Σq, which the quantisation leaves beside
+// the scale.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/element_types/int8.hpp"
+#include "kernels/microkernels/kernel_table.hpp"
+
+namespace sluice::detail {
+namespace {
+
+// Whether an ISA tells the compiler that a sum stays in its register.
+template <class Simd>
+constexpr bool keeps_words = requires(typename Simd::Words& sum) {
+  Simd::keep_in_register(sum);
+};
+
+template <class Simd, class Dot, int mr, int vectors, int panels>
+void dot_kernel(const DotCall& call) {
+  using V = typename Simd::Batch;
+  using Words = typename Simd::Words;
+  constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
+  constexpr std::ptrdiff_t nr = vectors * lanes;
+  constexpr std::ptrdiff_t word_bytes = 4;
+  constexpr std::ptrdiff_t step_bytes = nr * word_bytes;
+  constexpr std::size_t head = sizeof(float) + sizeof(std::int32_t);
+  const std::byte* a_tile = call.a;
+  const float* c_in_tile = call.c_in;
+  float* c_tile = call.c;
+  const char* ahead = call.weight_prefetch;
+  for (std::size_t tile = call.tiles; tile != 0; --tile) {
+    const std::byte* a = a_tile;
+    const std::byte* codes = call.groups.codes;
+    const std::byte* scales = call.groups.scales;
+    const float* c_in = c_in_tile;
+    std::ptrdiff_t c_in_row = call.c_in_row_stride;
+    std::ptrdiff_t c_in_panel = call.c_in_panel_stride;
+    for (std::size_t left = call.k; left != 0;) {
+      const std::size_t length = left < call.groups.length ? left : call.groups.length;
+      const auto* row_scales = reinterpret_cast<const float*>(a);
+      const auto* starts = reinterpret_cast<const std::int32_t*>(a) + mr;
+      a += mr * head;
+      Words sums[panels][mr][vectors];
+#pragma GCC unroll 16
+      for (int i = 0; i < mr; ++i) {
+        const Words start = Simd::broadcast_word(starts + i);
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; ++p)
+#pragma GCC unroll 8
+          for (int j = 0; j < vectors; ++j) sums[p][i][j] = start;
+      }
+      const std::byte* b = codes;
+      const auto step = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; ++p) {
+          const std::byte* const words = b + p * call.b_panel_stride;
+#pragma GCC unroll 4
+          for (std::ptrdiff_t line = 0; line < step_bytes; line += 64) {
+            if constexpr (panels > 1)
+              __builtin_prefetch(words + line + call.distance, 0, 3);
+            else
+              __builtin_prefetch(ahead + line, 0, 2);
+          }
+          ahead += call.weight_prefetch_step;
+          Words loaded[vectors];
+#pragma GCC unroll 8
+          for (int j = 0; j < vectors; ++j) loaded[j] = Simd::load_words(words + j * lanes * word_bytes);
+          const auto multiply = [&](auto part) __attribute__((always_inline)) {
+            Words codes_of_part[vectors];
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; ++j) codes_of_part[j] = Dot::template part<decltype(part)::value>(loaded[j]);
+#pragma GCC unroll 16
+            for (int i = 0; i < mr; ++i) {
+              const Words factor = Simd::broadcast_word(reinterpret_cast<const std::int32_t*>(a) + i * Dot::parts +
+                                                        decltype(part)::value);
+#pragma GCC unroll 8
+              for (int j = 0; j < vectors; ++j) Dot::accumulate(sums[p][i][j], codes_of_part[j], factor);
+            }
+          };
+          multiply(std::integral_constant<int, 0>{});
+          if constexpr (Dot::parts == 2) multiply(std::integral_constant<int, 1>{});
+        }
+        b += step_bytes;
+        a += mr * Dot::parts * word_bytes;
+      };
+#pragma GCC unroll 2
+      for (std::size_t k = 0; k < length; k += Int8::word_k) {
+        step();
+        if constexpr (keeps_words<Simd>) {
+#pragma GCC unroll 8
+          for (int p = 0; p < panels; ++p)
+#pragma GCC unroll 16
+            for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 8
+              for (int j = 0; j < vectors; ++j) Simd::keep_in_register(sums[p][i][j]);
+        }
+      }
+#pragma GCC unroll 8
+      for (int p = 0; p < panels; ++p) {
+        const auto* panel_scales = reinterpret_cast<const Int8::Scale*>(scales + p * call.b_panel_stride);
+        V scale[vectors];
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; ++j) scale[j] = Simd::widen_half(panel_scales + j * lanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < mr; ++i) {
+          const V row_scale(row_scales[i]);
+#pragma GCC unroll 8
+          for (int j = 0; j < vectors; ++j) {
+            const V start = V::load_unaligned(c_in + p * c_in_panel + i * c_in_row + j * lanes);
+            Simd::fma(Simd::to_float(sums[p][i][j]), row_scale * scale[j], start)
+                .store_unaligned(c_tile + (p * mr + i) * nr + j * lanes);
+          }
+        }
+      }
+      c_in = c_tile;
+      c_in_row = nr;
+      c_in_panel = mr * nr;
+      codes += call.groups.step;
+      scales += call.groups.scale_step;
+      left -= length;
+    }
+    a_tile += call.a_tile_stride;
+    c_in_tile += call.c_in_tile_stride;
+    c_tile += mr * nr;
+  }
+}
+
+template <class Simd, class Dot, int largest>
+void quantise_rows(const QuantiseCall& call) {
+  using V = typename Simd::Batch;
+  using Words = typename Simd::Words;
+  constexpr std::size_t lanes = V::size;
+  std::byte* a = call.a;
+  for (std::size_t k0 = 0; k0 < call.k; k0 += call.group) {
+    const std::size_t length = call.k - k0 < call.group ? call.k - k0 : call.group;
+    auto* const scales = reinterpret_cast<float*>(a);
+    auto* const starts = reinterpret_cast<std::int32_t*>(a) + call.rows;
+    a += call.rows * (sizeof(float) + sizeof(std::int32_t));
+    for (std::size_t row = 0; row < call.rows; ++row) {
+      const float* x = call.x + static_cast<std::ptrdiff_t>(row) * call.ldx + k0;
+      // What is no whole vector, and what fills up the last word, goes through a copy.
+      alignas(64) float rest[lanes] = {};
+      const std::size_t whole = length / lanes * lanes;
+      for (std::size_t k = whole; k < length; ++k) rest[k - whole] = x[k];
+      // Magnitudes are compared as integers: their order is the same, and a NaN is the largest.
+      Words most = Simd::magnitude(V::load_unaligned(rest));
+      for (std::size_t k = 0; k < whole; k += lanes)
+        most = Simd::larger(most, Simd::magnitude(V::load_unaligned(x + k)));
+      const std::uint32_t bits = Simd::largest_word(most);
+      constexpr std::uint32_t infinite = 0x7f800000U;
+      constexpr std::uint32_t negligible = 0x0d800000U;  // 2⁻¹⁰⁰: of what is smaller the reciprocal might overflow
+      const float magnitude = __builtin_bit_cast(float, bits);
+      const bool usable = bits >= negligible && bits < infinite;
+      const V factor(usable ? static_cast<float>(largest) / magnitude : 0.0F);
+      scales[row] = usable ? magnitude / static_cast<float>(largest) : bits >= infinite ? __builtin_nanf("") : 0.0F;
+      Words sum = Simd::zero_words();
+      std::byte* target = a + row * Dot::parts * Int8::word_k;
+      const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(call.rows * Dot::parts * Int8::word_k);
+      const auto store = [&](const V& values, std::size_t words) __attribute__((always_inline)) {
+        const Words codes = usable ? Simd::nearest(values * factor) : Simd::zero_words();
+        sum = Simd::add_words(sum, codes);
+        Dot::store_codes(codes, target, stride, words);
+        target += static_cast<std::ptrdiff_t>(words) * stride;
+      };
+      for (std::size_t k = 0; k < whole; k += lanes) store(V::load_unaligned(x + k), lanes / Int8::word_k);
+      if (whole != length) store(V::load_unaligned(rest), (length - whole + Int8::word_k - 1) / Int8::word_k);
+      starts[row] = -static_cast<std::int32_t>(Int8::zero) * Simd::sum_of_words(sum);
+    }
+    a += call.rows * ((length + Int8::word_k - 1) / Int8::word_k * Int8::word_k) * Dot::parts;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::detail
