@@ -69,8 +69,11 @@ void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, c
   json["bytes_per_second"] = traffic / (ns * 1e-9);
   json["fma_fraction"] = fma;
   json["read_fraction"] = read;
-  json["roof_fraction"] = compute ? fma : read;
-  json["roof"] = compute ? "fma" : "read";
+  const bool dots = cell.kind.arithmetic != Arithmetic::f32;
+  const double dot = dots ? fma * clock.fma_peak() / clock.peak(cell.kind.arithmetic) : 0;
+  if (dots) json["dot_fraction"] = dot;
+  json["roof_fraction"] = !compute ? read : dots ? dot : fma;
+  json["roof"] = !compute ? "read" : dots ? "dot" : "fma";
   Json rounds = Json::array();
   Json probes = Json::array();
   for (const tuner::Sample& sample : samples) {

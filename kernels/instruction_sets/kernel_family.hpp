@@ -103,8 +103,8 @@ struct PanelFamily {
   }
 };
 
-// The microkernels of integer dot products of one panel width, for up to max_mr rows; for up to most_wide_rows of panels
-// side by side as far as `sums` registers reach. largest: 127 or 32767.
+// The microkernels of integer dot products of one panel width, for up to max_mr rows; for up to most_wide_rows of
+// panels side by side as far as `sums` registers reach. largest: 127 or 32767.
 template <class Simd, class Dot, int largest, int vectors, int max_mr, int sums, int most_wide_rows = max_mr>
 struct DotFamily {
   static constexpr int side_by_side(int rows) {
@@ -133,7 +133,8 @@ struct DotFamily {
             Wide<wide...>::entries,
             Wide<wide...>::panels,
             sizeof...(wide),
-            quantise_rows<Simd, Dot, largest>};
+            quantise_rows<Simd, Dot, largest>,
+            dot_probe<Simd, Dot>};
   }
   static constexpr DotKernels value() {
     return make(std::make_integer_sequence<int, max_mr>{}, std::make_integer_sequence<int, wide_rows()>{});

@@ -132,6 +132,32 @@ void dot_kernel(const DotCall& call) {
   }
 }
 
+// Independent sums on registers alone, whose speed is the peak. *flops: two for each product of elements.
+template <class Simd, class Dot>
+std::uint32_t dot_probe(std::size_t iterations, double* flops) {
+  using Words = typename Simd::Words;
+  constexpr int chains = 10;
+  constexpr int unroll = 4;
+  constexpr std::int32_t ones = 0x01010101;
+  const Words codes = Simd::broadcast_word(&ones);
+  const Words factor = codes;
+  Words sums[chains];
+#pragma GCC unroll 16
+  for (int i = 0; i < chains; ++i) sums[i] = Simd::zero_words();
+  for (std::size_t iteration = 0; iteration < iterations; ++iteration) {
+#pragma GCC unroll 4
+    for (int u = 0; u < unroll; ++u)
+#pragma GCC unroll 16
+      for (int i = 0; i < chains; ++i) Dot::accumulate(sums[i], codes, factor);
+  }
+  Words sum = sums[0];
+#pragma GCC unroll 16
+  for (int i = 1; i < chains; ++i) sum = Simd::add_words(sum, sums[i]);
+  constexpr double products = static_cast<double>(Int8::word_k) / Dot::parts * Simd::Batch::size;
+  *flops = 2.0 * products * chains * unroll * static_cast<double>(iterations);
+  return static_cast<std::uint32_t>(Simd::sum_of_words(sum));
+}
+
 template <class Simd, class Dot, int largest>
 void quantise_rows(const QuantiseCall& call) {
   using V = typename Simd::Batch;

@@ -136,6 +136,8 @@ struct DotKernels {
   const std::uint8_t* wide_panels;
   std::uint32_t wide_rows;
   QuantiseRows quantise;
+  // Measuring aid, as Probes has it for FMAs: products on registers alone.
+  std::uint32_t (*probe)(std::size_t iterations, double* flops);
 
   // Bytes of k steps of one row of A in groups of so many steps, from the beginning of a group on.
   [[nodiscard]] std::size_t row_bytes(std::size_t k, std::size_t group) const noexcept {

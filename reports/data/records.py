@@ -36,7 +36,7 @@ class Cell:
     flops: float = 0.0              # FLOP/s
     bytes_per_second: float = 0.0
     roof_fraction: float | None = None
-    roof: str | None = None         # "fma" or "read": the roof that binds
+    roof: str | None = None         # "fma", "dot" (of integers) or "read": the roof that binds
     samples: dict = field(default_factory=dict, hash=False)  # round -> ns; older files hold only uncontended ones here
     contended_samples: int = 0
     left_out: int = 0               # contended ones that `samples` does not hold: in older files all

@@ -258,8 +258,8 @@ class Reader:
             reason = entry.get("error") or entry.get("error_message") or "no reason given"
             return Cell(**identity, error=str(reason))
         unit = self.unit(entry, place)
-        if entry.get("roof") not in (None, "fma", "read"):
-            self.fail(place + ".roof", entry["roof"], "\"fma\" or \"read\"")
+        if entry.get("roof") not in (None, "fma", "dot", "read"):
+            self.fail(place + ".roof", entry["roof"], "\"fma\", \"dot\" or \"read\"")
         return Cell(
             **identity, time_ns=self.positive(entry.get("real_time"), place + ".real_time") * unit,
             flops=self.positive(entry.get("flops"), place + ".flops"),

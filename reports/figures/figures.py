@@ -179,6 +179,8 @@ def roof_figures(workload, cells, fma_roofs, read_roofs, context):
 
 def crossover(cell, fma_roofs, read_roofs):
     """The M at which both roofs allow a cell the same time; None where arithmetic never binds or a roof is missing."""
+    if "/" in cell.weights:     # computes by another arithmetic, whose peak is another
+        return None
     peak, bandwidth = fma_roofs.get((cell.isa, cell.threads)), read_roofs.get(cell.threads)
     if not peak or not bandwidth:
         return None

@@ -73,6 +73,11 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
   while (SteadyClock::now() < awake) fma_speed(iterations);
   // The peak is the highest of many short runs, because contention only ever slows a loop of FMAs down.
   for (int i = 0; i < 100; ++i) fastest_fma_ = std::max(fastest_fma_, fma_speed(iterations));
+  for (const Arithmetic arithmetic : all_arithmetics()) {
+    const detail::DotKernels* dots = detail::dot_kernels(kernels, tile.nr, arithmetic);
+    double& fastest = fastest_dots_[static_cast<std::size_t>(arithmetic)];
+    for (int i = 0; dots != nullptr && i < 100; ++i) fastest = std::max(fastest, dot_speed(*dots, iterations));
+  }
 
   find_read_variant();
   for (int i = 0; i < 20; ++i) {
@@ -140,6 +145,20 @@ double Clock::run(const std::function<void(std::uint32_t)>& part) {
     throw Failure(exit_code::unsupported,
                   fmt::format("{} threads could not be started; raise the process limit or use fewer", threads_));
   return std::max(1e-9, seconds(SteadyClock::duration(shared.last.load() - shared.first.load())));
+}
+
+double Clock::peak(Arithmetic arithmetic) const {
+  return arithmetic == Arithmetic::f32 ? fma_peak() : fastest_dots_.at(static_cast<std::size_t>(arithmetic));
+}
+
+double Clock::dot_speed(const detail::DotKernels& dots, std::size_t iterations) {
+  double flops = 0;
+  const double time = run([&](std::uint32_t thread) {
+    double mine = 0;
+    keep(static_cast<float>(dots.probe(iterations, &mine)));
+    if (thread == 0) flops = mine;
+  });
+  return flops * threads_ / time;
 }
 
 double Clock::fma_speed(std::size_t iterations) {

@@ -11,6 +11,7 @@
 // the calm machine the two scattered by 1.4 and 0.5, and by 1.5 and 0.4.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,11 @@
 
 #include "sluice/executor.hpp"
 #include "sluice/isa.hpp"
+#include "sluice/kind.hpp"
+
+namespace sluice::detail {
+struct DotKernels;
+}  // namespace sluice::detail
 
 namespace sluice::tuner {
 
@@ -73,6 +79,9 @@ class Clock {
   // FLOP/s of all threads together: the fastest run of FMAs on registers, but never less than the level of the probes.
   // Probes do the same FMAs and loads besides, so if they are faster, the first runs were disturbed.
   [[nodiscard]] double fma_peak() const;
+  // The same of integer dot products, two FLOPs for a product; that of FMAs for float32. Bound with fma_peak() they are
+  // the roofs of computing.
+  [[nodiscard]] double peak(Arithmetic arithmetic) const;
   // B/s of all threads together: the level of the streaming probes, which use the fastest variant that was found. It is
   // not fixed at the start: a run that begins beside a busy neighbour would have too low a roof.
   [[nodiscard]] double read_bandwidth() const { return read_bandwidth(footprint_); }
@@ -87,10 +96,10 @@ class Clock {
   // footprint costs some 0.2 s.
   void read_from(std::span<const float> memory);
 
-  // Returns the roof whose time for this work is longer.
-  [[nodiscard]] Roof binding_roof(double flops, double bytes) const { return binding_roof(flops, bytes, footprint_); }
-  [[nodiscard]] Roof binding_roof(double flops, double bytes, std::size_t footprint) const {
-    return flops / fma_peak() >= bytes / read_bandwidth(footprint) ? Roof::fma : Roof::read;
+  // Returns the roof whose time for this work is longer; Roof::fma stands for the peak of any arithmetic, since the
+  // probes around computing are FMAs and loads.
+  [[nodiscard]] Roof binding_roof(double flops, double bytes, Arithmetic arithmetic) const {
+    return flops / peak(arithmetic) >= bytes / read_bandwidth() ? Roof::fma : Roof::read;
   }
 
   // Times the work between two probes; samples taken right after each other share a probe. `bytes` is what the work
@@ -111,6 +120,9 @@ class Clock {
   [[nodiscard]] bool contended(const Sample& sample) const;
   // The fraction of the roof that some work reached. `ns` is the time of a fast sample of it (fast_quantile).
   [[nodiscard]] double fma_fraction(double ns, double flops) const { return flops / (ns * 1e-9) / fma_peak(); }
+  [[nodiscard]] double peak_fraction(double ns, double flops, Arithmetic arithmetic) const {
+    return flops / (ns * 1e-9) / peak(arithmetic);
+  }
   [[nodiscard]] double read_fraction(double ns, double bytes, std::size_t footprint) const {
     return bytes / (ns * 1e-9) / read_bandwidth(footprint);
   }
@@ -135,6 +147,7 @@ class Clock {
   [[nodiscard]] double level_of(const Sample& sample) const;
   void find_read_variant();
   double fma_speed(std::size_t iterations);
+  double dot_speed(const detail::DotKernels& dots, std::size_t iterations);
   double load_speed();
   double read_speed(ReadVariant variant, std::size_t bytes_per_thread);
   // Runs part(thread) on all threads at once. Returns the seconds from the first start to the last end.
@@ -145,6 +158,7 @@ class Clock {
   Executor& executor_;
   const StreamBuffer& buffer_;
   double fastest_fma_ = 0;
+  std::array<double, arithmetic_count> fastest_dots_{};
   std::vector<std::unique_ptr<StreamBuffer>> tiles_;  // operands of the FMA-and-load probe, per thread
   const float* read_memory_;
   std::size_t footprint_;

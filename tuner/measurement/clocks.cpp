@@ -25,6 +25,8 @@ Roofs Clocks::roofs() const {
   Roofs roofs;
   for (const auto& [threads, clock] : clocks_) {
     roofs.fma.push_back({isa_, threads, clock->fma_peak()});
+    for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16})
+      roofs.dot.push_back({isa_, arithmetic, threads, clock->peak(arithmetic)});
     for (const std::size_t footprint : clock->footprints())
       roofs.read.push_back({threads, clock->read_bandwidth(footprint), footprint});
   }

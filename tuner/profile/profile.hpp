@@ -24,6 +24,14 @@ struct FmaRoof {
   double flops;
   friend bool operator==(const FmaRoof&, const FmaRoof&) = default;
 };
+// Of integer dot products; two FLOPs for a product.
+struct DotRoof {
+  Isa isa;
+  Arithmetic arithmetic;
+  std::uint32_t threads;
+  double flops;
+  friend bool operator==(const DotRoof&, const DotRoof&) = default;
+};
 struct ReadRoof {
   std::uint32_t threads;
   double bytes_per_second;
@@ -32,6 +40,7 @@ struct ReadRoof {
 };
 struct Roofs {
   std::vector<FmaRoof> fma;
+  std::vector<DotRoof> dot;
   std::vector<ReadRoof> read;
   friend bool operator==(const Roofs&, const Roofs&) = default;
 };

@@ -76,13 +76,22 @@ Json to_json(const Roofs& roofs) {
   for (const FmaRoof& roof : sorted.fma) {
     fma.push_back(Json{{"isa", name(roof.isa)}, {"threads", roof.threads}, {"flops", roof.flops}});
   }
+  std::ranges::sort(sorted.dot, {},
+                    [](const DotRoof& roof) { return std::tuple(roof.isa, roof.arithmetic, roof.threads); });
+  Json dot = Json::array();
+  for (const DotRoof& roof : sorted.dot) {
+    dot.push_back(Json{{"isa", name(roof.isa)},
+                       {"arithmetic", name(roof.arithmetic)},
+                       {"threads", roof.threads},
+                       {"flops", roof.flops}});
+  }
   Json read = Json::array();
   for (const ReadRoof& roof : sorted.read) {
     read.push_back(Json{{"threads", roof.threads},
                         {"bytes_per_second", roof.bytes_per_second},
                         {"footprint_bytes", roof.footprint_bytes}});
   }
-  return {{"fma", fma}, {"read", read}};
+  return {{"fma", fma}, {"dot", dot}, {"read", read}};
 }
 
 Json to_json(const CacheSizes& caches) {

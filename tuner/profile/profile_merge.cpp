@@ -50,6 +50,10 @@ Profile merged(const Profile& a, const Profile& b) {
   whole.roofs.fma = best_of_each(
       joined(a.roofs.fma, b.roofs.fma), [](const FmaRoof& roof) { return std::tuple(roof.isa, roof.threads); },
       [](const FmaRoof& x, const FmaRoof& y) { return x.flops > y.flops; });
+  whole.roofs.dot = best_of_each(
+      joined(a.roofs.dot, b.roofs.dot),
+      [](const DotRoof& roof) { return std::tuple(roof.isa, roof.arithmetic, roof.threads); },
+      [](const DotRoof& x, const DotRoof& y) { return x.flops > y.flops; });
   whole.roofs.read = best_of_each(
       joined(a.roofs.read, b.roofs.read),
       [](const ReadRoof& roof) { return std::tuple(roof.threads, roof.footprint_bytes); },
