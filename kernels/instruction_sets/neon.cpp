@@ -133,11 +133,8 @@ struct NeonDot {
   [[gnu::always_inline]] static inline void store_codes(uint32x4_t codes, std::byte* target, std::ptrdiff_t,
                                                         std::size_t) {
     const int16x4_t narrow = vmovn_s32(vreinterpretq_s32_u32(codes));
-    const int16x4_t swapped = vext_s16(narrow, narrow, 1);  // 1 2 3 0
-    const int16x4_t ordered = vset_lane_s16(
-        vget_lane_s16(narrow, 3),
-        vset_lane_s16(vget_lane_s16(narrow, 1), vset_lane_s16(vget_lane_s16(swapped, 1), narrow, 1), 2), 3);
-    vst1_s16(reinterpret_cast<std::int16_t*>(target), ordered);
+    const int16x4_t high = vext_s16(narrow, narrow, 2);                          // 2 3 0 1
+    vst1_s16(reinterpret_cast<std::int16_t*>(target), vzip1_s16(narrow, high));  // 0 2 1 3
   }
 };
 

@@ -64,7 +64,12 @@ template <class Source, class Target>
 void quantise_columns(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
                       const PanelLayout& layout) noexcept {
   const auto* data = static_cast<const typename Source::Stored*>(matrix.data);
-  const auto [depth, first, present, width, column] = columns;
+  // One by one: clang before 16 does not let lambdas capture structured bindings.
+  const std::size_t depth = columns.depth;
+  const std::size_t first = columns.first;
+  const std::size_t present = columns.present;
+  const std::size_t width = columns.width;
+  const std::size_t column = columns.column;
   const std::size_t k_stride = matrix.order == Order::in_out ? matrix.ld : 1;
   const std::size_t column_stride = matrix.order == Order::in_out ? 1 : matrix.ld;
   const bool whole_column = layout.header_bytes != 0;

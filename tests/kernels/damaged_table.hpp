@@ -41,7 +41,7 @@ enum class Bug {
 // Kernels are plain functions without state, so the bug and the table that it damages are global.
 const KernelTable* original = nullptr;
 WeightType weight_type = WeightType::f32;
-Arithmetic arithmetic = Arithmetic::f32;
+Arithmetic damaged_arithmetic = Arithmetic::f32;
 Bug bug = Bug::none;
 
 const PanelKernels& original_panels(std::size_t panel) {
@@ -101,7 +101,7 @@ void damaged_widen_groups(const detail::PanelGroups& groups, std::size_t k, floa
 }
 
 const detail::DotKernels& original_dots(std::size_t panel) {
-  return original->dots.of[static_cast<std::size_t>(arithmetic)][panel];
+  return original->dots.of[static_cast<std::size_t>(damaged_arithmetic)][panel];
 }
 
 template <std::size_t panel, std::size_t row, bool wide>
@@ -308,14 +308,14 @@ struct DamagedTable {
       copy.interleaved_in_place = damaged_interleaved_in_place.at(i).data();
     }
     table.panels[static_cast<std::size_t>(weight_type.element)] = panels.data();
-    if (arithmetic != Arithmetic::f32) {
+    if (damaged_arithmetic != Arithmetic::f32) {
       for (std::size_t i = 0; i < kernels.panel_count; ++i) {
         dots.at(i) = original_dots(i);
         dots.at(i).packed = damaged_packed_dots.at(i).data();
         dots.at(i).wide = damaged_wide_dots.at(i).data();
         dots.at(i).quantise = damaged_quantisations.at(i);
       }
-      table.dots.of[static_cast<std::size_t>(arithmetic)] = dots.data();
+      table.dots.of[static_cast<std::size_t>(damaged_arithmetic)] = dots.data();
     }
     wrap(std::make_index_sequence<activation_count>{});
   }

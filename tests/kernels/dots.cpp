@@ -1,7 +1,8 @@
 // Integer dot products: the bits of a plain model of the definition (Arithmetic in kind.hpp), on every instruction set
 // with and without its extensions, whatever the values are.
+#include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <limits>
 
 #include "kernels/call/ffn_access.hpp"
@@ -133,7 +134,7 @@ class Dots : public testing::TestWithParam<Table> {
         if (std::isnan(expected[i]))
           ASSERT_TRUE(std::isnan(y[i])) << i;
         else
-          ASSERT_EQ(std::memcmp(&y[i], &expected[i], sizeof(float)), 0)
+          ASSERT_EQ(std::bit_cast<std::uint32_t>(y[i]), std::bit_cast<std::uint32_t>(expected[i]))
               << y[i] << " instead of " << expected[i] << " at " << i << ", M = " << m << ", nr = " << options.nr
               << ", " << kind_name(kind);
       }

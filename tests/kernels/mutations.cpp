@@ -13,7 +13,7 @@ class Mutations : public PerKernel {
     original = detail::kernel_table(isa());
     ASSERT_NE(original, nullptr);
     weight_type = kind().weights;
-    arithmetic = kind().arithmetic;
+    damaged_arithmetic = kind().arithmetic;
   }
 
   static tuner::KernelVerdict verdict_with(Bug planted) {

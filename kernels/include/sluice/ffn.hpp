@@ -80,15 +80,18 @@ struct ForwardOptions {
 // Each element of H and of y is one chain of fused multiply-adds over ascending k that starts from the bias. The same
 // inputs give the same bits for every plan, thread count, M and ISA. A long chain has a larger worst-case
 // rounding error than a tree: |error| ≤ γ(k+1)·Σ|terms| with γ(n) = n·u/(1 − n·u), u = 2⁻²⁴.
-// Weights of 16 bits give the bits that float32 weights of the same values give.
+// Smaller weights give the bits that float32 weights of the same values give. With integer arithmetic (Arithmetic in
+// kind.hpp) a chain goes over groups of k instead, each an exact dot product of integers.
 // NaN and Inf propagate as in the definitions; denormals are honoured, whatever the caller's floating-point mode
 // (forward sets round-to-nearest without flush-to-zero for its own duration, on each of its threads).
 class Ffn {
  public:
   // Copies the weights into panels of the type kind.weights; `weights` is not needed afterwards. Values are rounded to
   // nearest even where that type is smaller than the matrix' own; what lies beyond its range becomes infinite, and NaN
-  // stays NaN. Fails on a null or too narrow matrix, a zero extent, an unknown kind or type of weights, sizes that
-  // overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
+  // stays NaN. int8: each group's largest magnitude, over 127 and rounded to f16, is its scale, at most 65504; elements
+  // are rounded to the nearest of −127 … 127 steps. A group with Inf or NaN becomes NaN. Fails on a null or too narrow
+  // matrix, a zero extent, an unknown kind, type of weights or arithmetic, sizes that overflow, an nr without a
+  // microkernel, an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; the gate and the type of weights stay.

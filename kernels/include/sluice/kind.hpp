@@ -2,7 +2,6 @@
 // bytes.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -37,7 +36,9 @@ struct WeightType {
   static constexpr WeightType int8(std::uint32_t group) noexcept { return {ElementType::int8, group}; }
 
   friend constexpr bool operator==(const WeightType&, const WeightType&) = default;
-  friend constexpr auto operator<=>(const WeightType&, const WeightType&) = default;
+  friend constexpr bool operator<(const WeightType& a, const WeightType& b) {
+    return a.element != b.element ? a.element < b.element : a.group < b.group;
+  }
 };
 inline constexpr WeightType WeightType::f32{};
 inline constexpr WeightType WeightType::bf16{ElementType::bf16};

@@ -57,8 +57,8 @@ TEST(Micro, EveryKernelOfTheTableIsListed) {
             expect(fmt::format("micro/microkernel/{}/{}{}", tile, level, type));
             expect(fmt::format("micro/in_place/{}/{}{}", tile, level, type));
           }
-          if (mr <= panels.stream_rows) expect("micro/stream/" + tile + type);
-          if (mr <= panels.wide_rows) expect("micro/wide/" + tile + type);
+          if (mr <= panels.stream_rows) expect(fmt::format("micro/stream/{}{}", tile, type));
+          if (mr <= panels.wide_rows) expect(fmt::format("micro/wide/{}{}", tile, type));
         }
         for (std::uint32_t rows = 1; rows <= panels.interleaved_rows; ++rows)
           expect(fmt::format("micro/interleaved/{}/{}x{}{}", name(isa), rows, panels.tile.nr, type));
