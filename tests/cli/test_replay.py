@@ -37,7 +37,8 @@ class ReplayTest(command.CommandTest):
         self.succeed("tune", "--replay", self.landscape, "--out", "copy.json")
         copy, original = (json.loads(path.read_text()) for path in (self.directory / "copy.json", self.landscape))
         # This version's analytical plan comes first, even if another was when the landscape was recorded.
-        original["weights"] = "f32"     # which the recorded file, of before there were others, does not say
+        # Which the recorded file, of before there were others, does not say.
+        original["weights"] = original["arithmetic"] = "f32"
         for landscape in (copy, original):
             landscape["plans"].sort(key=lambda entry: entry["plan"])
         self.assertEqual(copy, original)

@@ -142,7 +142,7 @@ class ResumeTest(command.CommandTest):
         profile = json.loads((self.directory / "p.json").read_text())
         self.assertTrue(profile["plans"])
         self.assertTrue(all(row["measured"] is None for row in profile["plans"]))
-        self.assertEqual(profile["roofs"], {"fma": [], "read": []})
+        self.assertEqual(profile["roofs"], {"fma": [], "dot": [], "read": []})
         self.assertEqual(set(self.files()), {"p.json"})
 
     def test_refusals(self):

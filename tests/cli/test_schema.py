@@ -18,7 +18,7 @@ import command
 
 SOURCE = pathlib.Path(os.environ["SLUICE_SOURCE"])
 SAMPLES = sorted((SOURCE / "reports" / "samples").glob("*/profile.json"))
-CELL = ["isa", "kind", "weights", "d_model", "d_ff", "m", "max_threads"]
+CELL = ["isa", "kind", "weights", "arithmetic", "d_model", "d_ff", "m", "max_threads"]
 PLAN = ["nr", "mr", "kc", "mc", "nc", "fc", "prefetch", "pack_x", "schedule", "threads"]
 MEASURED = ["ratio_to_default", "ratio_low", "ratio_high", "verdict", "pairs", "trials", "roof_fraction",
             "contended_share"]
@@ -28,8 +28,8 @@ T4_REQUIRED = {"configuration", "times", "invalidity", "correctness"}
 
 
 def by_cell(rows):
-    """Files of before there were types of weights lack the field."""
-    whole = [{"weights": "f32", **row} for row in rows]
+    """Files of before there were types of weights, or arithmetics, lack the fields."""
+    whole = [{"weights": "f32", "arithmetic": "f32", **row} for row in rows]
     return {tuple(row[field] for field in CELL): row for row in whole}
 
 
@@ -56,6 +56,9 @@ class SchemaTest(command.CommandTest):
         types = next(line for line in self.succeed("info", "--help").splitlines() if line.startswith("Weights:"))
         self.assertEqual(set(definitions["weights"]["enum"]),
                          set(types.removeprefix("Weights:").replace(",", " ").split()))
+        refused = self.run_sluice("info", "--arithmetic", "float").stderr
+        for word in definitions["arithmetic"]["enum"]:
+            self.assertIn(word, refused)
 
     def test_describes_every_field_that_is_written(self):
         def expect_described(value, schema, way):
@@ -155,6 +158,7 @@ class ResultsSchemaTest(command.CommandTest):
         self.write("p.json", command.profile(self.this_machine(), [command.plan_row(m=1)]))
         for arguments in ([*cells, "--phases", "--no-profile"],
                           [*cells, "--isa", "scalar", "--profile", "p.json", "--against", "default"],
+                          [*cells, "--weights", "int8:32", "--arithmetic", "f32,int8", "--no-profile"],
                           ["--micro", "--threads", 1, "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768)$"]):
             with self.subTest(arguments=arguments):
                 result = self.run_sluice("bench", *arguments, "--samples", 2, "--json")
@@ -227,7 +231,7 @@ class TableTest(command.CommandTest):
                 for line in lines[1:]:
                     fields = dict(zip(lines[0], line))
                     for field in (*CELL, *PLAN, *MEASURED):
-                        if field not in ("isa", "kind", "weights", "schedule", "verdict") and fields[field]:
+                        if field not in ("isa", "kind", "weights", "arithmetic", "schedule", "verdict") and fields[field]:
                             fields[field] = json.loads(fields[field])
                     row = {field: fields[field] for field in CELL}
                     row["plan"] = {field: fields[field] for field in PLAN}

@@ -60,6 +60,28 @@ TEST(ProfileJson, KeepsTheTypeOfWeightsAndReadsFilesWithoutIt) {
   EXPECT_NE(failure.message.find("plans[0].weights"), std::string::npos) << failure.message;
 }
 
+TEST(ProfileJson, KeepsTheArithmeticAndReadsFilesWithoutIt) {
+  Profile before = example_profile();
+  before.plans.back().row.kind.weights = WeightType::int8(64);
+  before.plans.back().row.kind.arithmetic = Arithmetic::int16;
+  before.roofs.dot = {{Isa::avx2, Arithmetic::int8, 1, 3e11}};
+  const Profile after = parse_profile(profile_text(before), "p.json");
+  EXPECT_EQ(after.roofs, before.roofs);
+  std::set<Arithmetic> found;
+  for (const ProfilePlan& plan : after.plans) found.insert(plan.row.kind.arithmetic);
+  EXPECT_EQ(found, (std::set<Arithmetic>{Arithmetic::f32, Arithmetic::int16}));
+  Json json = Json::parse(profile_text(example_profile()));
+  for (Json& plan : json["plans"]) plan.erase("arithmetic");
+  json["roofs"].erase("dot");
+  const Profile old = parse_profile(json.dump(), "p.json");
+  EXPECT_TRUE(old.roofs.dot.empty());
+  for (const ProfilePlan& plan : old.plans) EXPECT_EQ(plan.row.kind.arithmetic, Arithmetic::f32);
+  // Of weights without scales there is no integer arithmetic.
+  const Failure failure = failure_after([](Json& changed) { changed["plans"][0]["arithmetic"] = "int8"; });
+  EXPECT_EQ(failure.exit_code, exit_code::file);
+  EXPECT_NE(failure.message.find("plans[0].arithmetic"), std::string::npos) << failure.message;
+}
+
 TEST(ProfileJson, KeepsTheUnknownUnknown) {
   Profile before = make_profile(Machine{}, {});
   const Profile after = parse_profile(profile_text(before), "p.json");
@@ -131,7 +153,9 @@ TEST(ProfileJson, WithoutAFieldNamesIt) {
           const std::string& key = item.key();
           const std::string here = part.is_array() ? fmt::format("{}[{}]", way, key)
                                                    : fmt::format("{}{}{}", way, way.empty() ? "" : ".", key);
-          if (part.is_object() && key != "weights") {  // which files of before there were other types lack
+          // Which files of before there were others lack.
+          const bool later = key == "weights" || key == "arithmetic" || key == "dot";
+          if (part.is_object() && !later) {
             ++fields;
             expect_message(failure_after([&](Json& json) { json[pointer].erase(key); }), exit_code::file,
                            {"p.json: " + here + ": is missing"});
