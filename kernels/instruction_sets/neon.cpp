@@ -139,8 +139,8 @@ struct NeonDot {
 };
 
 template <int largest>
-constexpr DotKernels dots[] = {DotFamily<Neon, NeonDot, largest, 4, 4, 16>::value(),
-                               DotFamily<Neon, NeonDot, largest, 2, 8, 16>::value()};
+constexpr DotKernels dots[] = {DotFamily<Neon, NeonDot, largest, 4, 3, 16, 1>::value(),
+                               DotFamily<Neon, NeonDot, largest, 2, 6, 16, 3>::value()};
 
 }  // namespace
 
