@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <span>
@@ -207,15 +206,9 @@ std::optional<Isa> resolve_isa(const RawSelection& raw, const Machine& machine) 
 
 // Returns the bytes of weights, x, y and H of one FFN; nothing if the number overflows.
 std::optional<std::size_t> bytes_needed(Kind kind, Shape shape, std::size_t m) {
-  const std::size_t matrices = kind.gated ? 3 : 2;
-  const auto weight = static_cast<std::size_t>(std::ceil(weight_bytes(kind.weights)));
-  std::size_t weights = 0, rows = 0, all = 0;
-  const bool overflows = __builtin_mul_overflow(shape.d_model, shape.d_ff, &weights) ||
-                         __builtin_mul_overflow(weights, weight * matrices, &weights) ||
-                         __builtin_add_overflow(shape.d_model, shape.d_model, &rows) ||
-                         __builtin_add_overflow(rows, shape.d_ff, &rows) ||
-                         __builtin_mul_overflow(rows, 4 * m, &rows) || __builtin_add_overflow(weights, rows, &all);
-  return overflows ? std::nullopt : std::optional(all);
+  const double all = bytes(kind, shape, m) + 4.0 * static_cast<double>(m) * static_cast<double>(shape.d_ff);
+  constexpr double too_many = 0x1p64;
+  return all < too_many ? std::optional(static_cast<std::size_t>(all)) : std::nullopt;
 }
 
 // The verbs that measure need more, and ask for it themselves (limits.hpp).

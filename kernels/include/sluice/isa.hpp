@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// avx2 means AVX2, FMA and F16C (every processor with AVX2 so far has it); avx512 means AVX-512 F.
+// avx2 means AVX2, FMA and F16C (every processor with AVX2 so far has it); avx512 means AVX-512 F and BW.
 enum class Isa : std::uint8_t { scalar, neon, avx2, avx512 };
 
 // Every name, whether or not this build has it. The order is worst to best.
