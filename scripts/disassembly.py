@@ -16,11 +16,11 @@ from complaint import CANNOT, FILE_PROBLEM, Complaint
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 # <Simd, type of weights, rows, vectors, packed, widening>, <Simd, type of weights, rows, vectors, panels> or
 # <Simd, dot product, rows, vectors, panels>
-KERNEL = re.compile(r"\b(?:panel|few_rows|(dot))_kernel<[^>]*?(\w+), (\d+), (\d+), (\w+)(?:, (\w+))?>")
+KERNEL = re.compile(r"\b(?:panel|few_rows|(dot))_kernel<[^>]*?(\w+), [^,>]*?(\w+), (\d+), (\d+), (\w+)(?:, (\w+))?>")
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(?:\{vex\}\s+)?(\S+)\s*(.*)$")
 FMA = re.compile(r"^(vf(n)?m(add|sub)\w*ps|fmla|fmls)$")
 # Of an integer dot product, which NEON makes of products in 32 bits.
-DOT = re.compile(r"^(vpdpbusd|vpdpwssd|vpmaddwd|smull2?)$")
+DOT = re.compile(r"^(vpdpbusd|vpdpwssd|vpmaddwd|vpmaddubsw|smull2?)$")
 JUMP = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z)$")
 ENDS = ("ret", "retq", "jmp", "jmpq", "b", "br", "ud2")
 TARGET = re.compile(r"\b([0-9a-f]+) <")
@@ -32,7 +32,8 @@ class Microkernel:
     """One instance of a microkernel template; instructions are (address, mnemonic, operands)."""
 
     # "packed", "in_place", "widening" (packed A; the weights also become floats) or "wide-N", N panels side by side; and
-    # the type of the weights, if it is not f32: "packed bf16". Of integer dot products "dot-N" and how: "dot-1 vnni8".
+    # the type of the weights, if it is not f32: "packed bf16". Of integer dot products "dot-N", how, and of what:
+    # "dot-1 vnni8 int4".
     form: str
     rows: int
     vectors: int    # of a panel
@@ -165,8 +166,9 @@ def microkernels(objdump, path):
         # One without FMAs of its own is a jump to its twin.
         if not kernel or not any(multiply.match(mnemonic) for _, mnemonic, _ in body):
             continue
-        dot, weights, rows, vectors, form, widening = kernel.groups()
+        dot, before, weights, rows, vectors, form, widening = kernel.groups()
         form = f"dot-{form}" if dot else "widening" if widening == "true" else {"true": "packed", "false": "in_place"}.get(form, f"wide-{form}")
+        form += f" {before.lower()}" if dot else ""
         form += "" if weights == "F32" else f" {weights.lower()}"
         loops = hot_loops(body, multiply)
         yield Microkernel(form, int(rows), int(vectors),

@@ -70,7 +70,7 @@ void add_figures(Json& json, const tuner::Cell& cell, const Samples& measured, c
   json["fma_fraction"] = fma;
   json["read_fraction"] = read;
   const bool dots = cell.kind.arithmetic != Arithmetic::f32;
-  const double dot = dots ? fma * clock.fma_peak() / clock.peak(cell.kind.arithmetic) : 0;
+  const double dot = dots ? fma * clock.fma_peak() / clock.peak(cell.kind) : 0;
   if (dots) json["dot_fraction"] = dot;
   json["roof_fraction"] = !compute ? read : dots ? dot : fma;
   json["roof"] = !compute ? "read" : dots ? "dot" : "fma";

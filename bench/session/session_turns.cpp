@@ -212,8 +212,7 @@ tuner::Roof Session::make_ready(tuner::Clock& clock, const tuner::Cell& cell, tu
     clock.read_from(layer.packed_memory());
     layer.forward(cell.kind.activation, cell.m, plan, clocks_.executor());
   }
-  return clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m),
-                            cell.kind.arithmetic);
+  return clock.binding_roof(flops(cell.kind, cell.shape, cell.m), bytes(cell.kind, cell.shape, cell.m), cell.kind);
 }
 
 double Session::take(Turn& turn, std::uint32_t round, tuner::Clock& clock) {

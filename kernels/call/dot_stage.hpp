@@ -82,7 +82,7 @@ inline void run_dot_tiles(const DotStageCall& s, DotCall call, std::size_t k0) n
   const bool from_bias = call.c_in_row_stride == 0;
   float* const c = call.c;
   const float* const bias = call.c_in;
-  const std::size_t steps_per_tile = (call.k + 3) / 4;
+  const std::size_t steps_per_tile = (call.k + s.kernels->word_k - 1) / s.kernels->word_k;
   const char* const ahead = call.weight_prefetch;
   for (const bool tall : {true, false}) {
     const std::size_t height = s.tiles.height + (tall ? 1 : 0);
@@ -119,7 +119,7 @@ void run_dot_stage(const DotStageCall& s, std::size_t begin, std::size_t end, Fi
         for (std::size_t p = block; p < first_alone; ++p) finish(p, s.c + (p - c_origin) * panel_floats);
       DotCall call = slice_of(s, k0, length);
       // The panel's or the next one's slice in the order of this loop, spread evenly over the steps of all row tiles.
-      const std::size_t steps = (length + 3) / 4 * s.tiles.count;
+      const std::size_t steps = (length + s.kernels->word_k - 1) / s.kernels->word_k * s.tiles.count;
       if (s.prefetch != 0)
         call.weight_prefetch_step = static_cast<std::ptrdiff_t>((s.stage->layout.bytes(length) + steps - 1) / steps);
       for (std::size_t p = first_alone; p < block_end; ++p) {

@@ -7,12 +7,36 @@
 #include <utility>
 
 #include "kernels/call/ffn_access.hpp"
+#include "kernels/element_types/block_formats.hpp"
 #include "kernels/threads/share.hpp"
 #include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_ffn.hpp"
 
 namespace sluice {
 namespace {
+
+// Checks what a matrix of blocks asks of its other fields; an ld of 0 is made explicit before.
+Status check_blocks(const char* matrix_name, std::size_t in, const Matrix& matrix) noexcept {
+  std::size_t depth = 0;
+  detail::BlockFormats::with(matrix.blocks, [&](auto format) { depth = decltype(format)::depth; });
+  if (depth == 0)
+    return Status::error(Code::invalid_argument, "weights.%s.blocks = %u is no BlockFormat", matrix_name,
+                         static_cast<unsigned>(matrix.blocks));
+  if (matrix.order != Order::out_in)
+    return Status::error(Code::invalid_argument, "weights.%s.order = in_out; blocks are of consecutive inputs: out_in",
+                         matrix_name);
+  if (matrix.type != WeightType::f32)
+    return Status::error(Code::invalid_argument, "weights.%s.type is set; leave it f32, the blocks say what they hold",
+                         matrix_name);
+  if (in % depth != 0)
+    return Status::error(Code::invalid_argument,
+                         "weights.%s has %zu inputs; its blocks hold %zu each, so expected a multiple of that",
+                         matrix_name, in, depth);
+  if (matrix.ld % depth != 0)
+    return Status::error(Code::invalid_argument, "weights.%s.ld = %zu; expected a multiple of %zu, a block's elements",
+                         matrix_name, matrix.ld, depth);
+  return {};
+}
 
 // Checks a weight matrix of [in, out] and makes a dense leading dimension explicit.
 Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Matrix& matrix) noexcept {
@@ -37,7 +61,7 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
     return Status::error(Code::too_large,
                          "weights.%s.ld = %zu times %zu overflows; expected the elements from one line to the next",
                          matrix_name, matrix.ld, lines);
-  return {};
+  return matrix.blocks == BlockFormat::none ? Status{} : check_blocks(matrix_name, in, matrix);
 }
 
 // Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the
@@ -120,7 +144,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   }
   packed->kernels = &kernels;
   packed->panels = panels;
-  packed->dots = detail::dot_kernels(kernels, nr, kind.arithmetic);
+  packed->dots = detail::dot_kernels(kernels, nr, kind.weights.element, kind.arithmetic);
   packed->shape = shape;
   packed->plans = options.plans;
   packed->caches = options.caches;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "kernels/element_types/int8.hpp"
+#include "kernels/element_types/code_words.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/threads/claims.hpp"
 #include "kernels/weights/memory.hpp"
@@ -29,9 +29,9 @@ constexpr std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
 
 constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
 
-// Of a row in groups of so many steps: with codes of 16 bits, the most that any instruction set makes.
+// Of a row in groups of so many steps: with codes of 16 bits and the longest words, the most that any kernel makes.
 std::size_t quantised_floats(std::size_t k, std::size_t group) noexcept {
-  return (DotKernels::quantised_bytes(k, group, sizeof(std::int16_t)) + sizeof(float) - 1) / sizeof(float);
+  return (DotKernels::quantised_bytes(k, group, most_word_k, sizeof(std::int16_t)) + sizeof(float) - 1) / sizeof(float);
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b)
   b.c = end;
   if (!append(panel, b.block_panels, end)) return false;
   b.widened = end - b.c;
-  const std::size_t depth = round_up(std::min(std::max(shape.d_model, shape.d_ff), widened_depth), Int8::word_k);
+  const std::size_t depth = round_up(std::min(std::max(shape.d_model, shape.d_ff), widened_depth), most_word_k);
   if (kind.weights != WeightType::f32 && !append(depth, tiling.nr, end)) return false;
   b.c_stride = end - b.c;
   std::size_t rest = 0;

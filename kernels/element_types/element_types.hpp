@@ -9,7 +9,9 @@
 #include "kernels/element_types/bf16.hpp"
 #include "kernels/element_types/f16.hpp"
 #include "kernels/element_types/f32.hpp"
+#include "kernels/element_types/int4.hpp"
 #include "kernels/element_types/int8.hpp"
+#include "kernels/element_types/mxfp4.hpp"
 
 namespace sluice::detail {
 
@@ -45,7 +47,7 @@ struct ElementList {
   }
 };
 // In the order of ElementType.
-using ElementTypes = ElementList<F32, Bf16, F16, Int8>;
+using ElementTypes = ElementList<F32, Bf16, F16, Int8, Int4, Mxfp4>;
 static_assert(ElementTypes::count == element_type_count);
 
 // Calls action(F32{}), action(Bf16{}), … for the type; nothing if there is no such type.

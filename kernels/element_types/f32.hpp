@@ -3,7 +3,7 @@
 // What a type of elements without scales is: its name, how it is stored, its conversions from and to float32, where a
 // column stands in a row of a panel, and how a kernel that holds so many accumulators in registers loads a row as
 // vectors of floats. All of it has internal linkage, since the objects of instruction sets may share no function
-// (README.md, "Sealed objects"). int8.hpp says what one with scales is.
+// (README.md, "Sealed objects"). scaled_integer.hpp says what one with scales is.
 #pragma once
 
 #include <cstddef>

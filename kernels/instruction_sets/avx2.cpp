@@ -10,20 +10,43 @@ struct Panels {
   static constexpr PanelKernels value[] = {PanelFamily<Avx2, Element, 2, 6, 12, 9>::value()};
 };
 
-// vpmaddubsw, which takes codes as they are, would saturate.
 // In place: g++ 12 and clang 14 would compute products early and keep them on the stack.
-struct Avx2Dot : Avx2Pairs {
+struct PairsOf16 : Avx2Pairs {
   [[gnu::always_inline]] static inline void accumulate(__m256i& sum, __m256i codes, __m256i factor) {
     __m256i products;
     asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(codes), "x"(factor));
   }
 };
 
-template <int largest>
-constexpr DotKernels dots[] = {DotFamily<Avx2, Avx2Dot, largest, 2, 4, 8, 1>::value()};
+// vpmaddubsw takes bytes as they are, but sums in 16 bits: exact for some steps of elements of 4 bits, while those of 8
+// would saturate.
+struct PairsOf8 : Avx2Bytes {
+  static constexpr bool sums_in_16_bits = true;
+  [[gnu::always_inline]] static inline void multiply(__m256i& sum, __m256i codes, __m256i factor) {
+    asm("vpmaddubsw %2, %1, %0" : "=x"(sum) : "x"(codes), "x"(factor));
+  }
+  [[gnu::always_inline]] static inline void accumulate(__m256i& sum, __m256i codes, __m256i factor) {
+    __m256i products;
+    asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(codes), "x"(factor));
+  }
+  // sum += the pairs of `partial`.
+  [[gnu::always_inline]] static inline void fold(__m256i& sum, __m256i partial) {
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(partial, _mm256_set1_epi16(1)));
+  }
+};
+
+template <class Element, int largest>
+struct Dots {
+  using Dot = std::conditional_t<largest == 127 && Element::bits == 4, PairsOf8, PairsOf16>;
+  // The table of mxfp4 takes a register.
+  static constexpr bool table = Element::type == ElementType::mxfp4;
+  static constexpr int max_mr = table && largest != 127 ? 3 : 4;
+  static constexpr DotKernels value[] = {DotFamily < Avx2, Dot,           Element,      largest, 2,
+                                         max_mr,           table ? 4 : 8, 1 > ::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable avx2_kernels = make_table<Avx2, Panels>(Isa::avx2, {nullptr, dots<127>, dots<32767>});
+constinit const KernelTable avx2_kernels = make_table<Avx2, Panels>(Isa::avx2, make_dot_table<Dots>());
 
 }  // namespace sluice::detail

@@ -98,6 +98,23 @@ struct Avx2 {
     return _mm256_cvtepi32_ps(byte == 3 ? shifted : _mm256_and_si256(shifted, _mm256_set1_epi32(0xff)));
   }
 
+  // Of each byte the lower half, or the upper one.
+  template <int upper>
+  [[gnu::always_inline]] static inline Words nibbles(Words words) {
+    const __m256i shifted = upper == 0 ? words : _mm256_srli_epi32(words, 4);
+    return _mm256_and_si256(shifted, _mm256_set1_epi8(0x0f));
+  }
+  // The bytes of a table of sixteen that the bytes, all below 16, stand for.
+  [[gnu::always_inline]] static inline Words look_up(const std::uint8_t* table, Words bytes) {
+    const __m256i both = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
+    return _mm256_shuffle_epi8(both, bytes);
+  }
+  // 2^(byte − 127) of eight bytes; that of 0 is a denormal, that of 255 infinite.
+  [[gnu::always_inline]] static inline Batch powers_of_two(const std::uint8_t* bytes) {
+    const __m256i words = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_slli_epi32(words, 23), _mm256_set1_epi32(0x00400000)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(value), 23));
   }
@@ -119,7 +136,7 @@ struct Avx2 {
   }
 };
 
-// The pairs of a dot product of 16 bits: codes as integers, the even ones and the odd ones.
+// The pairs of a dot product of 16 bits: bytes as integers, the even ones and the odd ones.
 struct Avx2Pairs {
   static constexpr int parts = 2;
   template <int index>
@@ -133,6 +150,22 @@ struct Avx2Pairs {
     const __m256i packed = _mm256_packs_epi32(pairs, pairs);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(target), _mm256_castsi256_si128(packed));
     if (words > 1) _mm_storel_epi64(reinterpret_cast<__m128i*>(target + stride), _mm256_extracti128_si256(packed, 1));
+  }
+};
+
+// Four bytes of weights times four quantised elements of 8 bits.
+struct Avx2Bytes {
+  static constexpr int parts = 1;
+  template <int index>
+  [[gnu::always_inline]] static inline __m256i part(__m256i words) {
+    return words;
+  }
+  [[gnu::always_inline]] static inline void store_codes(__m256i codes, std::byte* target, std::ptrdiff_t stride,
+                                                        std::size_t words) {
+    const __m256i pairs = _mm256_packs_epi32(codes, codes);
+    const __m256i bytes = _mm256_packs_epi16(pairs, pairs);
+    _mm_storeu_si32(target, _mm256_castsi256_si128(bytes));
+    if (words > 1) _mm_storeu_si32(target + stride, _mm256_extracti128_si256(bytes, 1));
   }
 };
 

@@ -14,19 +14,43 @@ struct Panels {
 };
 
 // In place: clang 14 would compute products early and keep them on the stack.
-struct Avx512Dot : Avx512Pairs {
+struct PairsOf16 : Avx512Pairs {
   [[gnu::always_inline]] static inline void accumulate(__m512i& sum, __m512i codes, __m512i factor) {
     __m512i products;
     asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum), "=&v"(products) : "v"(codes), "v"(factor));
   }
 };
 
-template <int largest>
-constexpr DotKernels dots[] = {DotFamily<Avx512, Avx512Dot, largest, 2, 12, 16>::value(),
-                               DotFamily<Avx512, Avx512Dot, largest, 4, 5, 16>::value()};
+// As avx2.cpp has it: elements of 4 bits in sums of 16.
+struct PairsOf8 : Avx512Bytes {
+  static constexpr bool sums_in_16_bits = true;
+  [[gnu::always_inline]] static inline void multiply(__m512i& sum, __m512i codes, __m512i factor) {
+    asm("vpmaddubsw %2, %1, %0" : "=v"(sum) : "v"(codes), "v"(factor));
+  }
+  [[gnu::always_inline]] static inline void accumulate(__m512i& sum, __m512i codes, __m512i factor) {
+    __m512i products;
+    asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+v"(sum), "=&v"(products) : "v"(codes), "v"(factor));
+  }
+  // sum += the pairs of `partial`.
+  [[gnu::always_inline]] static inline void fold(__m512i& sum, __m512i partial) {
+    sum = Avx512::add_words(sum, _mm512_madd_epi16(partial, _mm512_set1_epi16(1)));
+  }
+};
+
+template <class Element, int largest>
+struct Dots {
+  using Dot = std::conditional_t<largest == 127 && Element::bits == 4, PairsOf8, PairsOf16>;
+  // Sums in 16 bits need as many in 32 beside them; the masks and the table of elements of 4 bits take registers.
+  static constexpr bool twice = sums_in_16_bits<Dot>;
+  static constexpr int max_mr = twice ? 6 : Element::bits == 4 ? 10 : 12;
+  static constexpr int max_mr_of_64 = twice ? 2 : Element::bits == 4 ? 4 : 5;
+  static constexpr int sums = twice ? 8 : 16;
+  static constexpr DotKernels value[] = {DotFamily<Avx512, Dot, Element, largest, 2, max_mr, sums>::value(),
+                                         DotFamily<Avx512, Dot, Element, largest, 4, max_mr_of_64, sums>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable avx512_kernels = make_table<Avx512, Panels>(Isa::avx512, {nullptr, dots<127>, dots<32767>});
+constinit const KernelTable avx512_kernels = make_table<Avx512, Panels>(Isa::avx512, make_dot_table<Dots>());
 
 }  // namespace sluice::detail

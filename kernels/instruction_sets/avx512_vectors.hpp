@@ -83,6 +83,24 @@ struct Avx512 {
     return _mm512_cvtepi32_ps(reinterpret_cast<__m512i>(byte == 3 ? shifted : shifted & 0xffU));
   }
 
+  // Of each byte the lower half, or the upper one.
+  template <int upper>
+  [[gnu::always_inline]] static inline Words nibbles(Words words) {
+    const auto shifted = upper == 0 ? reinterpret_cast<__v16su>(words) : reinterpret_cast<__v16su>(words) >> 4;
+    return reinterpret_cast<__m512i>(shifted & 0x0f0f0f0fU);
+  }
+  // The bytes of a table of sixteen that the bytes, all below 16, stand for.
+  [[gnu::always_inline]] static inline Words look_up(const std::uint8_t* table, Words bytes) {
+    const __m128i one = _mm_load_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(one), bytes);
+  }
+  // 2^(byte − 127) of sixteen bytes; that of 0 is a denormal, that of 255 infinite.
+  [[gnu::always_inline]] static inline Batch powers_of_two(const std::uint8_t* bytes) {
+    const __m512i words = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+    const auto powers = reinterpret_cast<__v16su>(words) << 23;
+    return _mm512_castsi512_ps(_mm512_max_epi32(reinterpret_cast<__m512i>(powers), _mm512_set1_epi32(0x00400000)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     // Not _mm512_slli_epi32: g++ 12 warns of an uninitialised value inside it.
     return _mm512_castsi512_ps(reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) << 23));
@@ -146,7 +164,7 @@ struct Avx512 {
   }
 };
 
-// The pairs of a dot product of 16 bits: codes as integers, the even ones and the odd ones.
+// The pairs of a dot product of 16 bits: bytes as integers, the even ones and the odd ones.
 struct Avx512Pairs {
   static constexpr int parts = 2;
   template <int index>
@@ -164,6 +182,22 @@ struct Avx512Pairs {
     _mm256_store_si256(reinterpret_cast<__m256i*>(stored), packed);
     for (std::size_t word = 0; word < words; ++word)
       __builtin_memcpy(target + static_cast<std::ptrdiff_t>(word) * stride, stored + 8 * word, 8);
+  }
+};
+
+// Four bytes of weights times four quantised elements of 8 bits.
+struct Avx512Bytes {
+  static constexpr int parts = 1;
+  template <int index>
+  [[gnu::always_inline]] static inline __m512i part(__m512i words) {
+    return words;
+  }
+  [[gnu::always_inline]] static inline void store_codes(__m512i codes, std::byte* target, std::ptrdiff_t stride,
+                                                        std::size_t words) {
+    alignas(16) std::byte stored[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(stored), _mm512_cvtepi32_epi8(codes));
+    for (std::size_t word = 0; word < words; ++word)
+      __builtin_memcpy(target + static_cast<std::ptrdiff_t>(word) * stride, stored + 4 * word, 4);
   }
 };
 

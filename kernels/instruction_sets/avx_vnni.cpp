@@ -5,44 +5,31 @@
 namespace sluice::detail {
 namespace {
 
-// Four codes times four quantised elements of 8 bits.
-struct Vnni8 {
-  static constexpr int parts = 1;
-  template <int index>
-  [[gnu::always_inline]] static inline __m256i part(__m256i words) {
-    return words;
-  }
+struct Vnni8 : Avx2Bytes {
   [[gnu::always_inline]] static inline void accumulate(__m256i& sum, __m256i codes, __m256i factor) {
-#ifdef __clang__
-    sum = _mm256_dpbusd_avx_epi32(sum, codes, factor);
-#else
     asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(codes), "x"(factor));
-#endif
-  }
-  [[gnu::always_inline]] static inline void store_codes(__m256i codes, std::byte* target, std::ptrdiff_t stride,
-                                                        std::size_t words) {
-    const __m256i pairs = _mm256_packs_epi32(codes, codes);
-    const __m256i bytes = _mm256_packs_epi16(pairs, pairs);
-    _mm_storeu_si32(target, _mm256_castsi256_si128(bytes));
-    if (words > 1) _mm_storeu_si32(target + stride, _mm256_extracti128_si256(bytes, 1));
   }
 };
 
 struct Vnni16 : Avx2Pairs {
   [[gnu::always_inline]] static inline void accumulate(__m256i& sum, __m256i codes, __m256i factor) {
-#ifdef __clang__
-    sum = _mm256_dpwssd_avx_epi32(sum, codes, factor);
-#else
     asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(codes), "x"(factor));
-#endif
   }
 };
 
-template <class Dot, int largest, int max_mr, int most_wide_rows>
-constexpr DotKernels dots[] = {DotFamily<Avx2, Dot, largest, 2, max_mr, 8, most_wide_rows>::value()};
+template <class Element, int largest>
+struct Dots {
+  static constexpr bool bytes = largest == 127;
+  using Dot = std::conditional_t<bytes, Vnni8, Vnni16>;
+  // The mask of elements of 4 bits takes a register, and so does the table of mxfp4.
+  static constexpr int taken = Element::type == ElementType::mxfp4 && !bytes ? 2 : Element::bits == 4 ? 1 : 0;
+  static constexpr int max_mr = (bytes ? 6 : 5) - taken;
+  static constexpr int most_wide_rows = bytes ? 2 : 1;
+  static constexpr DotKernels value[] = {DotFamily<Avx2, Dot, Element, largest, 2, max_mr, 8, most_wide_rows>::value()};
+};
 
 }  // namespace
 
-constinit const DotTable avx_vnni_dots{{nullptr, dots<Vnni8, 127, 6, 2>, dots<Vnni16, 32767, 5, 1>}};
+constinit const DotTable avx_vnni_dots = make_dot_table<Dots>();
 
 }  // namespace sluice::detail

@@ -176,10 +176,13 @@ const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, 
   return panels == end ? nullptr : panels;
 }
 
-const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, Arithmetic arithmetic) noexcept {
+const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements,
+                              Arithmetic arithmetic) noexcept {
+  const auto type = static_cast<std::size_t>(elements);
   const auto index = static_cast<std::size_t>(arithmetic);
-  if (index >= arithmetic_count || kernels.dots.of[index] == nullptr) return nullptr;
-  const auto* begin = kernels.dots.of[index];
+  if (type >= element_type_count || index >= arithmetic_count || kernels.dots.of[type][index] == nullptr)
+    return nullptr;
+  const auto* begin = kernels.dots.of[type][index];
   const auto* end = begin + kernels.panel_count;
   const auto* dots = std::find_if(begin, end, [&](const DotKernels& d) { return d.nr == nr; });
   return dots == end ? nullptr : dots;

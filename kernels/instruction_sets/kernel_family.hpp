@@ -105,7 +105,8 @@ struct PanelFamily {
 
 // The microkernels of integer dot products of one panel width, for up to max_mr rows; for up to most_wide_rows of
 // panels side by side as far as `sums` registers reach. largest: 127 or 32767.
-template <class Simd, class Dot, int largest, int vectors, int max_mr, int sums, int most_wide_rows = max_mr>
+template <class Simd, class Dot, class Element, int largest, int vectors, int max_mr, int sums,
+          int most_wide_rows = max_mr>
 struct DotFamily {
   static constexpr int side_by_side(int rows) {
     return 4 * rows * vectors <= sums ? 4 : 2 * rows * vectors <= sums ? 2 : 1;
@@ -117,29 +118,46 @@ struct DotFamily {
   }
   template <int... index>
   struct Packed {
-    static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, index + 1, vectors, 1>...};
+    static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, Element, index + 1, vectors, 1>...};
   };
   template <int... index>
   struct Wide {
-    static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, index + 1, vectors, side_by_side(index + 1)>...};
+    static constexpr DotKernel entries[] = {
+        dot_kernel<Simd, Dot, Element, index + 1, vectors, side_by_side(index + 1)>...};
     static constexpr std::uint8_t panels[] = {static_cast<std::uint8_t>(side_by_side(index + 1))...};
   };
   template <int... packed, int... wide>
   static constexpr DotKernels make(std::integer_sequence<int, packed...>, std::integer_sequence<int, wide...>) {
     return {vectors * static_cast<std::uint32_t>(Simd::Batch::size),
             max_mr,
+            Element::word_k,
             Dot::parts,
             Packed<packed...>::entries,
             Wide<wide...>::entries,
             Wide<wide...>::panels,
             sizeof...(wide),
-            quantise_rows<Simd, Dot, largest>,
+            quantise_rows<Simd, Dot, Element, largest>,
             dot_probe<Simd, Dot>};
   }
   static constexpr DotKernels value() {
     return make(std::make_integer_sequence<int, max_mr>{}, std::make_integer_sequence<int, wide_rows()>{});
   }
 };
+
+// Dots is a template over the type of elements and the largest quantised element, 127 or 32767, whose `value` is an
+// array of the microkernels of each panel width.
+template <template <class Element, int largest> class Dots>
+constexpr DotTable make_dot_table() {
+  DotTable table{};
+  ElementTypes::for_each([&]<class Element>(Element) {
+    if constexpr (Element::grouped) {
+      const DotKernels*(&of)[arithmetic_count] = table.of[static_cast<std::size_t>(Element::type)];
+      of[static_cast<std::size_t>(Arithmetic::int8)] = Dots<Element, 127>::value;
+      of[static_cast<std::size_t>(Arithmetic::int16)] = Dots<Element, 32767>::value;
+    }
+  });
+  return table;
+}
 
 template <class Simd, bool gated, std::size_t... index>
 constexpr void fill_epilogues(Epilogue (&table)[activation_count], std::index_sequence<index...>) {

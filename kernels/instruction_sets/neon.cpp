@@ -87,6 +87,25 @@ struct Neon {
     return vcvtq_f32_u32(vshrq_n_u32(upper, 24));
   }
 
+  // Of each byte the lower half, or the upper one.
+  template <int upper>
+  [[gnu::always_inline]] static inline Words nibbles(Words words) {
+    const uint8x16_t bytes = vreinterpretq_u8_u32(words);
+    return vreinterpretq_u32_u8(upper == 0 ? vandq_u8(bytes, vdupq_n_u8(0x0f)) : vshrq_n_u8(bytes, 4));
+  }
+  // The bytes of a table of sixteen that the bytes, all below 16, stand for.
+  [[gnu::always_inline]] static inline Words look_up(const std::uint8_t* table, Words bytes) {
+    return vreinterpretq_u32_u8(vqtbl1q_u8(vld1q_u8(table), vreinterpretq_u8_u32(bytes)));
+  }
+  // 2^(byte − 127) of four bytes; that of 0 is a denormal, that of 255 infinite.
+  [[gnu::always_inline]] static inline Batch powers_of_two(const std::uint8_t* bytes) {
+    std::uint32_t four = 0;
+    __builtin_memcpy(&four, bytes, sizeof four);
+    const uint16x8_t halves = vmovl_u8(vcreate_u8(four));
+    const uint32x4_t powers = vshlq_n_u32(vmovl_u16(vget_low_u16(halves)), 23);
+    return vreinterpretq_f32_u32(vmaxq_u32(powers, vdupq_n_u32(0x00400000)));
+  }
+
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {
     return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(value), 23));
   }
@@ -112,7 +131,7 @@ struct Panels {
                                            PanelFamily<Neon, Element, 2, 12, 24>::value()};
 };
 
-// Codes as integers of 16 bits, the even ones and the odd ones, times pairs of quantised elements.
+// Bytes as integers of 16 bits, the even ones and the odd ones, times pairs of quantised elements.
 struct NeonDot {
   static constexpr int parts = 2;
   template <int index>
@@ -138,12 +157,14 @@ struct NeonDot {
   }
 };
 
-template <int largest>
-constexpr DotKernels dots[] = {DotFamily<Neon, NeonDot, largest, 4, 3, 16, 1>::value(),
-                               DotFamily<Neon, NeonDot, largest, 2, 6, 16, 3>::value()};
+template <class Element, int largest>
+struct Dots {
+  static constexpr DotKernels value[] = {DotFamily<Neon, NeonDot, Element, largest, 4, 3, 16, 1>::value(),
+                                         DotFamily<Neon, NeonDot, Element, largest, 2, 6, 16, 3>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon, {nullptr, dots<127>, dots<32767>});
+constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon, make_dot_table<Dots>());
 
 }  // namespace sluice::detail

@@ -107,6 +107,28 @@ struct Scalar {
     return map([&](std::size_t i) { return static_cast<float>(words.word[i] >> (8U * byte) & 0xffU); });
   }
 
+  // Of each byte the lower half, or the upper one.
+  template <int upper>
+  static Words nibbles(const Words& words) {
+    return map_words([&](std::size_t i) { return words.word[i] >> (4U * upper) & 0x0f0f0f0fU; });
+  }
+  // The bytes of a table of sixteen that the bytes, all below 16, stand for.
+  static Words look_up(const std::uint8_t* table, const Words& bytes) {
+    const auto found = [&](std::uint32_t word, unsigned shift) {
+      return static_cast<std::uint32_t>(table[word >> shift & 0xfU]) << shift;
+    };
+    return map_words([&](std::size_t i) {
+      const std::uint32_t word = bytes.word[i];
+      return found(word, 0) | found(word, 8) | found(word, 16) | found(word, 24);
+    });
+  }
+  // 2^(byte − 127); that of 0 is a denormal, that of 255 infinite.
+  static Batch powers_of_two(const std::uint8_t* bytes) {
+    return map([&](std::size_t i) {
+      return std::bit_cast<float>(bytes[i] == 0 ? 0x00400000U : static_cast<std::uint32_t>(bytes[i]) << 23U);
+    });
+  }
+
   static Words broadcast_word(const std::int32_t* word) {
     return map_words([&](std::size_t) { return static_cast<std::uint32_t>(*word); });
   }
@@ -182,11 +204,13 @@ struct ScalarDot {
   }
 };
 
-template <int largest>
-constexpr DotKernels dots[] = {DotFamily<Scalar, ScalarDot, largest, 2, 4, 8>::value()};
+template <class Element, int largest>
+struct Dots {
+  static constexpr DotKernels value[] = {DotFamily<Scalar, ScalarDot, Element, largest, 2, 2, 4>::value()};
+};
 
 }  // namespace
 
-constinit const KernelTable scalar_kernels = make_table<Scalar, Panels>(Isa::scalar, {nullptr, dots<127>, dots<32767>});
+constinit const KernelTable scalar_kernels = make_table<Scalar, Panels>(Isa::scalar, make_dot_table<Dots>());
 
 }  // namespace sluice::detail

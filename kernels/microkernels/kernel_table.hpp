@@ -52,13 +52,13 @@ inline constexpr std::size_t whole_column_block = 128;
 // left.
 struct PanelGroups {
   const std::byte* codes;   // of the first group
-  const std::byte* scales;  // f16, [nr], of the first group
+  const std::byte* scales;  // [nr], of the first group
   std::ptrdiff_t step;      // bytes from the codes of one group to those of the next
   std::ptrdiff_t scale_step;
   std::size_t length;
 };
 
-// The values of k steps of a panel, [k][nr] floats, and up to three rows more.
+// The values of k steps of a panel, [k][nr] floats, and up to seven rows more.
 using WidenGroups = void (*)(const PanelGroups& groups, std::size_t k, float* widened);
 
 // The microkernels of one panel width for weights of one type; index mr − 1. Those for few rows take one tile, A packed
@@ -125,10 +125,15 @@ struct QuantiseCall {
 };
 using QuantiseRows = void (*)(const QuantiseCall& call);
 
-// The microkernels of one panel width for integer dot products of one arithmetic; index rows − 1.
+// Measuring aid, as Probes has it for FMAs: dot products on registers alone.
+using DotProbe = std::uint32_t (*)(std::size_t iterations, double* flops);
+
+// The microkernels of one panel width for integer dot products of one type of elements by one arithmetic; index rows
+// − 1.
 struct DotKernels {
   std::uint32_t nr;
   std::uint32_t max_mr;
+  std::size_t word_k;       // k steps in a word of weights; A is filled up to whole words
   std::size_t code_bytes;   // of a quantised element of A
   const DotKernel* packed;  // one panel, any number of tiles
   // Several panels side by side, one tile.
@@ -136,17 +141,18 @@ struct DotKernels {
   const std::uint8_t* wide_panels;
   std::uint32_t wide_rows;
   QuantiseRows quantise;
-  // Measuring aid, as Probes has it for FMAs: products on registers alone.
-  std::uint32_t (*probe)(std::size_t iterations, double* flops);
+  DotProbe probe;
 
   // Bytes of k steps of one row of A in groups of so many steps, from the beginning of a group on.
   [[nodiscard]] std::size_t row_bytes(std::size_t k, std::size_t group) const noexcept {
-    return quantised_bytes(k, group, code_bytes);
+    return quantised_bytes(k, group, word_k, code_bytes);
   }
-  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t code_bytes) noexcept {
+  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t word_k,
+                                     std::size_t code_bytes) noexcept {
     constexpr std::size_t head = sizeof(float) + sizeof(std::int32_t);
     const std::size_t rest = k % group;
-    return k / group * (head + group * code_bytes) + (rest == 0 ? 0 : head + (rest + 3) / 4 * 4 * code_bytes);
+    return k / group * (head + group * code_bytes) +
+           (rest == 0 ? 0 : head + (rest + word_k - 1) / word_k * word_k * code_bytes);
   }
 };
 
@@ -187,9 +193,10 @@ struct Probes {
   float (*read)(const float* data, std::size_t bytes, std::size_t ahead, std::size_t streams);
 };
 
-// By arithmetic, of each width in the order of the table that they belong to; null for f32.
+// By type of elements and arithmetic, of each width in the order of the table that they belong to; null for elements
+// without scales, and for f32.
 struct DotTable {
-  const DotKernels* of[arithmetic_count];
+  const DotKernels* of[element_type_count][arithmetic_count];
 };
 
 struct KernelTable {
@@ -218,7 +225,8 @@ const KernelTable* kernel_table(Isa isa) noexcept;
 // The microkernels for a panel width and a type of elements, null when the table has none.
 const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept;
 // Those of integer dot products, null for f32 and when the table has none.
-const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, Arithmetic arithmetic) noexcept;
+const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements,
+                              Arithmetic arithmetic) noexcept;
 // The preferred panel width of an instruction set.
 inline RegisterTile preferred_tile(const KernelTable& kernels) noexcept { return kernels.panels[0][0].tile; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "kernels/microkernels/kernel_table.hpp"
 
@@ -14,32 +15,36 @@ void widen_groups(const PanelGroups& groups, std::size_t k, float* widened) {
   using Words = typename Simd::Words;
   constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
   constexpr std::ptrdiff_t nr = vectors * lanes;
-  constexpr int word_k = static_cast<int>(Element::word_k);
   const std::byte* codes_of_group = groups.codes;
   const std::byte* scales_of_group = groups.scales;
   for (std::size_t left = k; left != 0;) {
     const std::size_t length = left < groups.length ? left : groups.length;
-    const auto* scales = reinterpret_cast<const typename Element::Scale*>(scales_of_group);
     V scale[vectors];
-    V shift[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
-      scale[j] = Simd::widen_half(scales + j * lanes);
-      shift[j] = scale[j] * V(-static_cast<float>(Element::zero));
+      scale[j] = Element::template load_scales<Simd>(
+          scales_of_group + j * lanes * static_cast<std::ptrdiff_t>(sizeof(typename Element::Scale)));
     }
     const std::byte* words = codes_of_group;
-    for (std::size_t step = 0; step < length; step += word_k) {
+    for (std::size_t step = 0; step < length; step += Element::word_k) {
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) {
-        const Words word = Simd::load_words(words + j * lanes * word_k);
-        const V values[] = {Simd::template byte_of<0>(word), Simd::template byte_of<1>(word),
-                            Simd::template byte_of<2>(word), Simd::template byte_of<3>(word)};
+        const Words word = Simd::load_words(words + j * lanes * 4);
+        const auto widen_quad = [&](auto quad) __attribute__((always_inline)) {
+          constexpr int index = decltype(quad)::value;
+          const Words bytes = Element::template bytes_of<Simd, index>(word);
+          const V values[] = {Simd::template byte_of<0>(bytes), Simd::template byte_of<1>(bytes),
+                              Simd::template byte_of<2>(bytes), Simd::template byte_of<3>(bytes)};
 #pragma GCC unroll 4
-        for (int i = 0; i < word_k; ++i)
-          Simd::fma(values[i], scale[j], shift[j]).store_unaligned(widened + i * nr + j * lanes);
+          for (int i = 0; i < 4; ++i)
+            Element::template values_of<Simd>(values[i], scale[j])
+                .store_unaligned(widened + (4 * index + i) * nr + j * lanes);
+        };
+        widen_quad(std::integral_constant<int, 0>{});
+        if constexpr (Element::quads == 2) widen_quad(std::integral_constant<int, 1>{});
       }
-      words += nr * word_k;
-      widened += word_k * nr;
+      words += nr * 4;
+      widened += nr * static_cast<std::ptrdiff_t>(Element::word_k);
     }
     codes_of_group += groups.step;
     scales_of_group += groups.scale_step;

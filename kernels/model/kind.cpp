@@ -51,10 +51,13 @@ double weight_bytes(WeightType type) noexcept {
   double found = 0;
   detail::with_element_type(type.element, [&](auto element) {
     using Element = decltype(element);
-    found = sizeof(typename Element::Stored);
-    if constexpr (Element::grouped)
+    if constexpr (Element::grouped) {
+      found = Element::bits / 8.0;
       if (type.group != WeightType::whole_column)
         found += sizeof(typename Element::Scale) / static_cast<double>(type.group);
+    } else {
+      found = sizeof(typename Element::Stored);
+    }
   });
   return found;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
 
@@ -128,6 +129,28 @@ std::vector<float> quantised_values(const Matrix& matrix, WeightType type, std::
   return values;
 }
 
+// The values of a matrix of blocks, [width, depth] dense, and whether weights of that type have the same.
+struct BlockValues {
+  std::vector<float> values;
+  bool exact = false;
+};
+BlockValues block_values(const Matrix& matrix, WeightType type, std::size_t depth, std::size_t width) {
+  const detail::FloatMode mode;
+  BlockValues found;
+  found.values.reserve(depth * width);
+  detail::BlockFormats::with(matrix.blocks, [&](auto format) {
+    using Format = decltype(format);
+    found.exact = type == Format::type;
+    const std::size_t ld = matrix.ld != 0 ? matrix.ld : depth;
+    for (std::size_t n = 0; n < width; ++n) {
+      const auto* column = static_cast<const std::byte*>(matrix.data) + n * (ld / Format::depth) * Format::bytes;
+      for (std::size_t k = 0; k < depth; ++k)
+        found.values.push_back(Format::value(column + k / Format::depth * Format::bytes, k % Format::depth));
+    }
+  });
+  return found;
+}
+
 // The steps of a row's quantisation, ±steps, and of a group; whole columns have groups of 128, as the kernels do.
 float quantisation_steps(Arithmetic arithmetic) noexcept { return arithmetic == Arithmetic::int8 ? 127.0F : 32767.0F; }
 std::size_t quantisation_group(WeightType type) noexcept { return std::min<std::size_t>(type.group, 128); }
@@ -204,6 +227,11 @@ Chain chain_of(std::size_t depth, Kind kind) noexcept {
 // can do. On entry value and error hold the start of each chain.
 void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, WeightType type,
               std::size_t width, Chain chain, std::span<double> value, std::span<double> error) {
+  if (weights.blocks != BlockFormat::none) {
+    const BlockValues given = block_values(weights, type, depth, width);
+    return multiply(input, m, depth, {given.values.data(), Order::out_in}, given.exact ? WeightType::f32 : type, width,
+                    chain, value, error);
+  }
   if (type.group != 0) {
     const std::vector<float> values = quantised_values(weights, type, depth, width);
     return multiply(input, m, depth, {values.data()}, WeightType::f32, width, chain, value, error);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
 #include "kernels/weights/memory.hpp"
@@ -25,6 +26,66 @@ struct Columns {
   std::size_t width;
   std::size_t column;
 };
+
+// The value of an element of a matrix, whatever it holds.
+template <class Source>
+struct ElementReader {
+  const typename Source::Stored* data;
+  std::size_t k_stride;
+  std::size_t column_stride;
+
+  explicit ElementReader(const Matrix& matrix) noexcept
+      : data(static_cast<const typename Source::Stored*>(matrix.data)),
+        k_stride(matrix.order == Order::in_out ? matrix.ld : 1),
+        column_stride(matrix.order == Order::in_out ? 1 : matrix.ld) {}
+  float operator()(std::size_t k, std::size_t column) const noexcept {
+    return Source::widen(data[k * k_stride + column * column_stride]);
+  }
+};
+
+template <class Format>
+struct BlockReader {
+  const std::byte* data;
+  std::size_t column_bytes;
+
+  explicit BlockReader(const Matrix& matrix) noexcept
+      : data(static_cast<const std::byte*>(matrix.data)), column_bytes(matrix.ld / Format::depth * Format::bytes) {}
+  [[nodiscard]] const std::byte* block(std::size_t k, std::size_t column) const noexcept {
+    return data + column * column_bytes + k / Format::depth * Format::bytes;
+  }
+  float operator()(std::size_t k, std::size_t column) const noexcept {
+    return Format::value(block(k, column), k % Format::depth);
+  }
+};
+
+// Columns of any matrix, rounded to elements without scales.
+template <class Target, class Reader>
+void round_columns(const Reader& value, const Columns& columns, typename Target::Stored* target, std::size_t nr,
+                   std::size_t lanes) noexcept {
+  for (std::size_t j = 0; j < columns.width; ++j) {
+    auto* cells = target + Target::position(columns.column + j, lanes);
+    for (std::size_t k = 0; k < columns.depth; ++k)
+      cells[k * nr] = j < columns.present ? Target::round(value(k, columns.first + j)) : typename Target::Stored{};
+  }
+}
+
+// Blocks as the type of the same elements and scales.
+template <class Format, class Target>
+void copy_blocks(const BlockReader<Format>& reader, const Columns& columns, std::byte* panel, std::size_t nr,
+                 const PanelLayout& layout) noexcept {
+  for (std::size_t k0 = 0; k0 < columns.depth; k0 += Format::depth) {
+    std::byte* const block = panel + layout.bytes(k0);
+    auto* scales = reinterpret_cast<typename Target::Scale*>(block) + columns.column;
+    auto* codes = reinterpret_cast<std::uint8_t*>(block + layout.scale_bytes);
+    for (std::size_t j = 0; j < columns.width; ++j) {
+      const bool there = j < columns.present;
+      const std::byte* const source = there ? reader.block(k0, columns.first + j) : nullptr;
+      scales[j] = there ? Format::scale(source) : Target::no_scale;
+      for (std::size_t k = 0; k < Format::depth; ++k)
+        Target::store(codes, k, columns.column + j, nr, there ? Format::code(source, k) : Target::zero_code);
+    }
+  }
+}
 
 template <class Source, class Target>
 void pack_columns(const Matrix& matrix, const Columns& columns, typename Target::Stored* target, std::size_t nr,
@@ -60,31 +121,28 @@ void pack_columns(const Matrix& matrix, const Columns& columns, typename Target:
 }
 
 // Block by block, through floats: a group is a column of a block.
-template <class Source, class Target>
-void quantise_columns(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
+template <class Target, class Reader>
+void quantise_columns(const Reader& value, const Columns& columns, std::byte* panel, const PanelFormat& format,
                       const PanelLayout& layout) noexcept {
-  const auto* data = static_cast<const typename Source::Stored*>(matrix.data);
   // One by one: clang before 16 does not let lambdas capture structured bindings.
   const std::size_t depth = columns.depth;
   const std::size_t first = columns.first;
   const std::size_t present = columns.present;
   const std::size_t width = columns.width;
   const std::size_t column = columns.column;
-  const std::size_t k_stride = matrix.order == Order::in_out ? matrix.ld : 1;
-  const std::size_t column_stride = matrix.order == Order::in_out ? 1 : matrix.ld;
   const bool whole_column = layout.header_bytes != 0;
   std::array<float, most_nr> magnitudes;
   const auto find_magnitudes = [&](std::size_t begin, std::size_t end) {
     magnitudes.fill(0);
     for (std::size_t k = begin; k < end; ++k)
       for (std::size_t j = 0; j < present; ++j) {
-        const float magnitude = std::abs(Source::widen(data[k * k_stride + (first + j) * column_stride]));
+        const float magnitude = std::abs(value(k, first + j));
         if (!(magnitude <= magnitudes[j]) && !std::isnan(magnitudes[j])) magnitudes[j] = magnitude;
       }
   };
   const auto store_scales = [&](std::byte* block) {
     auto* scales = reinterpret_cast<typename Target::Scale*>(block) + column;
-    for (std::size_t j = 0; j < width; ++j) scales[j] = j < present ? Target::scale_of(magnitudes[j]) : 0;
+    for (std::size_t j = 0; j < width; ++j) scales[j] = j < present ? Target::scale_of(magnitudes[j]) : Target::no_scale;
   };
   if (whole_column) {
     find_magnitudes(0, depth);
@@ -98,26 +156,45 @@ void quantise_columns(const Matrix& matrix, const Columns& columns, std::byte* p
       store_scales(block);
     }
     const auto* scales = reinterpret_cast<const typename Target::Scale*>(whole_column ? panel : block) + column;
-    auto* codes = reinterpret_cast<typename Target::Stored*>(block + layout.scale_bytes);
+    auto* codes = reinterpret_cast<std::uint8_t*>(block + layout.scale_bytes);
     const std::size_t filled = round_up(k1 - k0, Target::word_k);
     for (std::size_t k = 0; k < filled; ++k)
       for (std::size_t j = 0; j < width; ++j) {
         const bool there = j < present && k0 + k < k1;
-        codes[Target::position(k, column + j, format.nr)] =
-            there ? Target::round(Source::widen(data[(k0 + k) * k_stride + (first + j) * column_stride]), scales[j])
-                  : Target::zero;
+        const std::uint8_t code = there ? Target::round(value(k0 + k, first + j), scales[j]) : Target::zero_code;
+        Target::store(codes, k, column + j, format.nr, code);
       }
   }
 }
 
+void pack_blocks(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
+                 const PanelLayout& layout) noexcept {
+  BlockFormats::with(matrix.blocks, [&](auto source) {
+    with_element_type(format.weights.element, [&](auto target) {
+      using Source = decltype(source);
+      using Target = decltype(target);
+      const BlockReader<Source> reader(matrix);
+      if constexpr (Target::grouped && Source::type.element == Target::type)
+        if (format.weights == Source::type)
+          return copy_blocks<Source, Target>(reader, columns, panel, format.nr, layout);
+      if constexpr (Target::grouped)
+        quantise_columns<Target>(reader, columns, panel, format, layout);
+      else
+        round_columns<Target>(reader, columns, reinterpret_cast<typename Target::Stored*>(panel), format.nr,
+                              format.lanes);
+    });
+  });
+}
+
 void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
                  const PanelLayout& layout) noexcept {
+  if (matrix.blocks != BlockFormat::none) return pack_blocks(matrix, columns, panel, format, layout);
   with_plain_type(matrix.type.element, [&](auto source) {
     with_element_type(format.weights.element, [&](auto target) {
       using Source = decltype(source);
       using Target = decltype(target);
       if constexpr (Target::grouped)
-        quantise_columns<Source, Target>(matrix, columns, panel, format, layout);
+        quantise_columns<Target>(ElementReader<Source>(matrix), columns, panel, format, layout);
       else
         pack_columns<Source, Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel), format.nr,
                                      format.lanes);
@@ -154,8 +231,8 @@ bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_wid
   if (layout.block_k == 1) return stage.panel_bytes = bytes, true;
   // A short last group has all of its scales. Panels of scaled elements begin on cache lines.
   if (rest != 0)
-    bytes += layout.scale_bytes +
-             round_up(rest, Int8::word_k) * ((layout.block_bytes - layout.scale_bytes) / layout.block_k);
+    bytes += layout.scale_bytes + round_up(rest, layout.word_k) / layout.word_k *
+                                      ((layout.block_bytes - layout.scale_bytes) / (layout.block_k / layout.word_k));
   if (__builtin_add_overflow(bytes, layout.header_bytes + cache_line - 1, &bytes)) return false;
   stage.panel_bytes = bytes / cache_line * cache_line;
   return true;
@@ -166,14 +243,16 @@ bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_wid
 PanelLayout::PanelLayout(WeightType type, std::size_t nr) noexcept {
   with_element_type(type.element, [&](auto element) {
     using Element = decltype(element);
-    block_bytes = nr * sizeof(typename Element::Stored);
     if constexpr (Element::grouped) {
       const std::size_t scales = nr * sizeof(typename Element::Scale);
       const bool whole_column = type.group == WeightType::whole_column;
       block_k = whole_column ? whole_column_block : type.group;
       scale_bytes = whole_column ? 0 : scales;
       header_bytes = whole_column ? scales : 0;
-      block_bytes = block_bytes * block_k + scale_bytes;
+      word_k = Element::word_k;
+      block_bytes = block_k / word_k * nr * 4 + scale_bytes;
+    } else {
+      block_bytes = nr * sizeof(typename Element::Stored);
     }
   });
 }

@@ -23,6 +23,7 @@ struct PanelLayout {
   std::size_t block_bytes = 0;   // of a block, its scales included
   std::size_t scale_bytes = 0;   // of the scales in a block, in front of its codes
   std::size_t header_bytes = 0;  // of the scales of whole columns
+  std::size_t word_k = 1;        // k steps in a word of codes
 
   PanelLayout() noexcept = default;
   PanelLayout(WeightType type, std::size_t nr) noexcept;

@@ -41,11 +41,13 @@ class WeightsTest(command.CommandTest):
                     "p.json")
         header = self.succeed("export", "--format", "header", "--profile", "p.json")
         self.assertIn("{sluice::swiglu.activation, sluice::swiglu.gated, sluice::WeightType::f16}", header)
-        self.run_ok("tune", *CELL, "--kind", "swiglu", "--weights", "int8:64,int8:column", "--rigor", "estimate",
+        self.run_ok("tune", *CELL, "--kind", "swiglu", "--weights", "int8:64,int8:column,int4:32,mxfp4", "--rigor", "estimate",
                     "--profile", "q.json")
         header = self.succeed("export", "--format", "header", "--profile", "q.json")
         self.assertIn("sluice::swiglu.gated, sluice::WeightType::int8(64)}", header)
         self.assertIn("sluice::swiglu.gated, sluice::WeightType::int8(sluice::WeightType::whole_column)}", header)
+        self.assertIn("sluice::swiglu.gated, sluice::WeightType::int4(32)}", header)
+        self.assertIn("sluice::swiglu.gated, sluice::WeightType::mxfp4}", header)
         rows = list(csv.DictReader(io.StringIO(self.succeed("export", "--format", "csv", "--profile", "p.json"))))
         self.assertEqual([row["weights"] for row in rows], ["f16", "f16"])
         t4 = json.loads(self.succeed("export", "--format", "t4", "--profile", "p.json"))

@@ -101,7 +101,8 @@ void damaged_widen_groups(const detail::PanelGroups& groups, std::size_t k, floa
 }
 
 const detail::DotKernels& original_dots(std::size_t panel) {
-  return original->dots.of[static_cast<std::size_t>(damaged_arithmetic)][panel];
+  return original->dots
+      .of[static_cast<std::size_t>(weight_type.element)][static_cast<std::size_t>(damaged_arithmetic)][panel];
 }
 
 template <std::size_t panel, std::size_t row, bool wide>
@@ -315,7 +316,8 @@ struct DamagedTable {
         dots.at(i).wide = damaged_wide_dots.at(i).data();
         dots.at(i).quantise = damaged_quantisations.at(i);
       }
-      table.dots.of[static_cast<std::size_t>(damaged_arithmetic)] = dots.data();
+      table.dots.of[static_cast<std::size_t>(weight_type.element)][static_cast<std::size_t>(damaged_arithmetic)] =
+          dots.data();
     }
     wrap(std::make_index_sequence<activation_count>{});
   }

@@ -22,13 +22,28 @@ struct Group {
   float scale = 0;
 };
 
-Group quantised_weights(std::span<const float> values) {
+// E2M1 in halves, of a power of two: 0 to 4 by ones, to 8 by twos, to 12 by fours.
+Group quantised_mxfp4(std::span<const float> values, float most) {
+  Group group{std::vector<int>(values.size()), 0};
+  const int exponent = most == 0 ? -127 : std::max(-127, std::ilogb(most) - 2);
+  group.scale = std::ldexp(0.5F, exponent);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float size = std::clamp(values[i] / group.scale, -12.0F, 12.0F);
+    const float step = std::abs(size) < 4 ? 1 : std::abs(size) < 8 ? 2 : 4;
+    group.codes[i] = static_cast<int>(std::nearbyint(size / step) * step);
+  }
+  return group;
+}
+
+Group quantised_weights(std::span<const float> values, ElementType type) {
   Group group{std::vector<int>(values.size()), 0};
   float most = 0;
   for (const float value : values) most = std::max(most, std::abs(value));
-  group.scale = detail::F16::widen(detail::F16::round(most / 127.0F));
+  if (type == ElementType::mxfp4) return quantised_mxfp4(values, most);
+  const float largest = type == ElementType::int8 ? 127 : 7;
+  group.scale = detail::F16::widen(detail::F16::round(most / largest));
   for (std::size_t i = 0; i < values.size() && group.scale != 0; ++i)
-    group.codes[i] = static_cast<int>(std::clamp(std::nearbyint(values[i] / group.scale), -127.0F, 127.0F));
+    group.codes[i] = static_cast<int>(std::clamp(std::nearbyint(values[i] / group.scale), -largest, largest));
   return group;
 }
 
@@ -62,7 +77,7 @@ std::vector<float> product(std::span<const float> input, std::size_t m, std::siz
       if (k0 % scaled == 0) {
         std::vector<float> values;
         for (std::size_t k = k0; k < std::min(depth, k0 + scaled); ++k) values.push_back(weights[k * width + n]);
-        column = quantised_weights(values);
+        column = quantised_weights(values, kind.weights.element);
       }
       for (std::size_t row = 0; row < m; ++row) {
         const Group x = quantised_row(input.subspan(row * depth + k0, k1 - k0), steps);

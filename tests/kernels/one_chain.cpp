@@ -275,6 +275,21 @@ const std::map<std::string, std::uint64_t> golden_digests{
     {"swiglu_int8_128_by_int16", 0x148fd22d0e6fc87dU},
     {"swiglu_int8_column_by_int8", 0xdfe074a3ea2dbf5bU},
     {"swiglu_int8_column_by_int16", 0x64fd38628048e0c4U},
+    {"swiglu_int4_32", 0x63b515ccf818dd75U},
+    {"swiglu_int4_32_by_int8", 0x3aec9cd64e57940fU},
+    {"swiglu_int4_32_by_int16", 0x7bdfcab82f699bc8U},
+    {"swiglu_int4_64", 0xb11475ed093fa19eU},
+    {"swiglu_int4_64_by_int8", 0x9a56644c65b230deU},
+    {"swiglu_int4_64_by_int16", 0xb228a6db3cca753bU},
+    {"swiglu_int4_128", 0x0ed301fb7765f4a9U},
+    {"swiglu_int4_128_by_int8", 0x606b2eda7b0c5205U},
+    {"swiglu_int4_128_by_int16", 0xfd7c375b69bb21f2U},
+    {"swiglu_int4_column", 0xcbee892315408c67U},
+    {"swiglu_int4_column_by_int8", 0x1fe412d1111537d6U},
+    {"swiglu_int4_column_by_int16", 0x01c5881e84051d94U},
+    {"swiglu_mxfp4", 0x56f020387ecc99ceU},
+    {"swiglu_mxfp4_by_int8", 0x9be7f067bbd983e4U},
+    {"swiglu_mxfp4_by_int16", 0xaabc573ce64c9d93U},
 };
 
 class Digests : public PerKernel {};

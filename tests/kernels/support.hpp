@@ -44,18 +44,24 @@ inline std::vector<Kind> all_kinds() {
 // Types and arithmetics that an emulator leaves out, since others go through the same code: groups of other lengths.
 inline bool spared(WeightType type, Arithmetic arithmetic) {
   if (!brief || type.group == 0) return false;
-  return type != WeightType::int8(arithmetic == Arithmetic::int16 ? WeightType::whole_column : 32);
+  const bool by_16_bits = arithmetic == Arithmetic::int16;
+  if (type == WeightType::mxfp4) return by_16_bits;
+  if (type.element == ElementType::int4) return type.group != (by_16_bits ? WeightType::whole_column : 64);
+  return type.group != (by_16_bits ? WeightType::whole_column : 32);
 }
 
 // All kinds with f32 weights, and a gated and a plain one with each other type and arithmetic (a gated one under an
-// emulator and of longer groups): the activation works on float32 sums, whatever the weights were.
+// emulator, of longer groups and of 4 bits; groups of 64 and 128 by one arithmetic): the activation works on float32
+// sums, whatever the weights were, and dots.cpp and weight_types.cpp go through all of them.
 inline std::vector<Kind> tested_kinds() {
   std::vector<Kind> result = all_kinds();
   for (const WeightType type : all_weight_types()) {
     for (const Arithmetic arithmetic : all_arithmetics()) {
       if (!offered(type, arithmetic) || type == WeightType::f32 || spared(type, arithmetic)) continue;
+      if (!brief && (type.group == 64 || type.group == 128) && arithmetic != Arithmetic::int8) continue;
       result.push_back({Activation::silu, true, type, arithmetic});
-      if (!brief && type.group <= 32) result.push_back({Activation::relu, false, type, arithmetic});
+      if (!brief && type.group <= 32 && weight_bytes(type) > 1)
+        result.push_back({Activation::relu, false, type, arithmetic});
     }
   }
   return result;

@@ -158,7 +158,7 @@ std::vector<Kind> resolve_kinds(const RawSelection& raw) {
         for (const Kind kind : named) all.push_back({kind.activation, kind.gated, type, arithmetic});
   if (all.empty())
     refuse(
-        fmt::format("--arithmetic {}: needs weights of integers with scales; add --weights int8:32 or the like, or "
+        fmt::format("--arithmetic {}: needs weights with scales; add --weights int8:32, int4:32 or the like, or "
                     "--arithmetic f32",
                     fmt::join(raw.arithmetics, ",")));
   return all;

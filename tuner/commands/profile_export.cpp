@@ -39,10 +39,11 @@ std::string comment_text(std::string_view text) {
 }
 
 std::string weights_text(WeightType type) {
-  if (type.group == 0) return fmt::format("sluice::WeightType::{}", name(type));
+  if (type.group == 0 || type == WeightType::mxfp4) return fmt::format("sluice::WeightType::{}", name(type));
   const std::string group =
       type.group == WeightType::whole_column ? "sluice::WeightType::whole_column" : fmt::format("{}", type.group);
-  return fmt::format("sluice::WeightType::int8({})", group);
+  const char* const element = type.element == ElementType::int8 ? "int8" : "int4";
+  return fmt::format("sluice::WeightType::{}({})", element, group);
 }
 
 // The constant of a kind, or, with another type of weights than its, all of the kind.

@@ -73,10 +73,13 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
   while (SteadyClock::now() < awake) fma_speed(iterations);
   // The peak is the highest of many short runs, because contention only ever slows a loop of FMAs down.
   for (int i = 0; i < 100; ++i) fastest_fma_ = std::max(fastest_fma_, fma_speed(iterations));
-  for (const Arithmetic arithmetic : all_arithmetics()) {
-    const detail::DotKernels* dots = detail::dot_kernels(kernels, tile.nr, arithmetic);
-    double& fastest = fastest_dots_[static_cast<std::size_t>(arithmetic)];
-    for (int i = 0; dots != nullptr && i < 100; ++i) fastest = std::max(fastest, dot_speed(*dots, iterations));
+  for (const WeightType type : all_weight_types()) {
+    for (const Arithmetic arithmetic : all_arithmetics()) {
+      const detail::DotKernels* dots = detail::dot_kernels(kernels, tile.nr, type.element, arithmetic);
+      if (dots == nullptr || fastest_dots_.contains(dots->probe)) continue;
+      double& fastest = fastest_dots_[dots->probe];
+      for (int i = 0; i < 100; ++i) fastest = std::max(fastest, dot_speed(*dots, iterations));
+    }
   }
 
   find_read_variant();
@@ -147,8 +150,11 @@ double Clock::run(const std::function<void(std::uint32_t)>& part) {
   return std::max(1e-9, seconds(SteadyClock::duration(shared.last.load() - shared.first.load())));
 }
 
-double Clock::peak(Arithmetic arithmetic) const {
-  return arithmetic == Arithmetic::f32 ? fma_peak() : fastest_dots_.at(static_cast<std::size_t>(arithmetic));
+double Clock::peak(const Kind& kind) const {
+  const detail::KernelTable& kernels = *detail::kernel_table(isa_);
+  const detail::DotKernels* dots =
+      detail::dot_kernels(kernels, detail::preferred_tile(kernels).nr, kind.weights.element, kind.arithmetic);
+  return dots == nullptr ? fma_peak() : fastest_dots_.at(dots->probe);
 }
 
 double Clock::dot_speed(const detail::DotKernels& dots, std::size_t iterations) {

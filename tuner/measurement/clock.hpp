@@ -11,7 +11,6 @@
 // the calm machine the two scattered by 1.4 and 0.5, and by 1.5 and 0.4.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +20,10 @@
 #include <span>
 #include <vector>
 
+#include "kernels/microkernels/kernel_table.hpp"
 #include "sluice/executor.hpp"
 #include "sluice/isa.hpp"
 #include "sluice/kind.hpp"
-
-namespace sluice::detail {
-struct DotKernels;
-}  // namespace sluice::detail
 
 namespace sluice::tuner {
 
@@ -79,9 +75,8 @@ class Clock {
   // FLOP/s of all threads together: the fastest run of FMAs on registers, but never less than the level of the probes.
   // Probes do the same FMAs and loads besides, so if they are faster, the first runs were disturbed.
   [[nodiscard]] double fma_peak() const;
-  // The same of integer dot products, two FLOPs for a product; that of FMAs for float32. Bound with fma_peak() they are
-  // the roofs of computing.
-  [[nodiscard]] double peak(Arithmetic arithmetic) const;
+  // The same of what a kind computes with: of its integer dot products, two FLOPs for a product, or of FMAs.
+  [[nodiscard]] double peak(const Kind& kind) const;
   // B/s of all threads together: the level of the streaming probes, which use the fastest variant that was found. It is
   // not fixed at the start: a run that begins beside a busy neighbour would have too low a roof.
   [[nodiscard]] double read_bandwidth() const { return read_bandwidth(footprint_); }
@@ -98,8 +93,8 @@ class Clock {
 
   // Returns the roof whose time for this work is longer; Roof::fma stands for the peak of any arithmetic, since the
   // probes around computing are FMAs and loads.
-  [[nodiscard]] Roof binding_roof(double flops, double bytes, Arithmetic arithmetic) const {
-    return flops / peak(arithmetic) >= bytes / read_bandwidth() ? Roof::fma : Roof::read;
+  [[nodiscard]] Roof binding_roof(double flops, double bytes, const Kind& kind) const {
+    return flops / peak(kind) >= bytes / read_bandwidth() ? Roof::fma : Roof::read;
   }
 
   // Times the work between two probes; samples taken right after each other share a probe. `bytes` is what the work
@@ -120,8 +115,8 @@ class Clock {
   [[nodiscard]] bool contended(const Sample& sample) const;
   // The fraction of the roof that some work reached. `ns` is the time of a fast sample of it (fast_quantile).
   [[nodiscard]] double fma_fraction(double ns, double flops) const { return flops / (ns * 1e-9) / fma_peak(); }
-  [[nodiscard]] double peak_fraction(double ns, double flops, Arithmetic arithmetic) const {
-    return flops / (ns * 1e-9) / peak(arithmetic);
+  [[nodiscard]] double peak_fraction(double ns, double flops, const Kind& kind) const {
+    return flops / (ns * 1e-9) / peak(kind);
   }
   [[nodiscard]] double read_fraction(double ns, double bytes, std::size_t footprint) const {
     return bytes / (ns * 1e-9) / read_bandwidth(footprint);
@@ -158,7 +153,7 @@ class Clock {
   Executor& executor_;
   const StreamBuffer& buffer_;
   double fastest_fma_ = 0;
-  std::array<double, arithmetic_count> fastest_dots_{};
+  std::map<detail::DotProbe, double> fastest_dots_;   // types may share their instructions
   std::vector<std::unique_ptr<StreamBuffer>> tiles_;  // operands of the FMA-and-load probe, per thread
   const float* read_memory_;
   std::size_t footprint_;

@@ -26,7 +26,9 @@ Roofs Clocks::roofs() const {
   for (const auto& [threads, clock] : clocks_) {
     roofs.fma.push_back({isa_, threads, clock->fma_peak()});
     for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16})
-      roofs.dot.push_back({isa_, arithmetic, threads, clock->peak(arithmetic)});
+      for (const WeightType type : {WeightType::int8(32), WeightType::int4(32)})
+        roofs.dot.push_back({isa_, arithmetic, static_cast<std::uint32_t>(weight_bytes(type) * 8), threads,
+                             clock->peak({Activation::silu, true, type, arithmetic})});
     for (const std::size_t footprint : clock->footprints())
       roofs.read.push_back({threads, clock->read_bandwidth(footprint), footprint});
   }

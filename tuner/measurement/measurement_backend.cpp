@@ -55,14 +55,14 @@ Sample MachineBackend::sample(const Cell& cell, Shape shape, const Plan& plan) {
   timed.prepare(cell.m, plan);
   Clock& clock = clocks()[cell.threads];
   const double traffic = bytes(cell.kind, shape, cell.m);
-  const Roof roof = clock.binding_roof(flops(cell.kind, shape, cell.m), traffic, cell.kind.arithmetic);
+  const Roof roof = clock.binding_roof(flops(cell.kind, shape, cell.m), traffic, cell.kind);
   return clock.measure(roof, traffic, [&] { timed.forward(cell.kind.activation, cell.m, plan, clocks().executor()); });
 }
 
 Timed MachineBackend::timed(const Cell& cell, Shape shape, const Sample& sample) {
   const Clock& clock = clocks()[cell.threads];
   const double fraction = sample.roof == Roof::fma
-                              ? clock.peak_fraction(sample.ns, flops(cell.kind, shape, cell.m), cell.kind.arithmetic)
+                              ? clock.peak_fraction(sample.ns, flops(cell.kind, shape, cell.m), cell.kind)
                               : clock.read_fraction(sample.ns, bytes(cell.kind, shape, cell.m), sample.footprint);
   return {sample.ns, fraction, clock.contended(sample)};
 }

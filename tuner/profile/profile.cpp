@@ -117,7 +117,7 @@ void merge(Profile& into, const Profile& fresh) {
   replace_or_append(into.roofs.fma, fresh.roofs.fma,
                     [](const FmaRoof& a, const FmaRoof& b) { return a.isa == b.isa && a.threads == b.threads; });
   replace_or_append(into.roofs.dot, fresh.roofs.dot, [](const DotRoof& a, const DotRoof& b) {
-    return a.isa == b.isa && a.arithmetic == b.arithmetic && a.threads == b.threads;
+    return a.isa == b.isa && a.arithmetic == b.arithmetic && a.weight_bits == b.weight_bits && a.threads == b.threads;
   });
   replace_or_append(into.roofs.read, fresh.roofs.read, [](const ReadRoof& a, const ReadRoof& b) {
     return a.threads == b.threads && a.footprint_bytes == b.footprint_bytes;

@@ -76,12 +76,14 @@ Json to_json(const Roofs& roofs) {
   for (const FmaRoof& roof : sorted.fma) {
     fma.push_back(Json{{"isa", name(roof.isa)}, {"threads", roof.threads}, {"flops", roof.flops}});
   }
-  std::ranges::sort(sorted.dot, {},
-                    [](const DotRoof& roof) { return std::tuple(roof.isa, roof.arithmetic, roof.threads); });
+  std::ranges::sort(sorted.dot, {}, [](const DotRoof& roof) {
+    return std::tuple(roof.isa, roof.arithmetic, roof.weight_bits, roof.threads);
+  });
   Json dot = Json::array();
   for (const DotRoof& roof : sorted.dot) {
     dot.push_back(Json{{"isa", name(roof.isa)},
                        {"arithmetic", name(roof.arithmetic)},
+                       {"weight_bits", roof.weight_bits},
                        {"threads", roof.threads},
                        {"flops", roof.flops}});
   }

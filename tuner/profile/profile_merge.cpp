@@ -52,7 +52,7 @@ Profile merged(const Profile& a, const Profile& b) {
       [](const FmaRoof& x, const FmaRoof& y) { return x.flops > y.flops; });
   whole.roofs.dot = best_of_each(
       joined(a.roofs.dot, b.roofs.dot),
-      [](const DotRoof& roof) { return std::tuple(roof.isa, roof.arithmetic, roof.threads); },
+      [](const DotRoof& roof) { return std::tuple(roof.isa, roof.arithmetic, roof.weight_bits, roof.threads); },
       [](const DotRoof& x, const DotRoof& y) { return x.flops > y.flops; });
   whole.roofs.read = best_of_each(
       joined(a.roofs.read, b.roofs.read),

@@ -103,8 +103,9 @@ Roofs read_roofs(const JsonField& field) {
   }
   if (field.has("dot"))
     for (const JsonField& roof : field["dot"].elements())
-      roofs.dot.push_back({read_isa(roof["isa"]), read_arithmetic(roof), roof["threads"].natural<std::uint32_t>(),
-                           roof["flops"].positive()});
+      roofs.dot.push_back({read_isa(roof["isa"]), read_arithmetic(roof),
+                           roof.has("weight_bits") ? roof["weight_bits"].natural<std::uint32_t>() : 8,
+                           roof["threads"].natural<std::uint32_t>(), roof["flops"].positive()});
   for (const JsonField& roof : field["read"].elements()) {
     roofs.read.push_back({roof["threads"].natural<std::uint32_t>(), roof["bytes_per_second"].positive(),
                           roof["footprint_bytes"].natural<std::uint64_t>()});

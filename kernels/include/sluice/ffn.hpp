@@ -19,13 +19,22 @@ namespace sluice {
 // data[out·ld + in].
 enum class Order : std::uint8_t { in_out, out_in };
 
+// Blocks of quantised elements as GGUF files hold them: of 32 consecutive inputs (k) of an output, of q4_k and q6_k of
+// 256, in the bytes that ggml defines (ggml-common.h, names in lower case). Any alignment.
+enum class BlockFormat : std::uint8_t { none, q8_0, q4_0, q4_1, q4_k, q6_k, mxfp4 };
+
 // A view of a weight matrix; the alignment of its type is enough. A merged gate_up_proj is two views of one array.
 // bf16 and f16 elements are two bytes each, as the processor stores integers of 16 bits.
+//
+// With `blocks` the data are blocks of that format, output by output: order is out_in, `in` and ld are multiples of a
+// block's length, and type stays f32. q8_0 is packed as int8(32), q4_0 as int4(32) and mxfp4 as mxfp4 without loss,
+// their scales and elements as they are; every other combination goes through the float32 values of the blocks.
 struct Matrix {
   const void* data = nullptr;
   Order order = Order::in_out;
   std::size_t ld = 0;  // elements between rows (in_out) or columns (out_in); 0: dense
   WeightType type = WeightType::f32;
+  BlockFormat blocks = BlockFormat::none;
 };
 
 // gate and up are [d_model, d_ff], down is [d_ff, d_model]. *gate* is the matrix inside the activation of a gated kind,
@@ -88,10 +97,11 @@ class Ffn {
  public:
   // Copies the weights into panels of the type kind.weights; `weights` is not needed afterwards. Values are rounded to
   // nearest even where that type is smaller than the matrix' own; what lies beyond its range becomes infinite, and NaN
-  // stays NaN. int8: each group's largest magnitude, over 127 and rounded to f16, is its scale, at most 65504; elements
-  // are rounded to the nearest of −127 … 127 steps. A group with Inf or NaN becomes NaN. Fails on a null or too narrow
-  // matrix, a zero extent, an unknown kind, type of weights or arithmetic, sizes that overflow, an nr without a
-  // microkernel, an ISA that cannot run here, lack of memory.
+  // stays NaN. int8 and int4: each group's largest magnitude, over 127 or 7 and rounded to f16, is its scale, at most
+  // 65504; elements are rounded to the nearest of −127 … 127 or −7 … 7 steps. mxfp4: the largest power of two in a
+  // group, over 4, is its scale; elements are rounded to nearest even, at most 6. A group with Inf or NaN becomes NaN.
+  // Fails on a null or too narrow matrix, a zero extent, an unknown kind, type of weights or arithmetic, sizes that
+  // overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; the gate and the type of weights stay.

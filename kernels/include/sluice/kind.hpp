@@ -20,20 +20,24 @@ inline constexpr std::size_t activation_count = 6;
 //   bf16: the upper 16 bits of a binary32: its range, 8 bits of precision.
 //   f16:  IEEE 754 binary16: 11 bits of precision, largest value 65504, smallest 2⁻²⁴.
 //   int8: an integer from −128 to 127, times a scale that a group of a column's elements share.
-enum class ElementType : std::uint8_t { f32, bf16, f16, int8 };
-inline constexpr std::size_t element_type_count = 4;
+//   int4: an integer from −8 to 7, times such a scale.
+//   mxfp4: E2M1 (0, ½, 1, 1½, 2, 3, 4, 6 and their negatives), times a power of two for each 32 of a column: MXFP4 of
+//         the OCP Microscaling Formats (MX) Specification 1.0.
+enum class ElementType : std::uint8_t { f32, bf16, f16, int8, int4, mxfp4 };
+inline constexpr std::size_t element_type_count = 6;
 
 // How weights are stored: elements and, if these have scales, how many consecutive inputs (k) of a column share one.
-// Scales are f16. The last group of a column may be shorter.
+// Scales are f16, those of mxfp4 E8M0. The last group of a column may be shorter.
 //
-// An int8 element times its scale is a float32 value exactly.
+// An element times its scale is a float32 value exactly.
 struct WeightType {
   ElementType element = ElementType::f32;
   std::uint32_t group = 0;  // 0: elements have no scales; whole_column: one scale per column; else 32, 64 or 128
 
   static constexpr std::uint32_t whole_column = UINT32_MAX;
-  static const WeightType f32, bf16, f16;
+  static const WeightType f32, bf16, f16, mxfp4;
   static constexpr WeightType int8(std::uint32_t group) noexcept { return {ElementType::int8, group}; }
+  static constexpr WeightType int4(std::uint32_t group) noexcept { return {ElementType::int4, group}; }
 
   friend constexpr bool operator==(const WeightType&, const WeightType&) = default;
   friend constexpr bool operator<(const WeightType& a, const WeightType& b) {
@@ -43,8 +47,10 @@ struct WeightType {
 inline constexpr WeightType WeightType::f32{};
 inline constexpr WeightType WeightType::bf16{ElementType::bf16};
 inline constexpr WeightType WeightType::f16{ElementType::f16};
+inline constexpr WeightType WeightType::mxfp4{ElementType::mxfp4, 32};
 
-// Every type the library offers: f32, bf16, f16, int8:32, int8:64, int8:128, int8:column. No call accepts another one.
+// Every type the library offers: f32, bf16, f16, int8 and int4 by 32, 64, 128 or column (int8:32, int4:column), mxfp4.
+// No call accepts another one.
 std::span<const WeightType> all_weight_types() noexcept;
 std::string_view name(WeightType type) noexcept;  // "unknown" when it is not in all_weight_types()
 std::optional<WeightType> parse_weight_type(std::string_view word) noexcept;
@@ -63,6 +69,7 @@ double weight_bytes(WeightType type) noexcept;
 // all in float32. A group with a < 2⁻¹⁰⁰ counts as zero; one with Inf or NaN makes its row of the product NaN. Then
 //   sum = fma(float(Σ q·element), s·scale, sum)
 // group by group in ascending k, from the bias on, where the sum of integers is exact and scale is that of the weights.
+// Elements of mxfp4 count in halves, and their scale as half of what it is.
 enum class Arithmetic : std::uint8_t { f32, int8, int16 };
 inline constexpr std::size_t arithmetic_count = 3;
 std::span<const Arithmetic> all_arithmetics() noexcept;

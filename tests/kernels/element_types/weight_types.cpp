@@ -16,7 +16,6 @@ namespace {
 using detail::Bf16;
 using detail::F16;
 using detail::F32;
-using detail::Int8;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
@@ -120,55 +119,6 @@ TEST(ElementTypes, EachColumnOfARowHasAPlaceOfItsOwn) {
   }
 }
 
-// Four codes of a column in a word, the words of the columns side by side.
-TEST(ElementTypes, EachCodeOfAGroupHasAPlaceOfItsOwn) {
-  for (const std::size_t nr : {std::size_t{8}, std::size_t{64}}) {
-    std::set<std::size_t> places;
-    for (std::size_t k = 0; k < 32; ++k)
-      for (std::size_t column = 0; column < nr; ++column) places.insert(Int8::position(k, column, nr));
-    EXPECT_EQ(places.size(), 32 * nr);
-    EXPECT_EQ(*places.rbegin(), 32 * nr - 1);
-    EXPECT_EQ(Int8::position(6, 3, nr), 4 * nr + 4 * 3 + 2);
-  }
-}
-
-TEST(ElementTypes, ACodeTimesItsScaleIsExact) {
-  for (const float scale : {1.0F, 0x1p-24F, 0x1.234p-3F, 65504.0F}) {
-    const Int8::Scale stored = F16::round(scale);
-    for (int code = 0; code < 256; ++code)
-      EXPECT_EQ(Int8::widen(static_cast<Int8::Stored>(code), stored),
-                static_cast<double>(F16::widen(stored)) * (code - 128));
-  }
-}
-
-// The largest magnitude of a group becomes 127 steps; a value halfway between two steps goes to the even one.
-TEST(ElementTypes, Int8IsQuantisedByTheLargestMagnitude) {
-  const Int8::Scale half = Int8::scale_of(63.5F);
-  EXPECT_EQ(F16::widen(half), 0.5F);
-  EXPECT_EQ(Int8::round(63.5F, half), 128 + 127);
-  EXPECT_EQ(Int8::round(-63.5F, half), 128 - 127);
-  EXPECT_EQ(Int8::round(0.25F, half), 128);
-  EXPECT_EQ(Int8::round(0.75F, half), 128 + 2);
-  EXPECT_EQ(Int8::round(-1.25F, half), 128 - 2);
-  // A scale that was rounded down leaves the largest value beyond 127 steps.
-  EXPECT_EQ(Int8::round(1000.0F, half), 128 + 127);
-  EXPECT_EQ(Int8::round(-1000.0F, half), 128 - 127);
-}
-
-TEST(ElementTypes, ExtremeGroupsOfInt8AreDefined) {
-  EXPECT_EQ(Int8::scale_of(0), 0);
-  EXPECT_EQ(Int8::round(0, 0), 128);
-  EXPECT_EQ(Int8::scale_of(0x1p-149F), 0) << "a scale below the smallest f16 makes the group zero";
-  EXPECT_EQ(Int8::round(0x1p-149F, 0), 128);
-  EXPECT_EQ(Int8::scale_of(std::numeric_limits<float>::max()), 0x7bff) << "the largest f16";
-  EXPECT_EQ(Int8::round(-std::numeric_limits<float>::max(), 0x7bff), 128 - 127);
-  for (const float value : {infinity, not_a_number}) {
-    const Int8::Scale scale = Int8::scale_of(value);
-    for (const float other : {value, -1.0F, 0.0F})
-      EXPECT_TRUE(std::isnan(Int8::widen(Int8::round(other, scale), scale)));
-  }
-}
-
 TEST(ElementTypes, HaveNamesAndSizes) {
   for (const WeightType type : all_weight_types()) EXPECT_EQ(parse_weight_type(name(type)), type);
   EXPECT_FALSE(parse_weight_type("float16"));
@@ -179,7 +129,10 @@ TEST(ElementTypes, HaveNamesAndSizes) {
   EXPECT_EQ(weight_bytes(WeightType::int8(32)), 1.0625);
   EXPECT_EQ(weight_bytes(WeightType::int8(WeightType::whole_column)), 1);
   EXPECT_EQ(parse_weight_type("int8:column"), WeightType::int8(WeightType::whole_column));
-  for (const char* word : {"int8", "int8:", "int8:16", "int8:column:", "f32:32"})
+  EXPECT_EQ(weight_bytes(WeightType::int4(128)), 0.515625);
+  EXPECT_EQ(weight_bytes(WeightType::mxfp4), 0.53125);
+  EXPECT_EQ(parse_weight_type("int4:64"), WeightType::int4(64));
+  for (const char* word : {"int8", "int8:", "int8:16", "int8:column:", "f32:32", "int4", "mxfp4:32"})
     EXPECT_FALSE(parse_weight_type(word)) << word;
   EXPECT_EQ(name(WeightType::int8(16)), "unknown");
   EXPECT_EQ(bytes({Activation::silu, true, WeightType::f16}, {3, 5}, 7), 2.0 * 3 * 15 + 4.0 * 2 * 21);
@@ -204,6 +157,15 @@ struct TypedMatrix {
   }
 };
 
+// A value of a group with this largest magnitude: the nearest in steps of its binade's, by nearbyint's choice of even.
+float mxfp4_value(float value, double largest) {
+  const int exponent = std::max(-127, largest == 0 ? -127 : std::ilogb(largest) - 2);
+  const double size = std::min(6.0, std::ldexp(std::abs(static_cast<double>(value)), -exponent));
+  const double step = size < 2 ? 0.5 : size < 4 ? 1 : 2;
+  const double rounded = std::nearbyint(size / step) * step;
+  return static_cast<float>(std::copysign(std::ldexp(rounded, exponent), rounded == 0 ? 1.0 : value));
+}
+
 // The values that a [depth, width] matrix of floats has as elements with scales, where its elements stand.
 std::vector<float> quantised(const Matrix& matrix, std::size_t count, std::size_t depth, std::size_t width,
                              WeightType type) {
@@ -221,10 +183,14 @@ std::vector<float> quantised(const Matrix& matrix, std::size_t count, std::size_
         finite = finite && std::isfinite(given[at(k)]);
         largest = std::max(largest, std::abs(static_cast<double>(given[at(k)])));
       }
-      const float scale = std::min(65504.0F, F16::widen(F16::round(static_cast<float>(largest) / 127.0F)));
+      const double limit = type.element == ElementType::int8 ? 127 : 7;
+      const float scale = std::min(65504.0F, F16::widen(F16::round(static_cast<float>(largest / limit))));
       for (std::size_t k = begin; k < end; ++k) {
         const double steps = scale == 0 ? 0 : std::nearbyint(given[at(k)] / scale);
-        values[at(k)] = finite ? static_cast<float>(std::clamp(steps, -127.0, 127.0) * scale) : not_a_number;
+        values[at(k)] = !finite ? not_a_number
+                        : type.element == ElementType::mxfp4
+                            ? mxfp4_value(given[at(k)], largest)
+                            : static_cast<float>(std::clamp(steps, -limit, limit) * scale);
       }
       begin = end;
     }
@@ -301,7 +267,8 @@ TEST_P(WeightTypes, GiveTheBitsOfFloat32WeightsOfTheSameValues) {
               Ffn::pack({283, 150}, {wide.activation, wide.gated, type()}, weights.typed, pack_options(isa(), tile.nr));
           ASSERT_TRUE(f32.ok() && typed.ok()) << f32.status().message() << typed.status().message();
           EXPECT_EQ(typed->kind().weights, type());
-          EXPECT_LT(typed->packed_size(), (type().group == 0 ? 0.6 : 0.36) * static_cast<double>(f32->packed_size()));
+          EXPECT_LT(typed->packed_size(),
+                    (0.1 + 0.25 * weight_bytes(type())) * static_cast<double>(f32->packed_size()));
           const Result<std::vector<float>> expected = tuner::solve(*f32, problem, nullptr, &pool);
           ASSERT_TRUE(expected.ok()) << expected.status().message();
           for (int trial = 0; trial < (brief ? 2 : 6); ++trial) {

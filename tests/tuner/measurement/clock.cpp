@@ -38,20 +38,24 @@ TEST(Clock, MeasuresBothRoofsAndScalesBySandwich) {
     EXPECT_FALSE(clock.contended(calm));
     EXPECT_NEAR(clock.fma_fraction(1e9, clock.fma_peak()), 1, 1e-9);
     EXPECT_NEAR(clock.fma_fraction(2e9, clock.fma_peak()), 0.5, 1e-9);
-    EXPECT_EQ(clock.peak(Arithmetic::f32), clock.fma_peak());
-    for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16}) {
-      EXPECT_GT(clock.peak(arithmetic), 0);
-      EXPECT_NEAR(clock.peak_fraction(2e9, clock.peak(arithmetic), arithmetic), 0.5, 1e-9);
-      // The arithmetic's own peak decides: as much work as both roofs allow, and a little more or less.
-      const double work = clock.peak(arithmetic);
-      EXPECT_EQ(clock.binding_roof(1.01 * work, clock.read_bandwidth(), arithmetic), Roof::fma);
-      EXPECT_EQ(clock.binding_roof(0.99 * work, clock.read_bandwidth(), arithmetic), Roof::read);
+    EXPECT_EQ(clock.peak(swiglu), clock.fma_peak());
+    EXPECT_EQ(clock.peak({Activation::silu, true, WeightType::int4(32)}), clock.fma_peak());
+    for (const WeightType type : {WeightType::int8(32), WeightType::int4(128), WeightType::mxfp4}) {
+      for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16}) {
+        const Kind kind{Activation::silu, true, type, arithmetic};
+        EXPECT_GT(clock.peak(kind), 0);
+        EXPECT_NEAR(clock.peak_fraction(2e9, clock.peak(kind), kind), 0.5, 1e-9);
+        // The kind's own peak decides: as much work as both roofs allow, and a little more or less.
+        const double work = clock.peak(kind);
+        EXPECT_EQ(clock.binding_roof(1.01 * work, clock.read_bandwidth(), kind), Roof::fma);
+        EXPECT_EQ(clock.binding_roof(0.99 * work, clock.read_bandwidth(), kind), Roof::read);
+      }
     }
   }
   const Roofs roofs = clocks.roofs();
   EXPECT_EQ(roofs.fma.size(), 2U);
   EXPECT_EQ(roofs.read.size(), 2U);
-  EXPECT_EQ(roofs.dot.size(), 4U);
+  EXPECT_EQ(roofs.dot.size(), 8U);
 }
 
 TEST(Clock, HasAReadRoofForEachFootprint) {

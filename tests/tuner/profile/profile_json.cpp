@@ -64,9 +64,13 @@ TEST(ProfileJson, KeepsTheArithmeticAndReadsFilesWithoutIt) {
   Profile before = example_profile();
   before.plans.back().row.kind.weights = WeightType::int8(64);
   before.plans.back().row.kind.arithmetic = Arithmetic::int16;
-  before.roofs.dot = {{Isa::avx2, Arithmetic::int8, 1, 3e11}};
+  before.roofs.dot = {{Isa::avx2, Arithmetic::int8, 8, 1, 3e11}, {Isa::avx2, Arithmetic::int8, 4, 1, 6e11}};
   const Profile after = parse_profile(profile_text(before), "p.json");
+  std::ranges::sort(before.roofs.dot, {}, &DotRoof::weight_bits);
   EXPECT_EQ(after.roofs, before.roofs);
+  Json without_bits = Json::parse(profile_text(before));
+  without_bits["roofs"]["dot"][1].erase("weight_bits");
+  EXPECT_EQ(parse_profile(without_bits.dump(), "p.json").roofs.dot[1].weight_bits, 8U);
   std::set<Arithmetic> found;
   for (const ProfilePlan& plan : after.plans) found.insert(plan.row.kind.arithmetic);
   EXPECT_EQ(found, (std::set<Arithmetic>{Arithmetic::f32, Arithmetic::int16}));
