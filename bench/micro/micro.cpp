@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "bench/micro/dot_micro.hpp"
+#include "bench/micro/operands.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "kernels/threads/spin.hpp"
 #include "kernels/weights/packed_weights.hpp"
@@ -16,33 +18,8 @@
 namespace sluice::bench {
 namespace {
 
-using tuner::StreamBuffer;
-using Run = std::function<void(std::size_t)>;
-
-constexpr std::size_t line_floats = 64 / sizeof(float);
 constexpr std::size_t pack_depths[] = {768, 2048, 4096};
 constexpr std::size_t slice_depth = 384;  // kc of the analytical plan
-
-// Floats for operands, each beginning on a cache line. All are zero: there are no denormals, and a product of zeros
-// takes as long as any other.
-class Operands {
- public:
-  explicit Operands(std::initializer_list<std::size_t> counts) {
-    std::size_t end = 0;
-    for (const std::size_t count : counts) {
-      offsets_.push_back(end);
-      end += (count + line_floats - 1) / line_floats * line_floats;
-    }
-    memory_ = std::make_shared<StreamBuffer>(end * sizeof(float));
-  }
-  [[nodiscard]] float* operator[](std::size_t index) const { return memory_->data() + offsets_[index]; }
-
- private:
-  std::vector<std::size_t> offsets_;
-  std::shared_ptr<StreamBuffer> memory_;
-};
-
-std::string tile_name(std::size_t mr, std::size_t nr) { return fmt::format("{}x{}", mr, nr); }
 
 // What a kernel of `tiles` row tiles does to one slice of a B panel after another.
 struct PanelWork {
@@ -343,6 +320,7 @@ std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<s
           few_rows("interleaved", panels.interleaved_packed[rows - 1], interleaved_panels, rows);
       }
     }
+    append_dot_micros(kernels, caches, all);
     for (const std::size_t depth : pack_depths) all.push_back(pack_micro(kernels, depth));
     for (const NamedKind& kind : kinds()) all.push_back(epilogue_micro(kernels, kind));
     all.push_back(forward_micro(isa));

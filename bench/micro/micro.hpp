@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,12 +15,13 @@ namespace sluice::bench {
 
 struct Micro {
   std::string name;  // "micro/microkernel/avx512/13x32/L1"
-  // "microkernel", "in_place", "stream", "wide", "interleaved", "pack_x", "epilogue", "forward_empty", "barrier",
-  // "call"
+  // "microkernel", "in_place", "stream", "wide", "interleaved", "widening", "widen_groups", "dot", "dot_side_by_side",
+  // "quantise", "pack_x", "epilogue", "forward_empty", "barrier", "call"
   std::string group;
   std::string tile;   // "13x32"; empty where there is no register tile
   std::string level;  // the cache level of the operands, "L1" or "L2"; empty where it means nothing
   std::uint32_t threads = 1;
+  std::optional<Kind> kind;  // of integer dot products: whose type of weights and arithmetic it is
   // Of one run; 0 where it means nothing.
   double flops = 0;
   double bytes = 0;

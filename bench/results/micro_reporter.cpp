@@ -47,6 +47,13 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
     json["fma_fraction"] =
         clock.fma_fraction(measurement.fast_ns(), micro.flops * static_cast<double>(measurement.runs));
   }
+  if (micro.kind) {
+    json["weights"] = name(micro.kind->weights);
+    json["arithmetic"] = name(micro.kind->arithmetic);
+    if (micro.flops > 0)
+      json["dot_fraction"] = clocks[micro.threads].peak_fraction(
+          measurement.fast_ns(), micro.flops * static_cast<double>(measurement.runs), *micro.kind);
+  }
   if (micro.bytes > 0) json["bytes_per_second"] = micro.bytes / (ns * 1e-9);
   if (micro.elements > 0) json["ns_per_element"] = ns / micro.elements;
   json["samples_ns"] = times_per_run(samples, measurement.runs);
@@ -57,6 +64,9 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
 
 // The figure that matters for each group.
 std::string value_text(const Json& json) {
+  if (json.contains("dot_fraction"))
+    return fmt::format("{:>8.1f} GFLOP/s, {:.1f} % of the peak of integer dot products",
+                       json["flops"].get<double>() / 1e9, 100 * json["dot_fraction"].get<double>());
   if (json.contains("fma_fraction"))
     return fmt::format("{:>8.1f} GFLOP/s, {:.1f} % of the FMA peak", json["flops"].get<double>() / 1e9,
                        100 * json["fma_fraction"].get<double>());

@@ -175,13 +175,17 @@ class BenchTest(MeasureTest):
         self.assertIn(f"micro/epilogue/{isa}/swiglu", names)
         self.assertFalse([name for name in names if "barrier" in name])
         text = self.measure("bench", "--micro", "--samples", "2", "--json",
-                            "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768|microkernel.*/1x[0-9]+/L1)$")
+                            "--benchmark_filter=(epilogue.*/swiglu|pack_x.*/768|microkernel.*/1x[0-9]+/L1|"
+                            "/dot/.*/1x[0-9]+/L1/int4:32/int8|quantise/.*/int8:128/int16)$")
         results = json.loads(text)
         self.assertTrue(finite(results))
         self.assertTrue(results["context"]["roofs"]["fma"])
         groups = {entry["micro"]: entry for entry in results["benchmarks"]}
-        self.assertEqual(set(groups), {"microkernel", "pack_x", "epilogue"})
+        self.assertEqual(set(groups), {"microkernel", "pack_x", "epilogue", "dot", "quantise"})
         self.assertGreater(groups["microkernel"]["fma_fraction"], 0)
+        self.assertGreater(groups["dot"]["dot_fraction"], 0)
+        self.assertEqual((groups["dot"]["weights"], groups["dot"]["arithmetic"]), ("int4:32", "int8"))
+        self.assertGreater(groups["quantise"]["ns_per_element"], 0)
         for group in ("pack_x", "epilogue"):
             self.assertGreater(groups[group]["ns_per_element"], 0)
             self.assertGreater(groups[group]["bytes_per_second"], 0)
