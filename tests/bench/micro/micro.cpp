@@ -48,6 +48,16 @@ TEST(Micro, EveryKernelOfTheTableIsListed) {
         const detail::PanelKernels& panels = kernels.panels[static_cast<std::size_t>(weights.element)][family];
         if (panels.widen_groups != nullptr) {
           expect(fmt::format("micro/widen_groups/{}/{}{}", name(isa), panels.tile.nr, type));
+          for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16}) {
+            const auto* dots = detail::dot_kernels(kernels, panels.tile.nr, weights.element, arithmetic);
+            ASSERT_NE(dots, nullptr);
+            const std::string kind = fmt::format("{}/{}", type, name(arithmetic));
+            for (std::uint32_t mr = 1; mr <= dots->max_mr; ++mr)
+              expect(fmt::format("micro/dot/{}/{}x{}/L1{}", name(isa), mr, dots->nr, kind));
+            for (std::uint32_t mr = 1; mr <= dots->wide_rows; ++mr)
+              expect(fmt::format("micro/dot_side_by_side/{}/{}x{}/L2{}", name(isa), mr, dots->nr, kind));
+            expect(fmt::format("micro/quantise/{}/{}x{}/L2{}", name(isa), dots->max_mr, dots->nr, kind));
+          }
           continue;
         }
         if (!f32) expect(fmt::format("micro/widening/{}/{}x{}{}", name(isa), panels.tile.max_mr, panels.tile.nr, type));
@@ -95,8 +105,9 @@ TEST(Micro, EachGroupCanBeMeasured) {
     EXPECT_GT(measured.samples.front().ns, 0);
     groups.insert(measured.micro.group);
   }
-  std::set<std::string> expected{"barrier", "call",   "epilogue", "forward_empty", "in_place", "microkernel",
-                                 "pack_x",  "stream", "wide",     "widen_groups",  "widening"};
+  std::set<std::string> expected{"barrier",       "call",     "dot",          "dot_side_by_side", "epilogue",
+                                 "forward_empty", "in_place", "microkernel",  "pack_x",           "quantise",
+                                 "stream",        "wide",     "widen_groups", "widening"};
   if (detail::kernel_table(isa)->panels[0][0].interleaved_rows != 0) expected.insert("interleaved");
   EXPECT_EQ(groups, expected);
 }
