@@ -41,10 +41,12 @@ inline std::vector<Kind> all_kinds() {
   return result;
 }
 
-// Types and arithmetics that an emulator leaves out, since others go through the same code: groups of other lengths.
+// Types and arithmetics that an emulator leaves out, since others go through the same code: groups of other lengths,
+// and elements of 4 bits by float32, all of which weight_types.cpp has.
 inline bool spared(WeightType type, Arithmetic arithmetic) {
   if (!brief || type.group == 0) return false;
   const bool by_16_bits = arithmetic == Arithmetic::int16;
+  if (weight_bytes(type) < 1 && arithmetic == Arithmetic::f32) return true;
   if (type == WeightType::mxfp4) return by_16_bits;
   if (type.element == ElementType::int4) return type.group != (by_16_bits ? WeightType::whole_column : 64);
   return type.group != (by_16_bits ? WeightType::whole_column : 32);
