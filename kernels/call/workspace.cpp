@@ -31,7 +31,8 @@ constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { retur
 
 // Of a row in groups of so many steps: with codes of 16 bits and the longest words, the most that any kernel makes.
 std::size_t quantised_floats(std::size_t k, std::size_t group) noexcept {
-  return (DotKernels::quantised_bytes(k, group, most_word_k, sizeof(std::int16_t)) + sizeof(float) - 1) / sizeof(float);
+  return (DotKernels::quantised_bytes(k, group, most_word_k, sizeof(std::int16_t), group) + sizeof(float) - 1) /
+         sizeof(float);
 }
 
 }  // namespace

@@ -22,27 +22,23 @@ struct PairsOf16 : Avx2Pairs {
 // would saturate.
 struct PairsOf8 : Avx2Bytes {
   static constexpr bool sums_in_16_bits = true;
-  [[gnu::always_inline]] static inline void multiply(__m256i& sum, __m256i codes, __m256i factor) {
-    asm("vpmaddubsw %2, %1, %0" : "=x"(sum) : "x"(codes), "x"(factor));
-  }
   [[gnu::always_inline]] static inline void accumulate(__m256i& sum, __m256i codes, __m256i factor) {
     __m256i products;
     asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(codes), "x"(factor));
   }
-  // sum += the pairs of `partial`.
-  [[gnu::always_inline]] static inline void fold(__m256i& sum, __m256i partial) {
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(partial, _mm256_set1_epi16(1)));
+  [[gnu::always_inline]] static inline __m256i add_halves(__m256i sum) {
+    return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
   }
 };
 
 template <class Element, int largest>
 struct Dots {
   using Dot = std::conditional_t<largest == 127 && Element::bits == 4, PairsOf8, PairsOf16>;
-  // The table of mxfp4 takes a register.
-  static constexpr bool table = Element::type == ElementType::mxfp4;
-  static constexpr int max_mr = table && largest != 127 ? 3 : 4;
-  static constexpr DotKernels value[] = {DotFamily < Avx2, Dot,           Element,      largest, 2,
-                                         max_mr,           table ? 4 : 8, 1 > ::value()};
+  // The table of mxfp4 takes a register more than pairs of 16 bits leave.
+  static constexpr bool fits = largest == 127 || Element::type != ElementType::mxfp4;
+  static constexpr int max_mr = fits ? 4 : 3;
+  static constexpr int sums = fits ? 8 : 4;
+  static constexpr DotKernels value[] = {DotFamily<Avx2, Dot, Element, largest, 2, max_mr, sums, 1>::value()};
 };
 
 }  // namespace

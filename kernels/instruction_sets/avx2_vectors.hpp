@@ -75,6 +75,10 @@ struct Avx2 {
   }
   [[gnu::always_inline]] static inline Words zero_words() { return _mm256_setzero_si256(); }
   [[gnu::always_inline]] static inline Words add_words(Words a, Words b) { return _mm256_add_epi32(a, b); }
+  // Of each four words the first two; zeros for the others.
+  [[gnu::always_inline]] static inline Words lower_halves(Words words) {
+    return _mm256_blend_epi32(words, _mm256_setzero_si256(), 0xcc);
+  }
   [[gnu::always_inline]] static inline Words larger(Words a, Words b) { return _mm256_max_epi32(a, b); }
   [[gnu::always_inline]] static inline Words magnitude(Batch value) {
     return _mm256_and_si256(_mm256_castps_si256(value), _mm256_set1_epi32(0x7fffffff));

@@ -24,27 +24,22 @@ struct PairsOf16 : Avx512Pairs {
 // As avx2.cpp has it: elements of 4 bits in sums of 16.
 struct PairsOf8 : Avx512Bytes {
   static constexpr bool sums_in_16_bits = true;
-  [[gnu::always_inline]] static inline void multiply(__m512i& sum, __m512i codes, __m512i factor) {
-    asm("vpmaddubsw %2, %1, %0" : "=v"(sum) : "v"(codes), "v"(factor));
-  }
   [[gnu::always_inline]] static inline void accumulate(__m512i& sum, __m512i codes, __m512i factor) {
     __m512i products;
     asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+v"(sum), "=&v"(products) : "v"(codes), "v"(factor));
   }
-  // sum += the pairs of `partial`.
-  [[gnu::always_inline]] static inline void fold(__m512i& sum, __m512i partial) {
-    sum = Avx512::add_words(sum, _mm512_madd_epi16(partial, _mm512_set1_epi16(1)));
+  [[gnu::always_inline]] static inline __m512i add_halves(__m512i sum) {
+    return _mm512_madd_epi16(sum, _mm512_set1_epi16(1));
   }
 };
 
 template <class Element, int largest>
 struct Dots {
   using Dot = std::conditional_t<largest == 127 && Element::bits == 4, PairsOf8, PairsOf16>;
-  // Sums in 16 bits need as many in 32 beside them; the masks and the table of elements of 4 bits take registers.
-  static constexpr bool twice = sums_in_16_bits<Dot>;
-  static constexpr int max_mr = twice ? 6 : Element::bits == 4 ? 10 : 12;
-  static constexpr int max_mr_of_64 = twice ? 2 : Element::bits == 4 ? 4 : 5;
-  static constexpr int sums = twice ? 8 : 16;
+  // The masks and the table of elements of 4 bits take registers. Sums of 16 bits may need some of 32 beside them.
+  static constexpr int max_mr = sums_in_16_bits<Dot> ? 8 : Element::bits == 4 ? 10 : 12;
+  static constexpr int max_mr_of_64 = Element::bits == 4 ? 4 : 5;
+  static constexpr int sums = 16;
   static constexpr DotKernels value[] = {DotFamily<Avx512, Dot, Element, largest, 2, max_mr, sums>::value(),
                                          DotFamily<Avx512, Dot, Element, largest, 4, max_mr_of_64, sums>::value()};
 };

@@ -66,6 +66,11 @@ struct Avx512 {
   [[gnu::always_inline]] static inline Words add_words(Words a, Words b) {
     return reinterpret_cast<__m512i>(reinterpret_cast<__v16si>(a) + reinterpret_cast<__v16si>(b));
   }
+  // Of each four words the first two; zeros for the others.
+  [[gnu::always_inline]] static inline Words lower_halves(Words words) {
+    constexpr __mmask16 first_two = 0x3333;
+    return _mm512_maskz_mov_epi32(first_two, words);
+  }
   [[gnu::always_inline]] static inline Words larger(Words a, Words b) { return _mm512_max_epi32(a, b); }
   [[gnu::always_inline]] static inline Words magnitude(Batch value) {
     return reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(_mm512_castps_si512(value)) & 0x7fffffffU);

@@ -132,6 +132,7 @@ struct DotFamily {
             max_mr,
             Element::word_k,
             Dot::parts,
+            start_k<Dot, Element>,
             Packed<packed...>::entries,
             Wide<wide...>::entries,
             Wide<wide...>::panels,

@@ -3,7 +3,11 @@
 // Element gives words of four bytes of weights without a sign, element + zero (scaled_integer.hpp); the sums start from
 // −zero·Σq, which the quantisation leaves beside the scale. Dot says how an instruction set multiplies: `parts` words
 // of A for each such word, the integers of it that each part multiplies (part<i>), and the sum of their products
-// (accumulate). Where sums have 16 bits, multiply begins one and fold adds it to one of 32.
+// (accumulate).
+//
+// Sums of 16 bits wrap on their way, but what they end with fits for start_k steps: each adds two of the four products
+// of a word, so a start holds those of k % 4 < 2 in its lower half and of the others in its upper half. Then the halves
+// are added (add_halves).
 #pragma once
 
 #include <cstddef>
@@ -28,17 +32,16 @@ constexpr bool sums_in_16_bits = requires {
   Dot::sums_in_16_bits;
 };
 
-// How many words of weights such a sum holds: each word of four bytes adds two products to a sum.
-template <class Element>
-constexpr std::size_t words_in_16_bits = 32767 / (2 * 127 * Element::largest_byte) / Element::quads;
-
-template <class Dot, bool begins, class Words>
-[[gnu::always_inline]] inline void add_products(Words& sum, const Words& integers, const Words& factor) {
-  if constexpr (begins)
-    Dot::multiply(sum, integers, factor);
-  else
-    Dot::accumulate(sum, integers, factor);
-}
+// How many steps such a sum holds: a power of two, at least a word. Others hold a group, whatever its length.
+template <class Dot, class Element>
+constexpr std::size_t start_k = [] {
+  if (!sums_in_16_bits<Dot>) return whole_column_block;
+  constexpr int from_zero =
+      Element::zero > Element::largest_byte - Element::zero ? Element::zero : Element::largest_byte - Element::zero;
+  std::size_t steps = Element::word_k;
+  while (steps * 2 <= 2 * (32767 / (127 * from_zero))) steps *= 2;
+  return steps;
+}();
 
 template <class Simd, class Dot, class Element, int mr, int vectors, int panels>
 void dot_kernel(const DotCall& call) {
@@ -50,7 +53,7 @@ void dot_kernel(const DotCall& call) {
   constexpr std::ptrdiff_t word_bytes = 4;
   constexpr std::ptrdiff_t step_bytes = nr * word_bytes;
   constexpr std::ptrdiff_t scale_bytes = sizeof(typename Element::Scale);
-  constexpr std::size_t head = sizeof(float) + sizeof(std::int32_t);
+  constexpr std::size_t most_k = start_k<Dot, Element>;
   const auto each = [](auto&& action) __attribute__((always_inline)) {
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p)
@@ -74,13 +77,15 @@ void dot_kernel(const DotCall& call) {
       const std::size_t length = left < call.groups.length ? left : call.groups.length;
       const auto* row_scales = reinterpret_cast<const float*>(a);
       const auto* starts = reinterpret_cast<const std::int32_t*>(a) + mr;
-      a += mr * head;
+      a += mr * (sizeof(float) + (length + most_k - 1) / most_k * sizeof(std::int32_t));
       Sums sums;
-      each([&](int p, int i, int j)
-               __attribute__((always_inline)) { sums[p][i][j] = Simd::broadcast_word(starts + i); });
+      const auto begin_sums = [&](Sums & into) __attribute__((always_inline)) {
+        each([&](int p, int i, int j)
+                 __attribute__((always_inline)) { into[p][i][j] = Simd::broadcast_word(starts + i); });
+      };
       const std::byte* b = codes;
-      // A word of weights of each column; `first` begins the sums.
-      const auto step = [&](Sums & into, auto first) __attribute__((always_inline)) {
+      // A word of weights of each column.
+      const auto step = [&](Sums & into) __attribute__((always_inline)) {
 #pragma GCC unroll 8
         for (int p = 0; p < panels; ++p) {
           const std::byte* const words = b + p * call.b_panel_stride;
@@ -93,7 +98,6 @@ void dot_kernel(const DotCall& call) {
           }
           ahead += call.weight_prefetch_step;
           const auto multiply = [&](auto quad) __attribute__((always_inline)) {
-            constexpr bool begins = decltype(first)::value && decltype(quad)::value == 0;
             Words bytes[vectors];
 #pragma GCC unroll 8
             for (int j = 0; j < vectors; ++j)
@@ -109,9 +113,7 @@ void dot_kernel(const DotCall& call) {
               for (int i = 0; i < mr; ++i) {
                 const Words factor = Simd::broadcast_word(factors + i * Dot::parts + decltype(part)::value);
 #pragma GCC unroll 8
-                for (int j = 0; j < vectors; ++j) {
-                  add_products<Dot, begins>(into[p][i][j], integers[j], factor);
-                }
+                for (int j = 0; j < vectors; ++j) Dot::accumulate(into[p][i][j], integers[j], factor);
               }
             };
             multiply_part(std::integral_constant<int, 0>{});
@@ -128,22 +130,36 @@ void dot_kernel(const DotCall& call) {
           each([&](int p, int i, int j) __attribute__((always_inline)) { Simd::keep_in_register(into[p][i][j]); });
       };
       if constexpr (sums_in_16_bits<Dot>) {
-        for (std::size_t k = 0; k < length;) {
-          Sums partial;
-          step(partial, std::true_type{});
-          k += Element::word_k;
-          for (std::size_t word = 1; word < words_in_16_bits<Element> && k < length; ++word, k += Element::word_k)
-            step(partial, std::false_type{});
-          each([&](int p, int i, int j) __attribute__((always_inline)) { Dot::fold(sums[p][i][j], partial[p][i][j]); });
+        if (length <= most_k) {
+          begin_sums(sums);
+#pragma GCC unroll 1
+          for (std::size_t k = 0; k < length; k += Element::word_k) step(sums);
+          each([&](int p, int i, int j)
+                   __attribute__((always_inline)) { sums[p][i][j] = Dot::add_halves(sums[p][i][j]); });
+        } else {
+          each([&](int p, int i, int j) __attribute__((always_inline)) { sums[p][i][j] = Simd::zero_words(); });
+          for (std::size_t k = 0; k < length;) {
+            Sums part;
+            begin_sums(part);
+            starts += mr;
+            const std::size_t end = length - k < most_k ? length : k + most_k;
+#pragma GCC unroll 1
+            for (; k < end; k += Element::word_k) step(part);
+            each([&](int p, int i, int j) __attribute__((always_inline)) {
+              sums[p][i][j] = Simd::add_words(sums[p][i][j], Dot::add_halves(part[p][i][j]));
+            });
+          }
         }
       } else if constexpr (Element::quads == 2 && panels == 1) {
+        begin_sums(sums);
         // Twice four k as it is; clang 14 would unroll it further, and spill. Side by side, with few rows, it gains by
         // being unrolled (4 bits, M = 1, AVX-512 with VNNI on Emerald Rapids: 0.92 to 0.96 of the time).
 #pragma GCC unroll 1
-        for (std::size_t k = 0; k < length; k += Element::word_k) step(sums, std::false_type{});
+        for (std::size_t k = 0; k < length; k += Element::word_k) step(sums);
       } else {
+        begin_sums(sums);
 #pragma GCC unroll 2
-        for (std::size_t k = 0; k < length; k += Element::word_k) step(sums, std::false_type{});
+        for (std::size_t k = 0; k < length; k += Element::word_k) step(sums);
       }
 #pragma GCC unroll 8
       for (int p = 0; p < panels; ++p) {
@@ -206,12 +222,15 @@ void quantise_rows(const QuantiseCall& call) {
   using V = typename Simd::Batch;
   using Words = typename Simd::Words;
   constexpr std::size_t lanes = V::size;
+  constexpr std::size_t most_k = start_k<Dot, Element>;
+  static_assert(most_k % lanes == 0);
   std::byte* a = call.a;
   for (std::size_t k0 = 0; k0 < call.k; k0 += call.group) {
     const std::size_t length = call.k - k0 < call.group ? call.k - k0 : call.group;
     auto* const scales = reinterpret_cast<float*>(a);
     auto* const starts = reinterpret_cast<std::int32_t*>(a) + call.rows;
-    a += call.rows * (sizeof(float) + sizeof(std::int32_t));
+    const std::size_t start_count = (length + most_k - 1) / most_k;
+    a += call.rows * (sizeof(float) + start_count * sizeof(std::int32_t));
     for (std::size_t row = 0; row < call.rows; ++row) {
       const float* x = call.x + static_cast<std::ptrdiff_t>(row) * call.ldx + k0;
       // What is no whole vector, and what fills up the last word, goes through a copy.
@@ -230,6 +249,7 @@ void quantise_rows(const QuantiseCall& call) {
       const V factor(usable ? static_cast<float>(largest) / magnitude : 0.0F);
       scales[row] = usable ? magnitude / static_cast<float>(largest) : bits >= infinite ? __builtin_nanf("") : 0.0F;
       Words sum = Simd::zero_words();
+      Words lower = Simd::zero_words();  // of k % 4 < 2, where sums have 16 bits
       std::byte* target = a + row * Dot::parts * 4;
       const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(call.rows * Dot::parts * 4);
       // Fours of this group, and as many as its words of weights hold.
@@ -237,14 +257,30 @@ void quantise_rows(const QuantiseCall& call) {
       const auto store = [&](const V& values, std::size_t words) __attribute__((always_inline)) {
         const Words codes = usable ? Simd::nearest(values * factor) : Simd::zero_words();
         sum = Simd::add_words(sum, codes);
+        if constexpr (sums_in_16_bits<Dot>) lower = Simd::add_words(lower, Simd::lower_halves(codes));
         Dot::store_codes(codes, target, stride, words);
         target += static_cast<std::ptrdiff_t>(words) * stride;
         fours -= words;
       };
-      for (std::size_t k = 0; k < whole; k += lanes) store(V::load_unaligned(x + k), lanes / 4);
+      std::int32_t* start = starts + row;
+      const auto end_sum = [&]() __attribute__((always_inline)) {
+        const std::int32_t all = -Element::zero * Simd::sum_of_words(sum);
+        *start = all;
+        if constexpr (sums_in_16_bits<Dot>) {
+          const std::int32_t low = -Element::zero * Simd::sum_of_words(lower);
+          *start = static_cast<std::int32_t>((static_cast<std::uint32_t>(low) & 0xffffU) |
+                                             static_cast<std::uint32_t>(all - low) << 16U);
+        }
+        start += call.rows;
+        sum = lower = Simd::zero_words();
+      };
+      for (std::size_t k = 0; k < whole; k += lanes) {
+        store(V::load_unaligned(x + k), lanes / 4);
+        if ((k + lanes) % most_k == 0) end_sum();
+      }
       if (whole != length) store(V::load_unaligned(rest), (length - whole + 3) / 4);
       while (fours != 0) store(V(0.0F), 1);
-      starts[row] = -static_cast<std::int32_t>(Element::zero) * Simd::sum_of_words(sum);
+      if (length % most_k != 0) end_sum();
     }
     a += call.rows * ((length + Element::word_k - 1) / Element::word_k * Element::word_k) * Dot::parts;
   }

@@ -114,7 +114,7 @@ struct DotCall {
 using DotKernel = void (*)(const DotCall& call);
 
 // Quantises k steps of `rows` rows, from the beginning of a group on, to A of one tile: for each group [rows] scales,
-// the [rows] integers that its sums start from, and its codes as the kernels want them.
+// the [rows] integers that its sums start from (one for each start_k steps), and its codes as the kernels want them.
 struct QuantiseCall {
   const float* x;
   std::ptrdiff_t ldx;
@@ -135,6 +135,7 @@ struct DotKernels {
   std::uint32_t max_mr;
   std::size_t word_k;       // k steps in a word of weights; A is filled up to whole words
   std::size_t code_bytes;   // of a quantised element of A
+  std::size_t start_k;      // k steps of a sum; a group has a start for each
   const DotKernel* packed;  // one panel, any number of tiles
   // Several panels side by side, one tile.
   const DotKernel* wide;
@@ -145,14 +146,16 @@ struct DotKernels {
 
   // Bytes of k steps of one row of A in groups of so many steps, from the beginning of a group on.
   [[nodiscard]] std::size_t row_bytes(std::size_t k, std::size_t group) const noexcept {
-    return quantised_bytes(k, group, word_k, code_bytes);
+    return quantised_bytes(k, group, word_k, code_bytes, start_k);
   }
-  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t word_k,
-                                     std::size_t code_bytes) noexcept {
-    constexpr std::size_t head = sizeof(float) + sizeof(std::int32_t);
+  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t word_k, std::size_t code_bytes,
+                                     std::size_t start_k) noexcept {
+    const auto bytes = [=](std::size_t length) {
+      return sizeof(float) + (length + start_k - 1) / start_k * sizeof(std::int32_t) +
+             (length + word_k - 1) / word_k * word_k * code_bytes;
+    };
     const std::size_t rest = k % group;
-    return k / group * (head + group * code_bytes) +
-           (rest == 0 ? 0 : head + (rest + word_k - 1) / word_k * word_k * code_bytes);
+    return k / group * bytes(group) + (rest == 0 ? 0 : bytes(rest));
   }
 };
 
