@@ -142,7 +142,8 @@ void quantise_columns(const Reader& value, const Columns& columns, std::byte* pa
   };
   const auto store_scales = [&](std::byte* block) {
     auto* scales = reinterpret_cast<typename Target::Scale*>(block) + column;
-    for (std::size_t j = 0; j < width; ++j) scales[j] = j < present ? Target::scale_of(magnitudes[j]) : Target::no_scale;
+    for (std::size_t j = 0; j < width; ++j)
+      scales[j] = j < present ? Target::scale_of(magnitudes[j]) : Target::no_scale;
   };
   if (whole_column) {
     find_magnitudes(0, depth);
