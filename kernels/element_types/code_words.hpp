@@ -26,8 +26,9 @@ struct CodeWords {
   // To be called in ascending k: the first code in a byte clears it.
   static constexpr void store(std::uint8_t* codes, std::size_t k, std::size_t column, std::size_t nr,
                               std::uint8_t code) {
-    std::uint8_t& byte = codes[position(k, column, nr)];
-    byte = static_cast<std::uint8_t>((shift(k) == 0 ? 0U : byte) | static_cast<unsigned>(code) << shift(k));
+    const std::size_t at = position(k, column, nr);
+    const unsigned below = shift(k) == 0 ? 0U : codes[at];
+    codes[at] = static_cast<std::uint8_t>(below | static_cast<unsigned>(code) << shift(k));
   }
 
   // The codes of k + 4·quad to k + 4·quad + 3 as bytes.

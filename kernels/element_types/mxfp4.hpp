@@ -57,7 +57,7 @@ struct Mxfp4 : CodeWords<4> {
     // The numbers halfway between neighbours; one of them goes to the neighbour whose code is even.
     constexpr float halfway[] = {0.5F, 1.5F, 2.5F, 3.5F, 5, 7, 10};
     std::uint8_t code = 0;
-    for (std::uint8_t i = 0; i < std::size(halfway); ++i)
+    for (std::size_t i = 0; i < std::size(halfway); ++i)
       if (magnitude > halfway[i] || (magnitude == halfway[i] && i % 2 == 1)) code = static_cast<std::uint8_t>(i + 1);
     return static_cast<std::uint8_t>(code == 0 || value > 0 ? code : code | 8U);
   }

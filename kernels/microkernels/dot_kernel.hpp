@@ -252,15 +252,12 @@ void quantise_rows(const QuantiseCall& call) {
       Words lower = Simd::zero_words();  // of k % 4 < 2, where sums have 16 bits
       std::byte* target = a + row * Dot::parts * 4;
       const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(call.rows * Dot::parts * 4);
-      // Fours of this group, and as many as its words of weights hold.
-      std::size_t fours = (length + Element::word_k - 1) / Element::word_k * (Element::word_k / 4);
       const auto store = [&](const V& values, std::size_t words) __attribute__((always_inline)) {
         const Words codes = usable ? Simd::nearest(values * factor) : Simd::zero_words();
         sum = Simd::add_words(sum, codes);
         if constexpr (sums_in_16_bits<Dot>) lower = Simd::add_words(lower, Simd::lower_halves(codes));
         Dot::store_codes(codes, target, stride, words);
         target += static_cast<std::ptrdiff_t>(words) * stride;
-        fours -= words;
       };
       std::int32_t* start = starts + row;
       const auto end_sum = [&]() __attribute__((always_inline)) {
@@ -279,7 +276,9 @@ void quantise_rows(const QuantiseCall& call) {
         if ((k + lanes) % most_k == 0) end_sum();
       }
       if (whole != length) store(V::load_unaligned(rest), (length - whole + 3) / 4);
-      while (fours != 0) store(V(0.0F), 1);
+      // As many fours as the words of weights hold.
+      const std::size_t fours = (length + Element::word_k - 1) / Element::word_k * (Element::word_k / 4);
+      for (std::size_t four = (length + 3) / 4; four < fours; ++four) store(V(0.0F), 1);
       if (length % most_k != 0) end_sum();
     }
     a += call.rows * ((length + Element::word_k - 1) / Element::word_k * Element::word_k) * Dot::parts;

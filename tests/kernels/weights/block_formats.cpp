@@ -60,7 +60,7 @@ std::vector<double> values_of(const Format& format, const std::vector<std::uint8
       for (std::size_t i = 0; i < 16; ++i) {
         constexpr double elements[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6};
         values[i] = std::ldexp(elements[block[1 + i] % 16], block[0] - 127);
-        values[i + 16] = std::ldexp(elements[block[1 + i] / 16], block[0] - 127);
+        values[i + 16] = std::ldexp(elements[block[1 + i] >> 4U], block[0] - 127);
       }
       break;
     case BlockFormat::q4_k: {
@@ -76,9 +76,10 @@ std::vector<double> values_of(const Format& format, const std::vector<std::uint8
       }
       for (std::size_t k = 0; k < 256; ++k) {
         const std::uint8_t both = block[16 + k / 64 * 32 + k % 32];
-        const int steps = k / 32 % 2 == 0 ? both % 16 : both / 16;
-        values[k] = static_cast<double>(half_at(block, 0)) * scales[k / 32] * steps -
-                    static_cast<double>(half_at(block, 2)) * minima[k / 32];
+        const std::size_t part = k / 32;
+        const int steps = part % 2 == 0 ? both % 16 : both / 16;
+        values[k] = static_cast<double>(half_at(block, 0)) * scales[part] * steps -
+                    static_cast<double>(half_at(block, 2)) * minima[part];
       }
       break;
     }
@@ -91,7 +92,7 @@ std::vector<double> values_of(const Format& format, const std::vector<std::uint8
           const int elements[] = {first % 16 + upper % 4 * 16, second % 16 + upper / 4 % 4 * 16,
                                   first / 16 + upper / 16 % 4 * 16, second / 16 + upper / 64 * 16};
           for (std::size_t part = 0; part < 4; ++part) {
-            const int scale = std::bit_cast<std::int8_t>(block[192 + 8 * n + 2 * part + i / 16]);
+            const auto scale = static_cast<double>(std::bit_cast<std::int8_t>(block[192 + 8 * n + 2 * part + i / 16]));
             values[128 * n + 32 * part + i] = static_cast<double>(half_at(block, 208)) * scale * (elements[part] - 32);
           }
         }
