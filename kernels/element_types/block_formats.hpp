@@ -7,9 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/element_types/f16.hpp"
+#include "kernels/element_types/int4.hpp"
+#include "kernels/element_types/int8.hpp"
 #include "kernels/element_types/mxfp4.hpp"
 #include "sluice/ffn.hpp"
 
@@ -36,9 +37,7 @@ struct Q8Blocks {
   static std::uint8_t code(const std::byte* block, std::size_t k) {
     return static_cast<std::uint8_t>(byte_at(block, 2 + k) ^ 0x80U);  // element + 128
   }
-  static float value(const std::byte* block, std::size_t k) {
-    return static_cast<float>(static_cast<int>(code(block, k)) - 128) * F16::widen(scale(block));
-  }
+  static float value(const std::byte* block, std::size_t k) { return Int8::widen(code(block, k), scale(block)); }
 };
 
 // An f16 scale, 32 integers of 4 bits, each plus 8.
@@ -52,9 +51,7 @@ struct Q4Blocks {
   static std::uint8_t code(const std::byte* block, std::size_t k) {
     return static_cast<std::uint8_t>(nibble_at(block + 2, k));
   }
-  static float value(const std::byte* block, std::size_t k) {
-    return static_cast<float>(static_cast<int>(code(block, k)) - 8) * F16::widen(scale(block));
-  }
+  static float value(const std::byte* block, std::size_t k) { return Int4::widen(code(block, k), scale(block)); }
 };
 
 // An E8M0 scale, 32 elements of E2M1. A scale of 255 is NaN, as the specification has it (ggml makes it 2¹²⁸).

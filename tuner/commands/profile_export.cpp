@@ -38,12 +38,14 @@ std::string comment_text(std::string_view text) {
   return safe;
 }
 
+// A type whose name has a group is a function of it in C++, any other a constant.
 std::string weights_text(WeightType type) {
-  if (type.group == 0 || type == WeightType::mxfp4) return fmt::format("sluice::WeightType::{}", name(type));
+  const std::string_view word = name(type);
+  const std::size_t colon = word.find(':');
+  if (colon == std::string_view::npos) return fmt::format("sluice::WeightType::{}", word);
   const std::string group =
       type.group == WeightType::whole_column ? "sluice::WeightType::whole_column" : fmt::format("{}", type.group);
-  const char* const element = type.element == ElementType::int8 ? "int8" : "int4";
-  return fmt::format("sluice::WeightType::{}({})", element, group);
+  return fmt::format("sluice::WeightType::{}({})", word.substr(0, colon), group);
 }
 
 // The constant of a kind, or, with another type of weights than its, all of the kind.
