@@ -141,12 +141,13 @@ struct NeonDot {
     else
       return vreinterpretq_u32_u16(vshrq_n_u16(vreinterpretq_u16_u32(words), 8));
   }
+  // In place: g++ 12 and clang 14 would compute products early and keep them on the stack.
   [[gnu::always_inline]] static inline void accumulate(uint32x4_t& sum, uint32x4_t codes, uint32x4_t factor) {
-    const int16x8_t a = vreinterpretq_s16_u32(codes);
-    const int16x8_t b = vreinterpretq_s16_u32(factor);
-    const int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b));
-    const int32x4_t high = vmull_high_s16(a, b);
-    sum = vaddq_u32(sum, vreinterpretq_u32_s32(vpaddq_s32(low, high)));
+    uint32x4_t low;
+    uint32x4_t high;
+    asm("smull %1.4s, %3.4h, %4.4h\n\tsmull2 %2.4s, %3.8h, %4.8h\n\taddp %1.4s, %1.4s, %2.4s\n\tadd %0.4s, %0.4s, %1.4s"
+        : "+w"(sum), "=&w"(low), "=&w"(high)
+        : "w"(codes), "w"(factor));
   }
   // A word of four integers, as (0, 2), (1, 3).
   [[gnu::always_inline]] static inline void store_codes(uint32x4_t codes, std::byte* target, std::ptrdiff_t,
@@ -159,8 +160,10 @@ struct NeonDot {
 
 template <class Element, int largest>
 struct Dots {
-  static constexpr DotKernels value[] = {DotFamily<Neon, NeonDot, Element, largest, 4, 3, 16, 1>::value(),
-                                         DotFamily<Neon, NeonDot, Element, largest, 2, 6, 16, 3>::value()};
+  // clang 14 keeps codes of 4 bits of several panels on the stack beside 16 sums.
+  static constexpr int sums = Element::bits == 4 ? 12 : 16;
+  static constexpr DotKernels value[] = {DotFamily<Neon, NeonDot, Element, largest, 4, 3, sums, 1>::value(),
+                                         DotFamily<Neon, NeonDot, Element, largest, 2, 6, sums, 3>::value()};
 };
 
 }  // namespace
