@@ -53,7 +53,7 @@ Micro dot_micro(const Subject& subject, const char* group, const char* level, st
   if (panels > 1) micro.bytes = static_cast<double>(panels * stage.panel_bytes);
   const std::size_t tile_bytes = mr * subject.dots.row_bytes(k, stage.layout.block_k);
   const detail::DotKernel kernel = (panels > 1 ? subject.dots.wide : subject.dots.packed)[mr - 1];
-  micro.prepare = [=]() -> Run {
+  micro.prepare = [=, end = subject.dots.end]() -> Run {
     // All tiles read the same A.
     const Operands operands{floats_of(tile_bytes), floats_of(panels * stage.panel_bytes) + line_floats,
                             tiles * panels * mr * nr};
@@ -73,7 +73,10 @@ Micro dot_micro(const Subject& subject, const char* group, const char* level, st
       call.c_in_row_stride = static_cast<std::ptrdiff_t>(nr);
       call.tiles = tiles;
       call.weight_prefetch = reinterpret_cast<const char*>(operands[1]);
+      detail::DotState state;
+      call.state = &state;
       for (std::size_t time = 0; time < times; ++time) kernel(call);
+      if (end != nullptr) end(state);
     };
   };
   return micro;
@@ -88,7 +91,7 @@ Micro quantise_micro(const Subject& subject) {
   Micro micro = named(subject, "quantise", rows, "L2");
   micro.elements = static_cast<double>(rows * depth);
   micro.bytes = sizeof(float) * micro.elements + static_cast<double>(bytes);
-  micro.prepare = [=, quantise = subject.dots.quantise]() -> Run {
+  micro.prepare = [=, quantise = subject.dots.quantise[rows - 1]]() -> Run {
     const Operands operands{rows * depth, floats_of(bytes)};
     for (std::size_t i = 0; i < rows * depth; ++i) operands[0][i] = static_cast<float>(i % 97) / 16.0F - 3.0F;
     return [=](std::size_t times) {

@@ -40,11 +40,13 @@ struct DotStageCall {
   bool start_from_bias;      // false: start from the partial sums in c
   float* c;                  // [panel][rows][nr]
   bool c_per_block;          // c holds one block of panels at a time; else all panels from `begin` on
+  DotState* state;
 };
 
 // What the panels of a slice have in common.
 inline DotCall slice_of(const DotStageCall& s, std::size_t k0, std::size_t length) noexcept {
   DotCall call{};
+  call.state = s.state;
   call.k = length;
   call.b_panel_stride = static_cast<std::ptrdiff_t>(s.stage->panel_bytes);
   call.c_in_row_stride = k0 == 0 && s.start_from_bias ? 0 : static_cast<std::ptrdiff_t>(s.kernels->nr);

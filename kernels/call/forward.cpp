@@ -42,10 +42,12 @@ class Member {
   void run() noexcept {
     const std::size_t turns = blocks_of(rows_of(team_)) * blocking_.f_blocks;
     for (turn_ = 0; turn_ < turns; ++turn_) run_turn(turn_at(team_, turn_));
-    if (call_.boards == nullptr) return;
-    call_.boards[team_].close();
-    finish_open_stage();
-    help();
+    if (call_.boards != nullptr) {
+      call_.boards[team_].close();
+      finish_open_stage();
+      help();
+    }
+    if (call_.dots != nullptr && call_.dots->end != nullptr) call_.dots->end(dot_state_);
   }
 
  private:
@@ -53,6 +55,13 @@ class Member {
   [[nodiscard]] Range rows_of(std::size_t team) const noexcept { return share(call_.m, team, blocking_.teams); }
   [[nodiscard]] std::size_t blocks_of(Range rows) const noexcept {
     return (rows.end - rows.begin + blocking_.block_rows - 1) / blocking_.block_rows;
+  }
+
+  // The most rows of a tile. The tallest tile of the plan stands for the tallest one of whatever kernels run.
+  [[nodiscard]] std::size_t tile_rows() const noexcept {
+    const std::uint32_t mr = call_.tiling.mr;
+    if (call_.dots == nullptr) return mr;
+    return mr == call_.panels->tile.max_mr ? call_.dots->max_mr : std::min(mr, call_.dots->max_mr);
   }
 
   // The turns of a team: M-blocks, inside them F-blocks.
@@ -72,8 +81,7 @@ class Member {
       auto* const base = reinterpret_cast<std::byte*>(memory(team) + offset);
       return QuantisedRows{base, call_.dots, call_.up->layout.block_k, depth, std::min(blocking_.kc, depth)};
     };
-    return {.tiles =
-                RowTiles(rows, call_.dots == nullptr ? call_.tiling.mr : std::min(call_.tiling.mr, call_.dots->max_mr)),
+    return {.tiles = RowTiles(rows, tile_rows()),
             .first_row = first_row,
             .f = f,
             .f_panels = f_panels,
@@ -136,12 +144,12 @@ class Member {
       // As many groups of this tile as its slice has.
       const std::size_t slice_end = std::min(target.depth, (k / target.kc + 1) * target.kc);
       const std::size_t end = std::min(slice_end, k + (mine.end - item) * target.group);
-      call_.dots->quantise({.x = source + tiles.first_row(tile) * ld + k,
-                            .ldx = static_cast<std::ptrdiff_t>(ld),
-                            .rows = tiles.tile_rows(tile),
-                            .k = end - k,
-                            .group = target.group,
-                            .a = target.at(tiles, tile, k)});
+      call_.dots->quantise[tiles.tile_rows(tile) - 1]({.x = source + tiles.first_row(tile) * ld + k,
+                                                       .ldx = static_cast<std::ptrdiff_t>(ld),
+                                                       .rows = tiles.tile_rows(tile),
+                                                       .k = end - k,
+                                                       .group = target.group,
+                                                       .a = target.at(tiles, tile, k)});
       item += (end - k + target.group - 1) / target.group;
     }
   }
@@ -216,7 +224,7 @@ class Member {
   // Runs a stage as it is, or, for integer dot products, the same with quantised A.
   template <class Finish>
   void run_any_stage(const StageCall& s, const QuantisedRows& a, std::size_t begin, std::size_t end,
-                     Finish finish) const noexcept {
+                     Finish finish) noexcept {
     if (call_.dots == nullptr) return run_stage(s, begin, end, finish);
     run_dot_stage({.kernels = call_.dots,
                    .stage = s.stage,
@@ -227,7 +235,8 @@ class Member {
                    .prefetch = s.prefetch,
                    .start_from_bias = s.start_from_bias,
                    .c = s.c,
-                   .c_per_block = s.c_per_block},
+                   .c_per_block = s.c_per_block,
+                   .state = &dot_state_},
                   begin, end, finish);
   }
 
@@ -343,6 +352,7 @@ class Member {
   const std::size_t member_;
   float* const c_;
   PhaseClock clock_;
+  DotState dot_state_;
   std::size_t turn_ = 0;  // of its own team
 };
 

@@ -59,6 +59,9 @@ struct Avx512 {
   // Sixteen words of four bytes, and one byte of each as a float.
   using Words = __m512i;
   [[gnu::always_inline]] static inline Words load_words(const std::byte* words) { return _mm512_loadu_si512(words); }
+  [[gnu::always_inline]] static inline void store_words(std::byte* target, Words words) {
+    _mm512_storeu_si512(target, words);
+  }
   [[gnu::always_inline]] static inline Words broadcast_word(const std::int32_t* word) {
     return _mm512_set1_epi32(*word);
   }

@@ -9,7 +9,12 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
+#include "kernels/instruction_sets/tall_dots.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 
 namespace sluice {
@@ -37,6 +42,25 @@ bool has_avx512() noexcept {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0;
 }
 bool has_avx512_vnni() noexcept { return has_avx512() && __builtin_cpu_supports("avx512vnni") != 0; }
+// Its registers are larger than what the operating system saves for every process, so a process asks for them; that
+// lasts, and makes the frames of signals larger by 8 KiB in threads that have used them.
+bool has_amx() noexcept {
+#if defined(__linux__)
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  constexpr unsigned tiles_and_int8 = 3U << 24U;
+  if (!has_avx512_vnni() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 ||
+      (edx & tiles_and_int8) != tiles_and_int8)
+    return false;
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
 // Not every compiler's check knows it. It works on the registers of AVX2.
 bool has_avx_vnni() noexcept {
   unsigned eax = 0;
@@ -78,11 +102,19 @@ struct Extension {
   const detail::DotTable* dots;
   bool (*can_run)() noexcept;
 };
+// Those of tall tiles, which go with the others.
+struct TallExtension {
+  Isa isa;
+  const detail::TallDotTable* dots;
+  bool (*can_run)() noexcept;
+};
 #if defined(__x86_64__)
 constexpr Extension extensions[] = {{Isa::avx2, &detail::avx_vnni_dots, has_avx_vnni},
                                     {Isa::avx512, &detail::avx512_vnni_dots, has_avx512_vnni}};
+constexpr std::array tall_extensions = {TallExtension{Isa::avx512, &detail::avx512_amx_dots, has_amx}};
 #else
 constexpr std::array<Extension, 0> extensions{};
+constexpr std::array<TallExtension, 0> tall_extensions{};
 #endif
 
 // The tables, with the extensions that run here.
@@ -94,8 +126,16 @@ struct Tables {
       tables[i] = *table[i].kernels;
       for (const Extension& extension : extensions)
         if (extension.isa == table[i].isa && extension.can_run()) tables[i].dots = *extension.dots;
+      auto* joined = joined_.begin();
+      for (const TallExtension& extension : tall_extensions) {
+        if (extension.isa == table[i].isa && extension.can_run()) joined->join(tables[i], *extension.dots);
+        ++joined;
+      }
     }
   }
+
+ private:
+  std::array<detail::JoinedDots, std::size(tall_extensions)> joined_;
 };
 
 const Row* find(Isa isa) noexcept {

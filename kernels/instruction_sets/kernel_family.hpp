@@ -116,9 +116,12 @@ struct DotFamily {
     while (rows < most_wide_rows && side_by_side(rows + 1) > 1) ++rows;
     return rows;
   }
+  template <int>
+  static constexpr QuantiseRows quantisation = quantise_rows<Simd, Dot, Element, largest>;
   template <int... index>
   struct Packed {
     static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, Element, index + 1, vectors, 1>...};
+    static constexpr QuantiseRows quantise[] = {quantisation<index>...};
   };
   template <int... index>
   struct Wide {
@@ -137,7 +140,7 @@ struct DotFamily {
             Wide<wide...>::entries,
             Wide<wide...>::panels,
             sizeof...(wide),
-            quantise_rows<Simd, Dot, Element, largest>,
+            Packed<packed...>::quantise,
             dot_probe<Simd, Dot>};
   }
   static constexpr DotKernels value() {
@@ -147,12 +150,12 @@ struct DotFamily {
 
 // Dots is a template over the type of elements and the largest quantised element, 127 or 32767, whose `value` is an
 // array of the microkernels of each panel width.
-template <template <class Element, int largest> class Dots>
-constexpr DotTable make_dot_table() {
-  DotTable table{};
+template <template <class Element, int largest> class Dots, class Table = DotTable>
+constexpr Table make_dot_table() {
+  Table table{};
   ElementTypes::for_each([&]<class Element>(Element) {
     if constexpr (Element::grouped) {
-      const DotKernels*(&of)[arithmetic_count] = table.of[static_cast<std::size_t>(Element::type)];
+      auto& of = table.of[static_cast<std::size_t>(Element::type)];
       of[static_cast<std::size_t>(Arithmetic::int8)] = Dots<Element, 127>::value;
       of[static_cast<std::size_t>(Arithmetic::int16)] = Dots<Element, 32767>::value;
     }

@@ -26,6 +26,12 @@ constexpr bool keeps_words = requires(typename Simd::Words& sum) {
   Simd::keep_in_register(sum);
 };
 
+// Whether A of a group is its rows, one after the other, as matrix_dot_kernel.hpp has them; else words of all rows.
+template <class Dot>
+constexpr bool takes_rows = requires {
+  Dot::takes_rows;
+};
+
 // Whether products are summed in 16 bits before they are in 32.
 template <class Dot>
 constexpr bool sums_in_16_bits = requires {
@@ -250,14 +256,16 @@ void quantise_rows(const QuantiseCall& call) {
       scales[row] = usable ? magnitude / static_cast<float>(largest) : bits >= infinite ? __builtin_nanf("") : 0.0F;
       Words sum = Simd::zero_words();
       Words lower = Simd::zero_words();  // of k % 4 < 2, where sums have 16 bits
-      std::byte* target = a + row * Dot::parts * 4;
-      const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(call.rows * Dot::parts * 4);
+      const std::size_t filled = (length + Element::word_k - 1) / Element::word_k * Element::word_k;
+      std::byte* target = a + row * (takes_rows<Dot> ? filled : Dot::parts * 4);
+      // From one word of a row to the next; where A is rows, from one digit's rows to those of the next.
+      const auto stride = static_cast<std::ptrdiff_t>(call.rows * (takes_rows<Dot> ? filled : Dot::parts * 4));
       const auto store = [&](const V& values, std::size_t words) __attribute__((always_inline)) {
         const Words codes = usable ? Simd::nearest(values * factor) : Simd::zero_words();
         sum = Simd::add_words(sum, codes);
         if constexpr (sums_in_16_bits<Dot>) lower = Simd::add_words(lower, Simd::lower_halves(codes));
         Dot::store_codes(codes, target, stride, words);
-        target += static_cast<std::ptrdiff_t>(words) * stride;
+        target += static_cast<std::ptrdiff_t>(words) * (takes_rows<Dot> ? 4 : stride);
       };
       std::int32_t* start = starts + row;
       const auto end_sum = [&]() __attribute__((always_inline)) {
@@ -277,8 +285,7 @@ void quantise_rows(const QuantiseCall& call) {
       }
       if (whole != length) store(V::load_unaligned(rest), (length - whole + 3) / 4);
       // As many fours as the words of weights hold.
-      const std::size_t fours = (length + Element::word_k - 1) / Element::word_k * (Element::word_k / 4);
-      for (std::size_t four = (length + 3) / 4; four < fours; ++four) store(V(0.0F), 1);
+      for (std::size_t four = (length + 3) / 4; four < filled / 4; ++four) store(V(0.0F), 1);
       if (length % most_k != 0) end_sum();
     }
     a += call.rows * ((length + Element::word_k - 1) / Element::word_k * Element::word_k) * Dot::parts;

@@ -91,6 +91,12 @@ inline constexpr std::size_t wide_panels = 2;
 // ways of a cache (2048x5632, M = 8, Zen 3: eight panels take 1.18 of the time of four).
 inline constexpr std::size_t most_interleaved = 8;
 
+// What kernels of integer dot products keep from one call to the next of a thread: how registers that hold a matrix are
+// configured, which takes hundreds of cycles (AMX, Emerald Rapids: 200 to 290). 0: they are not.
+struct DotState {
+  std::uint32_t configuration = 0;
+};
+
 // One panel slice of elements with scales, or several panels side by side, against `tiles` register tiles of quantised
 // A, all of the same height mr: C = C_in + A·B, group by group as Arithmetic (kind.hpp) has it.
 struct DotCall {
@@ -110,6 +116,7 @@ struct DotCall {
   const char* weight_prefetch;
   std::ptrdiff_t weight_prefetch_step;
   std::ptrdiff_t distance;
+  DotState* state;  // of the thread
 };
 using DotKernel = void (*)(const DotCall& call);
 
@@ -124,6 +131,9 @@ struct QuantiseCall {
   std::byte* a;
 };
 using QuantiseRows = void (*)(const QuantiseCall& call);
+
+// Ends what the kernels keep, after the last call of a thread.
+using EndDots = void (*)(DotState& state);
 
 // Measuring aid, as Probes has it for FMAs: dot products on registers alone.
 using DotProbe = std::uint32_t (*)(std::size_t iterations, double* flops);
@@ -141,8 +151,9 @@ struct DotKernels {
   const DotKernel* wide;
   const std::uint8_t* wide_panels;
   std::uint32_t wide_rows;
-  QuantiseRows quantise;
+  const QuantiseRows* quantise;  // for tiles of so many rows
   DotProbe probe;
+  EndDots end = nullptr;  // null: they keep nothing
 
   // Bytes of k steps of one row of A in groups of so many steps, from the beginning of a group on.
   [[nodiscard]] std::size_t row_bytes(std::size_t k, std::size_t group) const noexcept {
@@ -202,6 +213,23 @@ struct DotTable {
   const DotKernels* of[element_type_count][arithmetic_count];
 };
 
+// Microkernels that take the place of those for tiles of first_mr rows and more, and for taller ones than these reach.
+// A is as their own quantisation makes it, in as many bytes.
+struct TallDots {
+  std::uint32_t nr;
+  std::uint32_t first_mr;
+  std::uint32_t max_mr;
+  const DotKernel* packed;  // index rows − first_mr
+  QuantiseRows quantise;
+  DotProbe probe;
+  EndDots end;
+};
+inline constexpr std::uint32_t most_tall_mr = 16;
+
+struct TallDotTable {
+  const TallDots* of[element_type_count][arithmetic_count];
+};
+
 struct KernelTable {
   Isa isa;
   std::uint32_t lanes;
@@ -222,6 +250,7 @@ extern const KernelTable avx512_kernels;
 // Integer dot products of processors that have more than their ISA asks for.
 extern const DotTable avx_vnni_dots;
 extern const DotTable avx512_vnni_dots;
+extern const TallDotTable avx512_amx_dots;
 
 // The table of an ISA with the best integer dot products that run here, null when this build does not hold it.
 const KernelTable* kernel_table(Isa isa) noexcept;

@@ -194,9 +194,10 @@ Plan detail::analytical_plan_in_mode(const CacheSizes& caches, Isa isa, Kind kin
   const bool short_tiles = tile.max_mr < short_tile;
   // One tall tile computes fast enough to take the weights as they come. Beyond it, tall tiles gain only where the
   // prefetches decide (AVX-512, 2048x5632, of the time of the blocked plan; Sapphire Rapids: M = 14, 16, 20, 24 0.88,
-  // 0.88, 0.90, 0.98; with two threads M = 16, 24 0.94, 0.96).
-  const bool interleaved = rows >= 2 && rows <= kernels.interleaved_rows && !from_l3 &&
-                           (short_tiles || (caches.prefetch_streams && rows > tile.max_mr));
+  // 0.88, 0.90, 0.98; with two threads M = 16, 24 0.94, 0.96). Integer dot products have no such kernels, and longer
+  // slices serve them as well or better (VNNI M = 16, 20 0.96 to 1.0, AMX 0.75 to 1.0; Emerald Rapids).
+  const bool two_tall_tiles = caches.prefetch_streams && rows > tile.max_mr && kind.arithmetic == Arithmetic::f32;
+  const bool interleaved = rows >= 2 && rows <= kernels.interleaved_rows && !from_l3 && (short_tiles || two_tall_tiles);
   if (interleaved && caches.prefetch_streams) {
     // Sapphire Rapids, 2048x5632. AVX2, one thread, four panels and 1 KiB, of the time without prefetch: M = 2 0.80,
     // M = 4 0.75; of that of two panels and 4 KiB: M = 6 0.98, 8 0.97, 9 0.99. Two threads, two panels and 4 KiB, of

@@ -150,7 +150,7 @@ void damaged_quantise(const detail::QuantiseCall& call) {
   detail::QuantiseCall damaged = call;
   damaged.x = x.data();
   damaged.ldx = static_cast<std::ptrdiff_t>(call.k);
-  dots.quantise(damaged);
+  dots.quantise[call.rows - 1](damaged);
   std::byte* a = call.a;
   for (std::size_t k0 = 0; k0 < call.k; k0 += call.group) {
     const std::size_t length = std::min(call.group, call.k - k0);
@@ -175,9 +175,17 @@ constexpr std::array<std::array<detail::DotKernel, most_rows>, most_panels> dama
   return {damaged_dots_of<panel, wide>(std::make_index_sequence<most_rows>{})...};
 }
 
+template <std::size_t panel>
+constexpr std::array<detail::QuantiseRows, most_rows> damaged_quantise_of() {
+  std::array<detail::QuantiseRows, most_rows> all{};
+  all.fill(damaged_quantise<panel>);
+  return all;
+}
+
 template <std::size_t... panel>
-constexpr std::array<detail::QuantiseRows, most_panels> damaged_quantise_all(std::index_sequence<panel...>) {
-  return {damaged_quantise<panel>...};
+constexpr std::array<std::array<detail::QuantiseRows, most_rows>, most_panels> damaged_quantise_all(
+    std::index_sequence<panel...>) {
+  return {damaged_quantise_of<panel>()...};
 }
 
 constexpr auto damaged_packed_dots = damaged_dots_all<false>(std::make_index_sequence<most_panels>{});
@@ -314,7 +322,7 @@ struct DamagedTable {
         dots.at(i) = original_dots(i);
         dots.at(i).packed = damaged_packed_dots.at(i).data();
         dots.at(i).wide = damaged_wide_dots.at(i).data();
-        dots.at(i).quantise = damaged_quantisations.at(i);
+        dots.at(i).quantise = damaged_quantisations.at(i).data();
       }
       table.dots.of[static_cast<std::size_t>(weight_type.element)][static_cast<std::size_t>(damaged_arithmetic)] =
           dots.data();

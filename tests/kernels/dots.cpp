@@ -117,7 +117,18 @@ std::vector<Table> tables() {
   for (const Isa isa : runnable_isas()) all.push_back({name(isa).data(), detail::kernel_table(isa)});
 #if defined(__x86_64__)
   if (runnable(Isa::avx2)) all.push_back({"avx2_alone", &detail::avx2_kernels});
-  if (runnable(Isa::avx512)) all.push_back({"avx512_alone", &detail::avx512_kernels});
+  if (runnable(Isa::avx512)) {
+    all.push_back({"avx512_alone", &detail::avx512_kernels});
+    // Without the dot products of tall tiles, where there are such.
+    static const detail::KernelTable with_vnni = [] {
+      detail::KernelTable table = detail::avx512_kernels;
+      table.dots = detail::avx512_vnni_dots;
+      return table;
+    }();
+    const detail::DotKernels& best =
+        *detail::dot_kernels(*detail::kernel_table(Isa::avx512), 32, ElementType::int8, Arithmetic::int8);
+    if (best.end != nullptr) all.push_back({"avx512_vnni", &with_vnni});
+  }
 #endif
   return all;
 }
@@ -172,22 +183,30 @@ TEST_P(Dots, HaveTheBitsOfTheModel) {
       expect_bits_of_the_model({283, 150}, m, kind, operands({283, 150}, m, m));
 }
 
+TEST_P(Dots, EveryHeightOfATileHasTheBitsOfTheModel) {
+  constexpr Shape shape{163, 40};
+  for (const Kind kind : kinds_of_dots())
+    for (std::size_t m = 1; m <= detail::most_tall_mr; ++m)
+      expect_bits_of_the_model(shape, m, kind, operands(shape, m, m));
+}
+
 TEST_P(Dots, AnyDepthHasTheBitsOfTheModel) {
   for (const Kind kind : kinds_of_dots())
     for (const Shape shape : {Shape{1, 1}, Shape{3, 33}, Shape{32, 127}, Shape{129, 5}, Shape{260, 64}})
-      expect_bits_of_the_model(shape, 2, kind, operands(shape, 2, shape.d_ff));
+      for (const std::size_t m : {2U, 13U}) expect_bits_of_the_model(shape, m, kind, operands(shape, m, shape.d_ff));
 }
 
 // The largest products and the largest sums: what multiplies two pairs of bytes in 16 bits would saturate.
 TEST_P(Dots, DoNotSaturateOrWrap) {
   constexpr Shape shape{256, 40};
+  constexpr std::size_t m = 12;
   for (const Kind kind : kinds_of_dots()) {
     for (const float sign : {1.0F, -1.0F}) {
-      Operands given = operands(shape, 4, 1);
+      Operands given = operands(shape, m, 1);
       std::fill(given.up.begin(), given.up.end(), 1.0F);
       std::fill(given.down.begin(), given.down.end(), -1.0F);
       std::fill(given.x.begin(), given.x.end(), sign);
-      expect_bits_of_the_model(shape, 4, kind, given);
+      expect_bits_of_the_model(shape, m, kind, given);
     }
   }
 }

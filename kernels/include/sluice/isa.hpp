@@ -10,7 +10,9 @@
 
 namespace sluice {
 
-// avx2 means AVX2, FMA and F16C (every processor with AVX2 so far has it); avx512 means AVX-512 F and BW.
+// avx2 means AVX2, FMA and F16C (every processor with AVX2 so far has it); avx512 means AVX-512 F and BW. Integer
+// arithmetic uses AVX-VNNI, AVX-512 VNNI and AMX-INT8 beside them where they are; the answer has the same bits. For AMX
+// the first use of the library asks Linux for leave to use its registers, which lasts for the process.
 enum class Isa : std::uint8_t { scalar, neon, avx2, avx512 };
 
 // Every name, whether or not this build has it. The order is worst to best.

@@ -51,7 +51,9 @@ std::optional<Schedule> parse_schedule(std::string_view name) noexcept;
 // All extents are in elements (floats); an extent larger than the problem is clipped to it.
 struct Tiling {
   std::uint32_t nr = 0;  // width of a packed weight panel; gate and up share it in halves when gated
-  std::uint32_t mr = 0;  // rows of the tallest register tile; rows are balanced over tiles of at most mr
+  // Rows of the tallest register tile; rows are balanced over tiles of at most mr. The tallest of its RegisterTile
+  // stands for the tallest that the arithmetic has, which may be more or less.
+  std::uint32_t mr = 0;
   std::uint32_t kc = 0;  // k steps per slice: an mr×kc piece of A and a kc×nr piece of B live in L1, long ones in L2
   std::uint32_t mc = 0;  // rows of an M-block
   std::uint32_t nc = 0;  // columns of partial sums kept in L2; a multiple of nr. For few rows (one tile) it is the

@@ -1,0 +1,39 @@
+// Owns: turning registers that hold a matrix into the dot products of tall tiles that an ISA exports. Included by the
+// ISA files only.
+#pragma once
+
+#include <utility>
+
+#include "kernels/microkernels/dot_kernel.hpp"
+#include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/microkernels/matrix_dot_kernel.hpp"
+
+namespace sluice::detail {
+namespace {
+
+// The microkernels of one panel width for tiles of first_mr rows and more. Digits says how
+// quantised elements stand in A.
+template <class Simd, class Matrix, class Digits, class Element, int largest, int vectors, int first_mr>
+struct TallDotFamily {
+  template <int... index>
+  struct Packed {
+    static constexpr DotKernel entries[] = {
+        matrix_dot_kernel<Simd, Matrix, Element, Digits::parts, first_mr + index, vectors>...};
+  };
+  template <int... index>
+  static constexpr TallDots make(std::integer_sequence<int, index...>) {
+    return {vectors * static_cast<std::uint32_t>(Simd::Batch::size),
+            first_mr,
+            most_tall_mr,
+            Packed<index...>::entries,
+            quantise_rows<Simd, Digits, Element, largest>,
+            matrix_dot_probe<Matrix, Digits::parts>,
+            end_matrix_dots<Matrix>};
+  }
+  static constexpr TallDots value() {
+    return make(std::make_integer_sequence<int, static_cast<int>(most_tall_mr) - first_mr + 1>{});
+  }
+};
+
+}  // namespace
+}  // namespace sluice::detail
