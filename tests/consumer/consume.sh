@@ -3,11 +3,10 @@
 #   consume.sh install WORK BUILD        installs BUILD, moves the prefix, exports the plans from there
 #   consume.sh package WORK              builds and runs the consumer with find_package(sluice)
 #   consume.sh pkg_config WORK           … with pkg-config alone
-#   consume.sh subdirectory WORK SOURCE  … with add_subdirectory, under flags that would change the answer if they
-#                                        leaked
-#   consume.sh parent WORK SOURCE        … by Makefiles, in a project without exceptions and run-time types that asks for
-#                                        unity builds, optimisation of the whole program and absolute
-#                                        directories
+#   consume.sh subdirectory WORK SOURCE  … with add_subdirectory by Makefiles, in a project without optimisation,
+#                                        exceptions and run-time types that asks for unity builds, optimisation of the
+#                                        whole program, absolute directories, and flags that would change the answer if
+#                                        they leaked
 #   consume.sh versions WORK SOURCE      configures with packages of xsimd and fmt that only say a version: any major
 #                                        version from the oldest on is taken, older ones are refused with the version
 #                                        that is needed
@@ -86,13 +85,10 @@ case $mode in
     expect_same_digest "$work/$mode"
     ;;
   subdirectory)
-    build -DCMAKE_BUILD_TYPE=Debug -DSLUICE_SOURCE_DIR="$3" -DCMAKE_CXX_FLAGS='-march=native -ffast-math'
-    expect_same_digest "$work/$mode/consumer"
-    ;;
-  parent)
     generator='Unix Makefiles'
-    build -DCMAKE_BUILD_TYPE=Release -DSLUICE_SOURCE_DIR="$3" -DCMAKE_UNITY_BUILD=ON -DSLUICE_INSTALL=ON \
-      -DCMAKE_CXX_FLAGS='-fno-exceptions -fno-rtti' -DPARENT_SWITCHES=ON -DCMAKE_INSTALL_LIBDIR="$work/absolute/lib"
+    build -DCMAKE_BUILD_TYPE=Debug -DSLUICE_SOURCE_DIR="$3" -DCMAKE_UNITY_BUILD=ON -DSLUICE_INSTALL=ON \
+      -DCMAKE_CXX_FLAGS='-march=native -ffast-math -fno-exceptions -fno-rtti' -DPARENT_SWITCHES=ON \
+      -DCMAKE_INSTALL_LIBDIR="$work/absolute/lib"
     expect_same_digest "$work/$mode/consumer"
     pc=$(find "$work/$mode" -name sluice.pc)
     [ "$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --variable=libdir sluice)" = "$work/absolute/lib" ] ||
@@ -103,7 +99,7 @@ case $mode in
     configures_with fmt fmt::fmt 9 '7.1.3 8.1.1' '9.0.0 10.2.1 12.1.0' -DSLUICE_BUILD_TUNER=ON
     ;;
   *)
-    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config, subdirectory, parent or versions" >&2
+    echo "consume.sh: $mode: not a mode; expected install, package, pkg_config, subdirectory or versions" >&2
     exit 2
     ;;
 esac
