@@ -1,8 +1,7 @@
 // Owns: the integer dot products of tall row tiles compiled for AMX-INT8 beside AVX-512 F, BW and VNNI. Exports
 // avx512_amx_dots, nothing else.
-#include "kernels/instruction_sets/avx512_vectors.hpp"
+#include "kernels/instruction_sets/avx512_matrix.hpp"
 #include "kernels/instruction_sets/kernel_family.hpp"
-#include "kernels/instruction_sets/tall_dot_family.hpp"
 
 namespace sluice::detail {
 namespace {
@@ -46,47 +45,17 @@ struct Tiles {
   [[gnu::always_inline]] static inline void multiply_without_sign() {
     asm volatile("tdpbuud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
   }
-  // Sums of both digits of elements of 16 bits.
-  [[gnu::always_inline]] static inline __m512i join_digits(__m512i upper, __m512i lower) {
-    return reinterpret_cast<__m512i>((reinterpret_cast<__v16su>(upper) << 8) + reinterpret_cast<__v16su>(lower));
-  }
-};
-
-// Quantised elements of 8 bits, rows of them.
-struct OneDigit {
-  static constexpr bool takes_rows = true;
-  static constexpr int parts = 1;
-  [[gnu::always_inline]] static inline void store_codes(__m512i codes, std::byte* target, std::ptrdiff_t,
-                                                        std::size_t words) {
-    alignas(16) std::byte stored[16];
-    _mm_store_si128(reinterpret_cast<__m128i*>(stored), _mm512_cvtepi32_epi8(codes));
-    __builtin_memcpy(target, stored, 4 * words);
-  }
-};
-
-// Those of 16 bits, as 256 times the upper digit plus the lower one, which has no sign.
-struct TwoDigits {
-  static constexpr bool takes_rows = true;
-  static constexpr int parts = 2;
-  [[gnu::always_inline]] static inline void store_codes(__m512i codes, std::byte* target, std::ptrdiff_t next_digit,
-                                                        std::size_t words) {
-    OneDigit::store_codes(reinterpret_cast<__m512i>(reinterpret_cast<__v16si>(codes) >> 8), target, 0, words);
-    OneDigit::store_codes(codes, target + next_digit, 0, words);
-  }
 };
 
 template <class Element, int largest>
 struct Dots {
-  using Digits = std::conditional_t<largest == 127, OneDigit, TwoDigits>;
   // Of the speed by VNNI (Emerald Rapids, 2048x5632, one thread, whole FFN). int8:32 by int8: M = 8 1.02, 12 1.09. By
   // int16, and of 4 bits, whose codes are made bytes first: M = 8 0.8 to 0.9, 12 0.89 to 1.06, but 24, of two tiles of
   // 12, 1.17 to 1.48.
   static constexpr int first_mr = Element::bits == 8 && largest == 127 ? 8 : 12;
   // Right above the tallest tiles that VNNI has for the wider panels.
   static constexpr int first_mr_of_64 = 5;
-  template <int vectors, int first>
-  using Family = TallDotFamily<Avx512, Tiles, Digits, Element, largest, vectors, first>;
-  static constexpr TallDots value[] = {Family<2, first_mr>::value(), Family<4, first_mr_of_64>::value()};
+  static constexpr auto& value = MatrixDotsOf<Tiles, Element, largest, first_mr, first_mr_of_64>::value;
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ struct TallDotFamily {
   template <int... index>
   struct Packed {
     static constexpr DotKernel entries[] = {
-        matrix_dot_kernel<Simd, Matrix, Element, Digits::parts, first_mr + index, vectors>...};
+        matrix_dot_kernel<Simd, Matrix, Digits, Element, first_mr + index, vectors>...};
   };
   template <int... index>
   static constexpr TallDots make(std::integer_sequence<int, index...>) {

@@ -52,12 +52,13 @@ template <class Simd, class Element, int vectors>
 // before are stored, those of the one before that are scaled and added to C: the three in pieces one after the other,
 // since their own order would not let the processor do them at once (groups of 32, in L1, Emerald Rapids: 73 cycles for
 // 32 columns, 92 with only the multiplication ahead, 116 one after the other).
-template <class Simd, class Matrix, class Element, int digits, int vectors>
+template <class Simd, class Matrix, class Digits, class Element, int vectors>
 class MatrixDots {
   using V = typename Simd::Batch;
   static constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
   static_assert(lanes == matrix_columns && vectors % 2 == 0);
   static constexpr std::ptrdiff_t nr = vectors * lanes;
+  static constexpr int digits = Digits::parts;
   static constexpr int columns = 2 / digits;  // in vectors
   static constexpr std::ptrdiff_t scale_bytes = sizeof(typename Element::Scale);
   static constexpr bool unpack = Element::bits == 4;
@@ -268,7 +269,7 @@ class MatrixDots {
           return Simd::load_words(reinterpret_cast<const std::byte*>(sums_[parity][number][i]));
         };
         auto sum = sum_of(j);
-        if constexpr (digits == 2) sum = Matrix::join_digits(sum, sum_of(1));
+        if constexpr (digits == 2) sum = Digits::join(sum, sum_of(1));
         float* const c = item.c + i * nr + j * lanes;
         Simd::fma(Simd::to_float(Simd::add_words(sum, start)), row_scale * scale[j], V::load_unaligned(c))
             .store_unaligned(c);
@@ -292,16 +293,16 @@ class MatrixDots {
   alignas(64) std::byte unpacked_[unpack ? unpacked_bytes : 64];
 };
 
-// `digits`: of a quantised element of A, 1 or 2. One function serves tiles of every height: with one for each the
+// One function serves tiles of every height: with one for each the
 // object takes ten times as long to compile.
-template <class Simd, class Matrix, class Element, int digits, int vectors>
+template <class Simd, class Matrix, class Digits, class Element, int vectors>
 [[gnu::noinline]] void matrix_dots(const DotCall& call, std::ptrdiff_t mr) {
-  MatrixDots<Simd, Matrix, Element, digits, vectors>(call, mr).run();
+  MatrixDots<Simd, Matrix, Digits, Element, vectors>(call, mr).run();
 }
 
-template <class Simd, class Matrix, class Element, int digits, int mr, int vectors>
+template <class Simd, class Matrix, class Digits, class Element, int mr, int vectors>
 void matrix_dot_kernel(const DotCall& call) {
-  matrix_dots<Simd, Matrix, Element, digits, vectors>(call, mr);
+  matrix_dots<Simd, Matrix, Digits, Element, vectors>(call, mr);
 }
 
 // Ends the configuration of the registers, whose contents the operating system would otherwise save.

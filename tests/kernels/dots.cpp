@@ -8,8 +8,13 @@
 #include "kernels/call/ffn_access.hpp"
 #include "kernels/element_types/f16.hpp"
 #include "kernels/element_types/float_mode.hpp"
+#include "kernels/instruction_sets/tall_dots.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 #include "tests/kernels/support.hpp"
+
+namespace sluice::detail {
+extern const TallDotTable modelled_matrix_dots;
+}
 
 namespace sluice::tests {
 namespace {
@@ -112,6 +117,18 @@ struct Table {
   const detail::KernelTable* kernels;
 };
 
+#if defined(__x86_64__)
+// Tall tiles by the model of a matrix (modelled_matrix.cpp), the others as AVX-512 alone has them.
+class ModelledMatrix {
+ public:
+  ModelledMatrix() { joined_.join(table, detail::modelled_matrix_dots); }
+  detail::KernelTable table = detail::avx512_kernels;
+
+ private:
+  detail::JoinedDots joined_;
+};
+#endif
+
 std::vector<Table> tables() {
   std::vector<Table> all;
   for (const Isa isa : runnable_isas()) all.push_back({name(isa).data(), detail::kernel_table(isa)});
@@ -128,6 +145,8 @@ std::vector<Table> tables() {
     const detail::DotKernels& best =
         *detail::dot_kernels(*detail::kernel_table(Isa::avx512), 32, ElementType::int8, Arithmetic::int8);
     if (best.end != nullptr) all.push_back({"avx512_vnni", &with_vnni});
+    static const ModelledMatrix modelled;
+    all.push_back({"avx512_modelled_matrix", &modelled.table});
   }
 #endif
   return all;
