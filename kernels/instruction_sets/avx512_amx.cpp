@@ -37,13 +37,16 @@ struct Tiles {
   [[gnu::always_inline]] static inline void store(std::int32_t (&memory)[16][16]) {
     asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(tile), "r"(memory), "r"(sizeof memory[0]) : "memory");
   }
-  template <int sums, int a, int b>
+  template <int sums, int a, bool a_has_sign, int b, bool b_has_sign>
   [[gnu::always_inline]] static inline void multiply() {
-    asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
-  }
-  template <int sums, int a, int b>
-  [[gnu::always_inline]] static inline void multiply_without_sign() {
-    asm volatile("tdpbuud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
+    if constexpr (a_has_sign && b_has_sign)
+      asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
+    else if constexpr (a_has_sign)
+      asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
+    else if constexpr (b_has_sign)
+      asm volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
+    else
+      asm volatile("tdpbuud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(a), "i"(b));
   }
 };
 

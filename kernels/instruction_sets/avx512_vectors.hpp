@@ -91,6 +91,9 @@ struct Avx512 {
     return _mm512_cvtepi32_ps(reinterpret_cast<__m512i>(byte == 3 ? shifted : shifted & 0xffU));
   }
 
+  [[gnu::always_inline]] static inline Words subtract_from_bytes(Words bytes, int value) {
+    return _mm512_sub_epi8(bytes, _mm512_set1_epi8(static_cast<char>(value)));
+  }
   // Of each byte the lower half, or the upper one.
   template <int upper>
   [[gnu::always_inline]] static inline Words nibbles(Words words) {

@@ -44,25 +44,21 @@ struct Model {
     for (std::ptrdiff_t row = 0; row < from.rows; ++row)
       std::memcpy(memory[row], from.bytes[row], static_cast<std::size_t>(from.row_bytes));
   }
-  template <int sums, int a, int b>
+  template <int sums, int a, bool a_has_sign, int b, bool b_has_sign>
   static void multiply() {
-    multiply_as<sums, a, b>(
-        [](std::uint8_t byte) { return static_cast<std::int32_t>(static_cast<std::int8_t>(byte)); });
-  }
-  template <int sums, int a, int b>
-  static void multiply_without_sign() {
-    multiply_as<sums, a, b>([](std::uint8_t byte) { return static_cast<std::int32_t>(byte); });
-  }
-  template <int sums, int a, int b, class Integer>
-  static void multiply_as(Integer integer) {
     for (std::ptrdiff_t row = 0; row < registers[sums].rows; ++row)
       for (std::ptrdiff_t column = 0; column < 16; ++column) {
         std::int32_t sum = 0;
         std::memcpy(&sum, &registers[sums].bytes[row][4 * column], sizeof sum);
         for (std::ptrdiff_t k = 0; k < registers[a].row_bytes; ++k)
-          sum += integer(registers[a].bytes[row][k]) * registers[b].bytes[k / 4][4 * column + k % 4];
+          sum += integer<a_has_sign>(registers[a].bytes[row][k]) *
+                 integer<b_has_sign>(registers[b].bytes[k / 4][4 * column + k % 4]);
         std::memcpy(&registers[sums].bytes[row][4 * column], &sum, sizeof sum);
       }
+  }
+  template <bool has_sign>
+  static std::int32_t integer(std::uint8_t byte) {
+    return has_sign ? static_cast<std::int8_t>(byte) : byte;
   }
 };
 
