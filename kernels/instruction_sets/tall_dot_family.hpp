@@ -11,8 +11,8 @@
 namespace sluice::detail {
 namespace {
 
-// The microkernels of one panel width for tiles of first_mr rows and more. Digits says how
-// quantised elements stand in A.
+// The microkernels of one panel width for tiles of first_mr rows and more. Digits says how quantised elements stand
+// in A.
 template <class Simd, class Matrix, class Digits, class Element, int largest, int vectors, int first_mr>
 struct TallDotFamily {
   template <int... index>

@@ -16,7 +16,9 @@ class JoinedDots {
   JoinedDots(const JoinedDots&) = delete;
   JoinedDots& operator=(const JoinedDots&) = delete;
 
-  // Both list the panel widths in the same order, and tall tiles begin at the latest where the others end.
+  // Both list the panel widths in the same order, and tall tiles begin at the latest where the others end. If those
+  // have several starts for a group (start_k), a slice of a tile must be quantised at once, by one thread, since A of
+  // tall tiles then has fewer bytes than row_bytes() says.
   void join(KernelTable& table, const TallDotTable& tall) noexcept {
     for (std::size_t element = 0; element < element_type_count; ++element)
       for (std::size_t arithmetic = 0; arithmetic < arithmetic_count; ++arithmetic) {

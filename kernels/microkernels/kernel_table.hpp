@@ -214,7 +214,7 @@ struct DotTable {
 };
 
 // Microkernels that take the place of those for tiles of first_mr rows and more, and for taller ones than these reach.
-// A is as their own quantisation makes it, in as many bytes.
+// A is as their own quantisation makes it, with one start for each group.
 struct TallDots {
   std::uint32_t nr;
   std::uint32_t first_mr;

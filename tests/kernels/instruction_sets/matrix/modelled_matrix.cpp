@@ -64,7 +64,7 @@ struct Model {
 
 template <class Element, int largest>
 struct Dots {
-  // As low as each table without them reaches.
+  // No later than the tallest tiles of AVX-512 alone end.
   static constexpr auto& value = MatrixDotsOf<Model, Element, largest, 5, 5>::value;
 };
 
