@@ -17,9 +17,11 @@ FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 # <Simd, type of weights, rows, vectors, packed, widening>, <Simd, type of weights, rows, vectors, panels> or
 # <Simd, dot product, rows, vectors, panels>
 KERNEL = re.compile(r"\b(?:panel|few_rows|(dot))_kernel<[^>]*?(\w+), [^,>]*?(\w+), (\d+), (\d+), (\w+)(?:, (\w+))?>")
+# <Simd, rows, vectors, panels>
+BF16_DOTS = re.compile(r"\bbf16_dots<[^,>]*?\w+, (\d+), (\d+), (\d+)>")
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(?:\{vex\}\s+)?(\S+)\s*(.*)$")
 FMA = re.compile(r"^(vf(n)?m(add|sub)\w*ps|fmla|fmls)$")
-# Of an integer dot product, which NEON makes of products in 32 bits.
+# Of a dot product of integers, which NEON makes of products in 32 bits.
 DOT = re.compile(r"^(vpdpbusd|vpdpwssd|vpmaddwd|vpmaddubsw|smull2?)$")
 JUMP = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z)$")
 ENDS = ("ret", "retq", "jmp", "jmpq", "b", "br", "ud2")
@@ -33,7 +35,7 @@ class Microkernel:
 
     # "packed", "in_place", "widening" (packed A; the weights also become floats) or "wide-N", N panels side by side; and
     # the type of the weights, if it is not f32: "packed bf16". Of integer dot products "dot-N", how, and of what:
-    # "dot-1 vnni8 int4".
+    # "dot-1 vnni8 int4". Of bf16 "dot-N bf16".
     form: str
     rows: int
     vectors: int    # of a panel
@@ -162,14 +164,19 @@ def microkernels(objdump, path):
     """Each microkernel of an object file."""
     for name, body in functions(run([objdump, "-d", "-C", "--no-show-raw-insn", path])):
         kernel = KERNEL.search(name)
+        bf16 = BF16_DOTS.search(name)
         multiply = DOT if kernel and kernel[1] else FMA
         # One without FMAs of its own is a jump to its twin.
-        if not kernel or not any(multiply.match(mnemonic) for _, mnemonic, _ in body):
+        if not (kernel or bf16) or not any(multiply.match(mnemonic) for _, mnemonic, _ in body):
             continue
-        dot, before, weights, rows, vectors, form, widening = kernel.groups()
-        form = f"dot-{form}" if dot else "widening" if widening == "true" else {"true": "packed", "false": "in_place"}.get(form, f"wide-{form}")
-        form += f" {before.lower()}" if dot else ""
-        form += "" if weights == "F32" else f" {weights.lower()}"
+        if bf16:
+            rows, vectors, panels = bf16.groups()
+            form = f"dot-{panels} bf16"
+        else:
+            dot, before, weights, rows, vectors, form, widening = kernel.groups()
+            form = f"dot-{form}" if dot else "widening" if widening == "true" else {"true": "packed", "false": "in_place"}.get(form, f"wide-{form}")
+            form += f" {before.lower()}" if dot else ""
+            form += "" if weights == "F32" else f" {weights.lower()}"
         loops = hot_loops(body, multiply)
         yield Microkernel(form, int(rows), int(vectors),
                           [[body[position] for position in sorted(loop)] for loop in loops],

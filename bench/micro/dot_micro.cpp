@@ -48,7 +48,7 @@ Micro dot_micro(const Subject& subject, const char* group, const char* level, st
   Micro micro = named(subject, group, mr, level);
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * tiles * panels);
   detail::PackedStage stage;
-  stage.layout = detail::PanelLayout(subject.kind.weights, nr);
+  stage.layout = detail::PanelLayout(subject.kind.weights, subject.kind.arithmetic, nr);
   stage.panel_bytes = stage.layout.header_bytes + stage.layout.bytes(k);
   if (panels > 1) micro.bytes = static_cast<double>(panels * stage.panel_bytes);
   const std::size_t tile_bytes = mr * subject.dots.row_bytes(k, stage.layout.block_k);
@@ -86,7 +86,7 @@ Micro dot_micro(const Subject& subject, const char* group, const char* level, st
 Micro quantise_micro(const Subject& subject) {
   constexpr std::size_t depth = 16 * longest_group;
   const std::size_t rows = subject.dots.max_mr;
-  const std::size_t group = detail::PanelLayout(subject.kind.weights, subject.dots.nr).block_k;
+  const std::size_t group = detail::PanelLayout(subject.kind.weights, subject.kind.arithmetic, subject.dots.nr).block_k;
   const std::size_t bytes = rows * subject.dots.row_bytes(depth, group);
   Micro micro = named(subject, "quantise", rows, "L2");
   micro.elements = static_cast<double>(rows * depth);

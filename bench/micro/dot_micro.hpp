@@ -1,4 +1,4 @@
-// Owns: the micro benchmarks of integer dot products and of the quantisation of their A.
+// Owns: the micro benchmarks of dot products and of the quantisation of their A.
 #pragma once
 
 #include <vector>

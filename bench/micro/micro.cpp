@@ -78,7 +78,7 @@ Micro panel_micro(const detail::KernelTable& kernels, WeightType weights, const 
                            tuner::type_suffix(weights));
   micro.flops = 2.0 * static_cast<double>(mr * nr * k * tiles * slices);
   micro.prepare = panel_run({(packed ? panels.packed : panels.in_place)[mr - 1], mr, nr, tiles, k, slices,
-                             detail::PanelLayout(weights, nr).bytes(k) / sizeof(float)});
+                             detail::PanelLayout(weights, Arithmetic::f32, nr).bytes(k) / sizeof(float)});
   return micro;
 }
 
@@ -87,7 +87,7 @@ Micro widening_micro(const detail::KernelTable& kernels, WeightType weights, con
                      const CacheSizes& caches) {
   constexpr std::size_t k = detail::widened_depth;
   const auto [nr, mr] = panels.tile;
-  const std::size_t part_floats = detail::PanelLayout(weights, nr).bytes(k) / sizeof(float);
+  const std::size_t part_floats = detail::PanelLayout(weights, Arithmetic::f32, nr).bytes(k) / sizeof(float);
   const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / sizeof(float) / part_floats);
   Micro micro;
   micro.group = "widening";
@@ -106,7 +106,7 @@ Micro widen_groups_micro(const detail::KernelTable& kernels, WeightType weights,
   constexpr std::size_t k = detail::widened_depth;
   const std::size_t nr = panels.tile.nr;
   detail::PackedStage stage;
-  stage.layout = detail::PanelLayout(weights, nr);
+  stage.layout = detail::PanelLayout(weights, Arithmetic::f32, nr);
   const std::size_t part_bytes = stage.layout.bytes(k);
   const std::size_t parts = std::max<std::size_t>(2, caches.l2 / 2 / part_bytes);
   Micro micro;
@@ -134,7 +134,7 @@ constexpr std::size_t interleaved_panels = 4;
 Micro few_rows_micro(const detail::KernelTable& kernels, WeightType weights, const char* group,
                      detail::PanelKernel kernel, std::size_t panels, std::size_t mr, std::size_t nr,
                      const CacheSizes& caches) {
-  const std::size_t row_bytes = detail::PanelLayout(weights, nr).bytes(1);
+  const std::size_t row_bytes = detail::PanelLayout(weights, Arithmetic::f32, nr).bytes(1);
   const std::size_t k = std::max<std::size_t>(64, caches.l2 / 2 / (panels * row_bytes) / line_floats * line_floats);
   Micro micro;
   micro.group = group;
@@ -320,7 +320,8 @@ std::vector<Micro> micros(Isa isa, const CacheSizes& caches, const std::vector<s
           few_rows("interleaved", panels.interleaved_packed[rows - 1], interleaved_panels, rows);
       }
     }
-    append_dot_micros(kernels, caches, all);
+    // int8 stands for all that is not f32: these may be kernels that the operating system is asked for.
+    append_dot_micros(*detail::kernel_table(isa, Arithmetic::int8), caches, all);
     for (const std::size_t depth : pack_depths) all.push_back(pack_micro(kernels, depth));
     for (const NamedKind& kind : kinds()) all.push_back(epilogue_micro(kernels, kind));
     all.push_back(forward_micro(isa));

@@ -21,7 +21,7 @@ struct Micro {
   std::string tile;   // "13x32"; empty where there is no register tile
   std::string level;  // the cache level of the operands, "L1" or "L2"; empty where it means nothing
   std::uint32_t threads = 1;
-  std::optional<Kind> kind;  // of integer dot products: whose type of weights and arithmetic it is
+  std::optional<Kind> kind;  // of dot products: whose type of weights and arithmetic it is
   // Of one run; 0 where it means nothing.
   double flops = 0;
   double bytes = 0;

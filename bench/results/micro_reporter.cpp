@@ -65,8 +65,8 @@ Json describe(const MicroMeasurement& measurement, tuner::Clocks& clocks, Isa is
 // The figure that matters for each group.
 std::string value_text(const Json& json) {
   if (json.contains("dot_fraction"))
-    return fmt::format("{:>8.1f} GFLOP/s, {:.1f} % of the peak of integer dot products",
-                       json["flops"].get<double>() / 1e9, 100 * json["dot_fraction"].get<double>());
+    return fmt::format("{:>8.1f} GFLOP/s, {:.1f} % of the peak of dot products", json["flops"].get<double>() / 1e9,
+                       100 * json["dot_fraction"].get<double>());
   if (json.contains("fma_fraction"))
     return fmt::format("{:>8.1f} GFLOP/s, {:.1f} % of the FMA peak", json["flops"].get<double>() / 1e9,
                        100 * json["fma_fraction"].get<double>());

@@ -81,7 +81,7 @@ void pack_stages(const Ffn::Packed& packed, Kind kind, const Weights& weights, E
                   static_cast<std::uint32_t>(std::min<std::size_t>(threads_of.max_threads(), most))};
   const auto pack = [](void* opaque, std::uint32_t index) {
     const auto& [of, its, given, threads] = *static_cast<const Context*>(opaque);
-    const detail::PanelFormat format{its.weights, of.panels->tile.nr, of.kernels->lanes};
+    const detail::PanelFormat format{its.weights, its.arithmetic, of.panels->tile.nr, of.kernels->lanes};
     const detail::Range up = detail::share(of.up.panels, index, threads);
     detail::pack_panels(of.up, format, its.gated ? given.gate : given.up, its.gated ? given.gate_bias : given.up_bias,
                         its.gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
@@ -171,7 +171,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
 Result<Ffn> Ffn::pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options) {
   const Result<Isa> isa = select_isa(options.isa);
   if (!isa) return isa.status();
-  return FfnAccess::pack_with(*detail::kernel_table(*isa), shape, kind, weights, options);
+  return FfnAccess::pack_with(*detail::kernel_table(*isa, kind.arithmetic), shape, kind, weights, options);
 }
 
 }  // namespace sluice

@@ -29,10 +29,13 @@ constexpr std::size_t round_up(std::size_t value, std::size_t unit) noexcept {
 
 constexpr std::size_t ceil_divide(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
 
-// Of a row in groups of so many steps: with codes of 16 bits and the longest words, the most that any kernel makes.
-std::size_t quantised_floats(std::size_t k, std::size_t group) noexcept {
-  return (DotKernels::quantised_bytes(k, group, most_word_k, sizeof(std::int16_t), group) + sizeof(float) - 1) /
-         sizeof(float);
+// Of a row in groups of so many steps, the most that any kernel makes: of integers with codes of 16 bits and the
+// longest words, of bf16 as floats.
+std::size_t quantised_floats(std::size_t k, std::size_t group, Arithmetic arithmetic) noexcept {
+  const std::size_t bytes = arithmetic == Arithmetic::bf16
+                                ? DotKernels::quantised_bytes(k, group, group, sizeof(float), 0)
+                                : DotKernels::quantised_bytes(k, group, most_word_k, sizeof(std::int16_t), group);
+  return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
 }  // namespace
@@ -51,7 +54,7 @@ bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b)
   const std::size_t down_panels = ceil_divide(shape.d_model, tiling.nr);
   b.f_blocks = ceil_divide(up_panels, tiling.fc / tiling.nr);
   // Slices and F-blocks begin where groups of elements with a scale do.
-  const std::size_t group = detail::PanelLayout(kind.weights, tiling.nr).block_k;
+  const std::size_t group = detail::PanelLayout(kind.weights, kind.arithmetic, tiling.nr).block_k;
   b.kc = round_up(tiling.kc, group);
   b.f_panels = round_up(ceil_divide(up_panels, b.f_blocks), std::max<std::size_t>(1, group / width));
   b.f_blocks = ceil_divide(up_panels, b.f_panels);
@@ -65,14 +68,14 @@ bool block(const Plan& plan, Shape shape, Kind kind, std::size_t m, Blocking& b)
 
   std::size_t end = 0;
   b.x = 0;
-  if (quantised && !append(b.block_rows, quantised_floats(shape.d_model, group), end)) return false;
+  if (quantised && !append(b.block_rows, quantised_floats(shape.d_model, group, kind.arithmetic), end)) return false;
   if (!quantised && tiling.pack_x && !append(b.block_rows, shape.d_model, end)) return false;
   b.h = end;
   if (!append(b.block_rows, b.h_columns, end)) return false;
   b.h_stride = end - b.h;
   if (b.h_buffers == 2 && __builtin_add_overflow(end, b.h_stride, &end)) return false;
   b.quantised_h = end;
-  if (quantised && !append(b.block_rows, quantised_floats(b.h_columns, group), end)) return false;
+  if (quantised && !append(b.block_rows, quantised_floats(b.h_columns, group, kind.arithmetic), end)) return false;
   b.y = end;
   std::size_t panel = 0;
   if (__builtin_mul_overflow(b.block_rows, std::size_t{tiling.nr}, &panel)) return false;

@@ -1,5 +1,6 @@
 // Owns: everything compiled for AVX2, FMA and F16C. Exports avx2_kernels, nothing else.
 #include "kernels/instruction_sets/avx2_vectors.hpp"
+#include "kernels/instruction_sets/dot_family.hpp"
 #include "kernels/instruction_sets/kernel_family.hpp"
 
 namespace sluice::detail {
@@ -38,11 +39,14 @@ struct Dots {
   static constexpr bool fits = largest == 127 || Element::type != ElementType::mxfp4;
   static constexpr int max_mr = fits ? 4 : 3;
   static constexpr int sums = fits ? 8 : 4;
-  static constexpr DotKernels value[] = {DotFamily<Avx2, Dot, Element, largest, 2, max_mr, sums, 1>::value()};
+  static constexpr DotKernels value[] = {
+      DotFamily<IntegerDots<Avx2, Dot, Element, largest, 2>, max_mr, sums, 1>::value()};
 };
+
+constexpr DotKernels bf16[] = {DotFamily<Bf16Dots<Avx2, 2>, 6, 8>::value()};
 
 }  // namespace
 
-constinit const KernelTable avx2_kernels = make_table<Avx2, Panels>(Isa::avx2, make_dot_table<Dots>());
+constinit const KernelTable avx2_kernels = make_table<Avx2, Panels>(Isa::avx2, with_bf16(make_dot_table<Dots>(), bf16));
 
 }  // namespace sluice::detail

@@ -56,6 +56,12 @@ struct Avx2 {
       odd = upper;
     }
   }
+  // Of each word the lower half as a bf16, or the upper one.
+  template <bool upper>
+  [[gnu::always_inline]] static inline Batch half_of(__m256i words) {
+    return _mm256_castsi256_ps(upper ? _mm256_and_si256(words, _mm256_set1_epi32(static_cast<int>(0xffff0000U)))
+                                     : _mm256_slli_epi32(words, 16));
+  }
   [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
   }

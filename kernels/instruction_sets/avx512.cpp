@@ -1,5 +1,6 @@
 // Owns: everything compiled for AVX-512 F and BW. Exports avx512_kernels, nothing else.
 #include "kernels/instruction_sets/avx512_vectors.hpp"
+#include "kernels/instruction_sets/dot_family.hpp"
 #include "kernels/instruction_sets/kernel_family.hpp"
 
 namespace sluice::detail {
@@ -40,12 +41,17 @@ struct Dots {
   static constexpr int max_mr = sums_in_16_bits<Dot> ? 8 : Element::bits == 4 ? 10 : 12;
   static constexpr int max_mr_of_64 = Element::bits == 4 ? 4 : 5;
   static constexpr int sums = 16;
-  static constexpr DotKernels value[] = {DotFamily<Avx512, Dot, Element, largest, 2, max_mr, sums>::value(),
-                                         DotFamily<Avx512, Dot, Element, largest, 4, max_mr_of_64, sums>::value()};
+  static constexpr DotKernels value[] = {
+      DotFamily<IntegerDots<Avx512, Dot, Element, largest, 2>, max_mr, sums>::value(),
+      DotFamily<IntegerDots<Avx512, Dot, Element, largest, 4>, max_mr_of_64, sums>::value()};
 };
+
+constexpr DotKernels bf16[] = {DotFamily<Bf16Dots<Avx512, 2>, 13, 16>::value(),
+                               DotFamily<Bf16Dots<Avx512, 4>, 6, 16>::value()};
 
 }  // namespace
 
-constinit const KernelTable avx512_kernels = make_table<Avx512, Panels>(Isa::avx512, make_dot_table<Dots>());
+constinit const KernelTable avx512_kernels =
+    make_table<Avx512, Panels>(Isa::avx512, with_bf16(make_dot_table<Dots>(), bf16));
 
 }  // namespace sluice::detail

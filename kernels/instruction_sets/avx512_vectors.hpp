@@ -52,6 +52,12 @@ struct Avx512 {
     even = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both << 16));
     odd = _mm512_castsi512_ps(reinterpret_cast<__m512i>(both & 0xffff0000U));
   }
+  // Of each word the lower half as a bf16, or the upper one.
+  template <bool upper>
+  [[gnu::always_inline]] static inline Batch half_of(__m512i words) {
+    const auto both = reinterpret_cast<__v16su>(words);
+    return _mm512_castsi512_ps(reinterpret_cast<__m512i>(upper ? both & 0xffff0000U : both << 16));
+  }
   [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
   }

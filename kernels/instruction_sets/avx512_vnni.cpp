@@ -1,6 +1,6 @@
 // Owns: the integer dot products compiled for AVX-512 F, BW and VNNI. Exports avx512_vnni_dots, nothing else.
 #include "kernels/instruction_sets/avx512_vectors.hpp"
-#include "kernels/instruction_sets/kernel_family.hpp"
+#include "kernels/instruction_sets/dot_family.hpp"
 
 namespace sluice::detail {
 namespace {
@@ -26,8 +26,9 @@ struct Dots {
   static constexpr int max_mr = nibbles ? (bytes ? 12 : 11) : 13;
   static constexpr int max_mr_of_64 = (bytes ? 6 : 5) - (nibbles ? 1 : 0);
   static constexpr int sums = bytes ? 24 : 16;
-  static constexpr DotKernels value[] = {DotFamily<Avx512, Dot, Element, largest, 2, max_mr, sums>::value(),
-                                         DotFamily<Avx512, Dot, Element, largest, 4, max_mr_of_64, 16>::value()};
+  static constexpr DotKernels value[] = {
+      DotFamily<IntegerDots<Avx512, Dot, Element, largest, 2>, max_mr, sums>::value(),
+      DotFamily<IntegerDots<Avx512, Dot, Element, largest, 4>, max_mr_of_64, 16>::value()};
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Owns: the integer dot products compiled for AVX2 and AVX-VNNI. Exports avx_vnni_dots, nothing else.
 #include "kernels/instruction_sets/avx2_vectors.hpp"
-#include "kernels/instruction_sets/kernel_family.hpp"
+#include "kernels/instruction_sets/dot_family.hpp"
 
 namespace sluice::detail {
 namespace {
@@ -25,7 +25,8 @@ struct Dots {
   static constexpr int taken = Element::type == ElementType::mxfp4 && !bytes ? 2 : Element::bits == 4 ? 1 : 0;
   static constexpr int max_mr = (bytes ? 6 : 5) - taken;
   static constexpr int most_wide_rows = bytes ? 2 : 1;
-  static constexpr DotKernels value[] = {DotFamily<Avx2, Dot, Element, largest, 2, max_mr, 8, most_wide_rows>::value()};
+  static constexpr DotKernels value[] = {
+      DotFamily<IntegerDots<Avx2, Dot, Element, largest, 2>, max_mr, 8, most_wide_rows>::value()};
 };
 
 }  // namespace

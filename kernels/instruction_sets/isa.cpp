@@ -44,16 +44,14 @@ bool has_avx512() noexcept {
 bool has_avx512_vnni() noexcept { return has_avx512() && __builtin_cpu_supports("avx512vnni") != 0; }
 // Its registers are larger than what the operating system saves for every process, so a process asks for them; that
 // lasts, and makes the frames of signals larger by 8 KiB in threads that have used them.
-bool has_amx() noexcept {
+bool has_amx([[maybe_unused]] unsigned with) noexcept {
 #if defined(__linux__)
   unsigned eax = 0;
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
-  constexpr unsigned tiles_and_int8 = 3U << 24U;
-  if (!has_avx512_vnni() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 ||
-      (edx & tiles_and_int8) != tiles_and_int8)
-    return false;
+  const unsigned needed = 1U << 24U | with;  // the tiles and what computes with them
+  if (!has_avx512() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (edx & needed) != needed) return false;
   constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr long tile_data = 18;
   return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
@@ -61,6 +59,8 @@ bool has_amx() noexcept {
   return false;
 #endif
 }
+bool has_amx_int8() noexcept { return has_avx512_vnni() && has_amx(1U << 25U); }
+bool has_amx_bf16() noexcept { return has_amx(1U << 22U); }
 // Not every compiler's check knows it. It works on the registers of AVX2.
 bool has_avx_vnni() noexcept {
   unsigned eax = 0;
@@ -96,13 +96,14 @@ constexpr Row table[] = {
 #endif
 };
 
-// Integer dot products that only some processors of an ISA have, worst to best.
+// Dot products that only some processors of an ISA have, worst to best; what a table leaves out stays as it was.
 struct Extension {
   Isa isa;
   const detail::DotTable* dots;
   bool (*can_run)() noexcept;
 };
-// Those of tall tiles, which go with the others.
+// Those of tall tiles, which go with the others. All of them ask the operating system, so they are for those alone who
+// need them.
 struct TallExtension {
   Isa isa;
   const detail::TallDotTable* dots;
@@ -111,7 +112,8 @@ struct TallExtension {
 #if defined(__x86_64__)
 constexpr Extension extensions[] = {{Isa::avx2, &detail::avx_vnni_dots, has_avx_vnni},
                                     {Isa::avx512, &detail::avx512_vnni_dots, has_avx512_vnni}};
-constexpr std::array tall_extensions = {TallExtension{Isa::avx512, &detail::avx512_amx_dots, has_amx}};
+constexpr std::array tall_extensions = {TallExtension{Isa::avx512, &detail::avx512_amx_dots, has_amx_int8},
+                                        TallExtension{Isa::avx512, &detail::avx512_amx_bf16_dots, has_amx_bf16}};
 #else
 constexpr std::array<Extension, 0> extensions{};
 constexpr std::array<TallExtension, 0> tall_extensions{};
@@ -120,12 +122,13 @@ constexpr std::array<TallExtension, 0> tall_extensions{};
 // The tables, with the extensions that run here.
 struct Tables {
   std::array<detail::KernelTable, std::size(table)> tables{};
-  Tables() noexcept {
+  explicit Tables(bool may_ask) noexcept {
     for (std::size_t i = 0; i < tables.size(); ++i) {
       if (table[i].kernels == nullptr) continue;
       tables[i] = *table[i].kernels;
       for (const Extension& extension : extensions)
-        if (extension.isa == table[i].isa && extension.can_run()) tables[i].dots = *extension.dots;
+        if (extension.isa == table[i].isa && extension.can_run()) tables[i].dots.take(*extension.dots);
+      if (!may_ask) continue;
       auto* joined = joined_.begin();
       for (const TallExtension& extension : tall_extensions) {
         if (extension.isa == table[i].isa && extension.can_run()) joined->join(tables[i], *extension.dots);
@@ -201,10 +204,16 @@ Result<Isa> select_isa(std::optional<Isa> forced) noexcept {
 
 namespace detail {
 
-const KernelTable* kernel_table(Isa isa) noexcept {
-  static const Tables all;
+const KernelTable* kernel_table(Isa isa, Arithmetic arithmetic) noexcept {
   const Row* row = find(isa);
-  return row == nullptr || row->kernels == nullptr ? nullptr : &all.tables[static_cast<std::size_t>(row - table)];
+  if (row == nullptr || row->kernels == nullptr) return nullptr;
+  const auto index = static_cast<std::size_t>(row - table);
+  if (arithmetic == Arithmetic::f32) {
+    static const Tables without_asking(false);
+    return &without_asking.tables[index];
+  }
+  static const Tables all(true);
+  return &all.tables[index];
 }
 
 const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept {

@@ -1,4 +1,5 @@
-// Owns: turning one Simd description into the tables an ISA exports. Included by the ISA files only.
+// Owns: turning one Simd description into the table that an ISA exports. Included by the ISA files only.
+// Does not own: its dot products (dot_family.hpp).
 #pragma once
 
 #include <cstddef>
@@ -6,7 +7,6 @@
 #include <utility>
 
 #include "kernels/element_types/element_types.hpp"
-#include "kernels/microkernels/dot_kernel.hpp"
 #include "kernels/microkernels/epilogue.hpp"
 #include "kernels/microkernels/interleaved_kernel.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
@@ -103,66 +103,6 @@ struct PanelFamily {
   }
 };
 
-// The microkernels of integer dot products of one panel width, for up to max_mr rows; for up to most_wide_rows of
-// panels side by side as far as `sums` registers reach. largest: 127 or 32767.
-template <class Simd, class Dot, class Element, int largest, int vectors, int max_mr, int sums,
-          int most_wide_rows = max_mr>
-struct DotFamily {
-  static constexpr int side_by_side(int rows) {
-    return 4 * rows * vectors <= sums ? 4 : 2 * rows * vectors <= sums ? 2 : 1;
-  }
-  static constexpr int wide_rows() {
-    int rows = 0;
-    while (rows < most_wide_rows && side_by_side(rows + 1) > 1) ++rows;
-    return rows;
-  }
-  template <int>
-  static constexpr QuantiseRows quantisation = quantise_rows<Simd, Dot, Element, largest>;
-  template <int... index>
-  struct Packed {
-    static constexpr DotKernel entries[] = {dot_kernel<Simd, Dot, Element, index + 1, vectors, 1>...};
-    static constexpr QuantiseRows quantise[] = {quantisation<index>...};
-  };
-  template <int... index>
-  struct Wide {
-    static constexpr DotKernel entries[] = {
-        dot_kernel<Simd, Dot, Element, index + 1, vectors, side_by_side(index + 1)>...};
-    static constexpr std::uint8_t panels[] = {static_cast<std::uint8_t>(side_by_side(index + 1))...};
-  };
-  template <int... packed, int... wide>
-  static constexpr DotKernels make(std::integer_sequence<int, packed...>, std::integer_sequence<int, wide...>) {
-    return {vectors * static_cast<std::uint32_t>(Simd::Batch::size),
-            max_mr,
-            Element::word_k,
-            Dot::parts,
-            start_k<Dot, Element>,
-            Packed<packed...>::entries,
-            Wide<wide...>::entries,
-            Wide<wide...>::panels,
-            sizeof...(wide),
-            Packed<packed...>::quantise,
-            dot_probe<Simd, Dot>};
-  }
-  static constexpr DotKernels value() {
-    return make(std::make_integer_sequence<int, max_mr>{}, std::make_integer_sequence<int, wide_rows()>{});
-  }
-};
-
-// Dots is a template over the type of elements and the largest quantised element, 127 or 32767, whose `value` is an
-// array of the microkernels of each panel width.
-template <template <class Element, int largest> class Dots, class Table = DotTable>
-constexpr Table make_dot_table() {
-  Table table{};
-  ElementTypes::for_each([&]<class Element>(Element) {
-    if constexpr (Element::grouped) {
-      auto& of = table.of[static_cast<std::size_t>(Element::type)];
-      of[static_cast<std::size_t>(Arithmetic::int8)] = Dots<Element, 127>::value;
-      of[static_cast<std::size_t>(Arithmetic::int16)] = Dots<Element, 32767>::value;
-    }
-  });
-  return table;
-}
-
 template <class Simd, bool gated, std::size_t... index>
 constexpr void fill_epilogues(Epilogue (&table)[activation_count], std::index_sequence<index...>) {
   ((table[index] = epilogue<Simd, static_cast<Activation>(index), gated>), ...);
@@ -177,6 +117,7 @@ constexpr KernelTable make_table(Isa isa, DotTable dots) {
   ElementTypes::for_each([&]<class Element>(Element) {
     table.panels[static_cast<std::size_t>(Element::type)] = Panels<Element>::value;
     table.panel_count = sizeof Panels<Element>::value / sizeof(PanelKernels);
+    static_assert(sizeof Panels<Element>::value / sizeof(PanelKernels) <= most_widths);
   });
   table.dots = dots;
   fill_epilogues<Simd, true>(table.gated, std::make_index_sequence<activation_count>{});

@@ -3,6 +3,7 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "kernels/instruction_sets/dot_family.hpp"
 #include "kernels/instruction_sets/kernel_family.hpp"
 
 namespace sluice::detail {
@@ -51,6 +52,11 @@ struct Neon {
     const uint32x4_t both = vreinterpretq_u32_u16(vld1q_u16(words));
     even = vreinterpretq_f32_u32(vshlq_n_u32(both, 16));
     odd = vreinterpretq_f32_u32(vandq_u32(both, vdupq_n_u32(0xffff0000U)));
+  }
+  // Of each word the lower half as a bf16, or the upper one.
+  template <bool upper>
+  [[gnu::always_inline]] static inline Batch half_of(uint32x4_t words) {
+    return vreinterpretq_f32_u32(upper ? vandq_u32(words, vdupq_n_u32(0xffff0000U)) : vshlq_n_u32(words, 16));
   }
   [[gnu::always_inline]] static inline Batch widen_half(const std::uint16_t* halves) {
     return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(halves)));
@@ -162,12 +168,16 @@ template <class Element, int largest>
 struct Dots {
   // clang 14 keeps codes of 4 bits of several panels on the stack beside 16 sums.
   static constexpr int sums = Element::bits == 4 ? 12 : 16;
-  static constexpr DotKernels value[] = {DotFamily<Neon, NeonDot, Element, largest, 4, 3, sums, 1>::value(),
-                                         DotFamily<Neon, NeonDot, Element, largest, 2, 6, sums, 3>::value()};
+  static constexpr DotKernels value[] = {
+      DotFamily<IntegerDots<Neon, NeonDot, Element, largest, 4>, 3, sums, 1>::value(),
+      DotFamily<IntegerDots<Neon, NeonDot, Element, largest, 2>, 6, sums, 3>::value()};
 };
+
+constexpr DotKernels bf16[] = {DotFamily<Bf16Dots<Neon, 4>, 6, 16>::value(),
+                               DotFamily<Bf16Dots<Neon, 2>, 12, 16>::value()};
 
 }  // namespace
 
-constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon, make_dot_table<Dots>());
+constinit const KernelTable neon_kernels = make_table<Neon, Panels>(Isa::neon, with_bf16(make_dot_table<Dots>(), bf16));
 
 }  // namespace sluice::detail

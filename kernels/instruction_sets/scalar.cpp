@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "kernels/instruction_sets/dot_family.hpp"
 #include "kernels/instruction_sets/kernel_family.hpp"
 
 namespace sluice::detail {
@@ -89,6 +90,13 @@ struct Scalar {
   static void widen_pair(const std::uint16_t* words, Batch& even, Batch& odd) {
     even = map([&](std::size_t i) { return Bf16::widen(words[2 * i]); });
     odd = map([&](std::size_t i) { return Bf16::widen(words[2 * i + 1]); });
+  }
+  // Of each word the lower half as a bf16, or the upper one.
+  template <bool upper>
+  static Batch half_of(const Words4& words) {
+    return map([&](std::size_t i) {
+      return std::bit_cast<float>(upper ? words.word[i] & 0xffff0000U : words.word[i] << 16U);
+    });
   }
   static Batch widen_half(const std::uint16_t* halves) {
     return map([&](std::size_t i) { return F16::widen(halves[i]); });
@@ -206,11 +214,14 @@ struct ScalarDot {
 
 template <class Element, int largest>
 struct Dots {
-  static constexpr DotKernels value[] = {DotFamily<Scalar, ScalarDot, Element, largest, 2, 2, 4>::value()};
+  static constexpr DotKernels value[] = {DotFamily<IntegerDots<Scalar, ScalarDot, Element, largest, 2>, 2, 4>::value()};
 };
+
+constexpr DotKernels bf16[] = {DotFamily<Bf16Dots<Scalar, 2>, 4, 4>::value()};
 
 }  // namespace
 
-constinit const KernelTable scalar_kernels = make_table<Scalar, Panels>(Isa::scalar, make_dot_table<Dots>());
+constinit const KernelTable scalar_kernels =
+    make_table<Scalar, Panels>(Isa::scalar, with_bf16(make_dot_table<Dots>(), bf16));
 
 }  // namespace sluice::detail

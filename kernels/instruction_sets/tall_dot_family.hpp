@@ -6,6 +6,7 @@
 
 #include "kernels/microkernels/dot_kernel.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
+#include "kernels/microkernels/matrix_bf16_kernel.hpp"
 #include "kernels/microkernels/matrix_dot_kernel.hpp"
 
 namespace sluice::detail {
@@ -28,6 +29,28 @@ struct TallDotFamily {
             Packed<index...>::entries,
             quantise_rows<Simd, Digits, Element, largest>,
             matrix_dot_probe<Matrix, Digits::parts>,
+            end_matrix_dots<Matrix>};
+  }
+  static constexpr TallDots value() {
+    return make(std::make_integer_sequence<int, static_cast<int>(most_tall_mr) - first_mr + 1>{});
+  }
+};
+
+// The same of bf16. registers: of 16 columns, in a panel.
+template <class Matrix, int registers, int first_mr>
+struct TallBf16Family {
+  template <int... index>
+  struct Packed {
+    static constexpr DotKernel entries[] = {matrix_bf16_kernel<Matrix, registers, first_mr + index>...};
+  };
+  template <int... index>
+  static constexpr TallDots make(std::integer_sequence<int, index...>) {
+    return {registers * static_cast<std::uint32_t>(matrix_columns),
+            first_mr,
+            most_tall_mr,
+            Packed<index...>::entries,
+            round_rows_to_pairs,
+            matrix_bf16_probe<Matrix>,
             end_matrix_dots<Matrix>};
   }
   static constexpr TallDots value() {

@@ -32,7 +32,6 @@ class JoinedDots {
   }
 
  private:
-  static constexpr std::size_t most_widths = 4;
   struct Rows {
     std::array<DotKernel, most_tall_mr> packed;
     std::array<QuantiseRows, most_tall_mr> quantise;

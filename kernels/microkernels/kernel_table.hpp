@@ -42,6 +42,9 @@ using PanelKernel = void (*)(const PanelCall& call);
 // all row tiles read them. A multiple of the steps of every block of scaled elements.
 inline constexpr std::size_t widened_depth = 256;
 
+// The most panel widths of an instruction set.
+inline constexpr std::size_t most_widths = 8;
+
 // The widest panel that any instruction set has.
 inline constexpr std::size_t most_nr = 64;
 
@@ -91,14 +94,15 @@ inline constexpr std::size_t wide_panels = 2;
 // ways of a cache (2048x5632, M = 8, Zen 3: eight panels take 1.18 of the time of four).
 inline constexpr std::size_t most_interleaved = 8;
 
-// What kernels of integer dot products keep from one call to the next of a thread: how registers that hold a matrix are
+// What kernels of dot products keep from one call to the next of a thread: how registers that hold a matrix are
 // configured, which takes hundreds of cycles (AMX, Emerald Rapids: 200 to 290). 0: they are not.
 struct DotState {
   std::uint32_t configuration = 0;
 };
 
-// One panel slice of elements with scales, or several panels side by side, against `tiles` register tiles of quantised
-// A, all of the same height mr: C = C_in + A·B, group by group as Arithmetic (kind.hpp) has it.
+// One panel slice, or several panels side by side, against `tiles` register tiles of quantised A, all of the same
+// height mr: C = C_in + A·B, group by group as Arithmetic (kind.hpp) has it. Of elements without scales a group is a
+// block of the panel, and quantised A is rounded.
 struct DotCall {
   const std::byte* a;  // tile-major; inside, as QuantiseRows makes it
   std::ptrdiff_t a_tile_stride;
@@ -121,7 +125,8 @@ struct DotCall {
 using DotKernel = void (*)(const DotCall& call);
 
 // Quantises k steps of `rows` rows, from the beginning of a group on, to A of one tile: for each group [rows] scales,
-// the [rows] integers that its sums start from (one for each start_k steps), and its codes as the kernels want them.
+// the [rows] integers that its sums start from (one for each start_k steps), and its codes as the kernels want them. Of
+// elements without scales, these alone.
 struct QuantiseCall {
   const float* x;
   std::ptrdiff_t ldx;
@@ -138,14 +143,14 @@ using EndDots = void (*)(DotState& state);
 // Measuring aid, as Probes has it for FMAs: dot products on registers alone.
 using DotProbe = std::uint32_t (*)(std::size_t iterations, double* flops);
 
-// The microkernels of one panel width for integer dot products of one type of elements by one arithmetic; index rows
-// − 1.
+// The microkernels of one panel width for dot products of one type of elements by one arithmetic; index rows − 1.
 struct DotKernels {
   std::uint32_t nr;
   std::uint32_t max_mr;
-  std::size_t word_k;       // k steps in a word of weights; A is filled up to whole words
+  std::size_t word_k;       // k steps in a word of weights
+  std::size_t fill_k;       // a row of a group of A is filled up to a multiple of so many
   std::size_t code_bytes;   // of a quantised element of A
-  std::size_t start_k;      // k steps of a sum; a group has a start for each
+  std::size_t start_k;      // k steps of a sum; a group has a start for each; 0: neither scales nor starts
   const DotKernel* packed;  // one panel, any number of tiles
   // Several panels side by side, one tile.
   const DotKernel* wide;
@@ -157,13 +162,13 @@ struct DotKernels {
 
   // Bytes of k steps of one row of A in groups of so many steps, from the beginning of a group on.
   [[nodiscard]] std::size_t row_bytes(std::size_t k, std::size_t group) const noexcept {
-    return quantised_bytes(k, group, word_k, code_bytes, start_k);
+    return quantised_bytes(k, group, fill_k, code_bytes, start_k);
   }
-  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t word_k, std::size_t code_bytes,
+  static std::size_t quantised_bytes(std::size_t k, std::size_t group, std::size_t fill_k, std::size_t code_bytes,
                                      std::size_t start_k) noexcept {
     const auto bytes = [=](std::size_t length) {
-      return sizeof(float) + (length + start_k - 1) / start_k * sizeof(std::int32_t) +
-             (length + word_k - 1) / word_k * word_k * code_bytes;
+      const std::size_t codes = (length + fill_k - 1) / fill_k * fill_k * code_bytes;
+      return start_k == 0 ? codes : sizeof(float) + (length + start_k - 1) / start_k * sizeof(std::int32_t) + codes;
     };
     const std::size_t rest = k % group;
     return k / group * bytes(group) + (rest == 0 ? 0 : bytes(rest));
@@ -207,10 +212,17 @@ struct Probes {
   float (*read)(const float* data, std::size_t bytes, std::size_t ahead, std::size_t streams);
 };
 
-// By type of elements and arithmetic, of each width in the order of the table that they belong to; null for elements
-// without scales, and for f32.
+// By type of elements and arithmetic, of each width in the order of the table that they belong to; null where there are
+// none.
 struct DotTable {
   const DotKernels* of[element_type_count][arithmetic_count];
+
+  // Those that another table has, in place of its own.
+  void take(const DotTable& other) noexcept {
+    for (std::size_t element = 0; element < element_type_count; ++element)
+      for (std::size_t arithmetic = 0; arithmetic < arithmetic_count; ++arithmetic)
+        if (other.of[element][arithmetic] != nullptr) of[element][arithmetic] = other.of[element][arithmetic];
+  }
 };
 
 // Microkernels that take the place of those for tiles of first_mr rows and more, and for taller ones than these reach.
@@ -247,16 +259,19 @@ extern const KernelTable neon_kernels;
 extern const KernelTable avx2_kernels;
 extern const KernelTable avx512_kernels;
 
-// Integer dot products of processors that have more than their ISA asks for.
+// Dot products of processors that have more than their ISA asks for.
 extern const DotTable avx_vnni_dots;
 extern const DotTable avx512_vnni_dots;
 extern const TallDotTable avx512_amx_dots;
+extern const TallDotTable avx512_amx_bf16_dots;
 
-// The table of an ISA with the best integer dot products that run here, null when this build does not hold it.
-const KernelTable* kernel_table(Isa isa) noexcept;
+// The table of an ISA with the best dot products that run here, null when this build does not hold it. The first call
+// for an arithmetic that is not f32 asks the operating system for registers that a process has to ask for; without them
+// the table has other dot products.
+const KernelTable* kernel_table(Isa isa, Arithmetic arithmetic = Arithmetic::f32) noexcept;
 // The microkernels for a panel width and a type of elements, null when the table has none.
 const PanelKernels* panel_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements) noexcept;
-// Those of integer dot products, null for f32 and when the table has none.
+// Those of dot products, null for f32 and when the table has none.
 const DotKernels* dot_kernels(const KernelTable& kernels, std::uint32_t nr, ElementType elements,
                               Arithmetic arithmetic) noexcept;
 // The preferred panel width of an instruction set.

@@ -192,8 +192,8 @@ class MatrixDots {
     const std::size_t step = step_of(length);
     if (work.multiply && configuration(step) != call_.state->configuration) {  // which ends all sums
       if (work.store) {
-        Matrix::template store<2 - first>(sums_[1 - parity][0]);
-        Matrix::template store<3 - first>(sums_[1 - parity][1]);
+        Matrix::template store<2 - first>(sums_[1 - parity][0], matrix_row_bytes);
+        Matrix::template store<3 - first>(sums_[1 - parity][1], matrix_row_bytes);
         work.store = false;
       }
       Matrix::configure(mr_, step);
@@ -226,7 +226,7 @@ class MatrixDots {
       Matrix::template load<4>(a, a_stride);
     }
     if (in_pieces) add_rows<parity, 2>(scaled, scale, 0);
-    if (work.store) Matrix::template store<2 - first>(sums_[1 - parity][0]);
+    if (work.store) Matrix::template store<2 - first>(sums_[1 - parity][0], matrix_row_bytes);
     if (work.multiply) Matrix::template load<6>(b, nr * 4);
     if (in_pieces) add_rows<parity, 2>(scaled, scale, 2);
     if (work.multiply) {
@@ -234,7 +234,7 @@ class MatrixDots {
       load_second();
     }
     if (in_pieces) add_rows<parity, 4>(scaled, scale, 4);
-    if (work.store) Matrix::template store<3 - first>(sums_[1 - parity][1]);
+    if (work.store) Matrix::template store<3 - first>(sums_[1 - parity][1], matrix_row_bytes);
     if (work.multiply) {
       multiply_second();
       for (std::size_t at = step; at < length; at += step) {
@@ -318,11 +318,8 @@ void end_matrix_dots(DotState& state) {
   state.configuration = 0;
 }
 
-// Independent sums on registers alone, whose speed is the peak. *flops: two for each product of elements.
-template <class Matrix, int digits>
-std::uint32_t matrix_dot_probe(std::size_t iterations, double* flops) {
-  constexpr int rows = 16;
-  Matrix::configure(rows, matrix_row_bytes);
+template <class Matrix>
+[[gnu::always_inline]] inline void zero_registers() {
   Matrix::template zero<0>();
   Matrix::template zero<1>();
   Matrix::template zero<2>();
@@ -331,6 +328,14 @@ std::uint32_t matrix_dot_probe(std::size_t iterations, double* flops) {
   Matrix::template zero<5>();
   Matrix::template zero<6>();
   Matrix::template zero<7>();
+}
+
+// Independent sums on registers alone, whose speed is the peak. *flops: two for each product of elements.
+template <class Matrix, int digits>
+std::uint32_t matrix_dot_probe(std::size_t iterations, double* flops) {
+  constexpr int rows = 16;
+  Matrix::configure(rows, matrix_row_bytes);
+  zero_registers<Matrix>();
   for (std::size_t iteration = 0; iteration < iterations; ++iteration) {
     Matrix::template multiply<0, 4, true, 6, false>();
     Matrix::template multiply<1, 4, true, 7, false>();
@@ -338,7 +343,7 @@ std::uint32_t matrix_dot_probe(std::size_t iterations, double* flops) {
     Matrix::template multiply<3, 5, false, 7, true>();
   }
   alignas(64) std::int32_t sums[16][matrix_columns];
-  Matrix::template store<0>(sums);
+  Matrix::template store<0>(sums, matrix_row_bytes);
   Matrix::release();
   *flops = 2.0 / digits * rows * matrix_columns * matrix_row_bytes * 4 * static_cast<double>(iterations);
   return static_cast<std::uint32_t>(sums[0][0]);

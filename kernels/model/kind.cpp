@@ -63,7 +63,7 @@ double weight_bytes(WeightType type) noexcept {
 }
 
 std::span<const Arithmetic> all_arithmetics() noexcept {
-  static constexpr Arithmetic all[] = {Arithmetic::f32, Arithmetic::int8, Arithmetic::int16};
+  static constexpr Arithmetic all[] = {Arithmetic::f32, Arithmetic::int8, Arithmetic::int16, Arithmetic::bf16};
   static_assert(std::size(all) == arithmetic_count);
   return all;
 }
@@ -76,6 +76,8 @@ std::string_view name(Arithmetic arithmetic) noexcept {
       return "int8";
     case Arithmetic::int16:
       return "int16";
+    case Arithmetic::bf16:
+      return "bf16";
   }
   return "unknown";
 }
@@ -88,7 +90,16 @@ std::optional<Arithmetic> parse_arithmetic(std::string_view word) noexcept {
 
 bool offered(WeightType weights, Arithmetic arithmetic) noexcept {
   if (!parse_weight_type(name(weights)) || static_cast<std::size_t>(arithmetic) >= arithmetic_count) return false;
-  return arithmetic == Arithmetic::f32 || weights.group != 0;
+  switch (arithmetic) {
+    case Arithmetic::f32:
+      return true;
+    case Arithmetic::int8:
+    case Arithmetic::int16:
+      return weights.group != 0;
+    case Arithmetic::bf16:
+      return weights == WeightType::bf16;
+  }
+  return false;
 }
 
 double flops(Kind kind, Shape shape, std::size_t m) noexcept {

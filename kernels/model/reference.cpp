@@ -1,5 +1,6 @@
 // Owns: the oracle in double precision and the error bound of the library's float32 arithmetic, element by element.
-// Does not own: who compares with it (the tuner's verification, the tests).
+// Does not own: how x and H are quantised and rounded (quantised_rows.hpp), who compares with it (the tuner's
+// verification, the tests).
 #include "sluice/reference.hpp"
 
 #include <algorithm>
@@ -9,30 +10,27 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/element_types/bf16_pairs.hpp"
 #include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
+#include "kernels/model/quantised_rows.hpp"
+#include "kernels/model/rounding_errors.hpp"
 
 namespace sluice {
 namespace {
 
-// Half a unit in the last place of 1.0f: the largest relative error of one rounding to nearest.
-constexpr double unit_roundoff = 0x1p-24;
-// Half of the smallest float: the largest absolute error of one rounding in the range of denormals.
-constexpr double underflow = 0x1p-150;
-// The oracle's own roundings are 2⁻²⁹ of the float32 ones; this factor on the bound covers them.
-constexpr double oracle_margin = 1.0 + 0x1p-20;
+using detail::accumulated_roundoff;
+using detail::oracle_margin;
+using detail::quantisation_group;
+using detail::smallest_normal;
+using detail::underflow;
+using detail::unit_roundoff;
+
 // The library's activation polynomials are allowed this many units of roundoff.
 constexpr double activation_roundings = 8.0;
 // Their exponentials may lose numbers below the smallest normal float.
-constexpr double activation_underflow = 0x1p-126;
-
-// γ(n) bounds the relative error of n roundings one after the other (Higham, Accuracy and Stability of Numerical
-// Algorithms, 2nd edition, lemma 3.1).
-double accumulated_roundoff(std::size_t roundings) noexcept {
-  const double nu = static_cast<double>(roundings) * unit_roundoff;
-  return nu < 1.0 ? nu / (1.0 - nu) : HUGE_VAL;
-}
+constexpr double activation_underflow = smallest_normal;
 
 // The largest slope, rounded up. sigmoid: 1/4 at 0. silu: 1.09984 at z = 2.3994, where z·tanh(z/2) = 2. gelu: at √2,
 // Φ(√2) + √2·φ(√2) = 1.12890. gelu_tanh: 1.12900 at 1.4185, found by bisection of its second derivative.
@@ -151,76 +149,29 @@ BlockValues block_values(const Matrix& matrix, WeightType type, std::size_t dept
   return found;
 }
 
-// The steps of a row's quantisation, ±steps, and of a group; whole columns have groups of 128, as the kernels do.
-float quantisation_steps(Arithmetic arithmetic) noexcept { return arithmetic == Arithmetic::int8 ? 127.0F : 32767.0F; }
-std::size_t quantisation_group(WeightType type) noexcept { return std::min<std::size_t>(type.group, 128); }
-
-// A group of a row as the kernels quantise it. What is exact in float32 (x) is quantised by the same operations in
-// float32, so it comes out the same. Where the kernels' values (H) may differ from these, so may their scale, and an
-// element near the middle between two integers may go to the other one.
-void quantise(std::span<double> value, std::span<double> error, float steps) {
-  constexpr float negligible = 0x1p-100F;
-  const detail::FloatMode mode;
-  float largest = 0;
-  double spread = 0;
-  bool finite = true;
-  for (std::size_t k = 0; k < value.size(); ++k) {
-    const auto rounded = static_cast<float>(value[k]);
-    error[k] += std::abs(value[k] - static_cast<double>(rounded));
-    value[k] = rounded;
-    finite = finite && std::isfinite(rounded);
-    largest = std::max(largest, std::abs(rounded));
-    spread = std::max(spread, error[k]);
-  }
-  if (!finite) {
-    std::fill(value.begin(), value.end(), std::nan(""));
-    return;
-  }
-  const bool zero = largest < negligible;
-  const float scale = zero ? 0.0F : largest / steps;
-  const float factor = zero ? 0.0F : steps / largest;
-  const double least = static_cast<double>(largest) - spread;
-  for (std::size_t k = 0; k < value.size(); ++k) {
-    const double given = value[k];
-    const float ratio = static_cast<float>(given) * factor;
-    const double code = std::nearbyint(ratio);
-    value[k] = code * static_cast<double>(scale);
-    if (spread == 0) continue;
-    if (least < static_cast<double>(negligible)) {
-      error[k] += std::abs(given) + std::abs(value[k]) + (static_cast<double>(largest) + spread) / steps;
-      continue;
-    }
-    // The relative distance of the kernels' scale, then that of an element in steps, then the steps it may be away.
-    const double off = spread / least + 4 * unit_roundoff;
-    const double distance = (error[k] * steps / least + std::abs(ratio) * off) * oracle_margin;
-    const double jumps = std::floor(std::abs(ratio - code) + distance + 0.5);
-    error[k] = (jumps * scale * (1 + off) + std::abs(value[k]) * off) * oracle_margin;
-  }
-}
-
-void quantise_rows(Estimate& input, std::size_t depth, Kind kind) {
-  const std::size_t group = quantisation_group(kind.weights);
-  for (std::size_t row = 0; row < input.value.size(); row += depth) {
-    for (std::size_t k = 0; k < depth; k += group) {
-      const std::size_t length = std::min(group, depth - k);
-      quantise(std::span(input.value).subspan(row + k, length), std::span(input.error).subspan(row + k, length),
-               quantisation_steps(kind.arithmetic));
-    }
-  }
-}
-
-// What rounds in a chain over k: how often, and how much each rounding errs by at least, among denormals.
+// What rounds in a chain over k: how often each term does, how much all operations together err by among denormals, and
+// below what a weight counts as zero.
 struct Chain {
   std::size_t roundings;
   double least;
+  double smallest_weight = 0;
 };
 
 // Of integer dot products there is one rounding per group, and each term has two of its own: of the sum of integers to
 // float32, and of the product of both scales, whose error is multiplied by a sum of integers of at most 2²⁹.
+//
+// Of bf16, whose products are exact, a term has the roundings of half a block, one where both halves meet, and one for
+// each block that follows. Each operation may lose a denormal.
 Chain chain_of(std::size_t depth, Kind kind) noexcept {
-  if (kind.arithmetic == Arithmetic::f32) return {depth + 1, underflow};
+  if (kind.arithmetic == Arithmetic::f32) return {depth + 1, static_cast<double>(depth + 1) * underflow};
+  if (kind.arithmetic == Arithmetic::bf16) {
+    constexpr std::size_t block = detail::Bf16Pairs::block_k;
+    const std::size_t blocks = (depth + block - 1) / block;
+    return {block / 2 + 1 + blocks, static_cast<double>(blocks * (block + 2) + 1) * smallest_normal, smallest_normal};
+  }
   const std::size_t group = quantisation_group(kind.weights);
-  return {(depth + group - 1) / group + 3, 0x1p29 * underflow};
+  const std::size_t roundings = (depth + group - 1) / group + 3;
+  return {roundings, static_cast<double>(roundings) * 0x1p29 * underflow};
 }
 
 // value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
@@ -253,7 +204,7 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
         double* values = value.data() + i * width;
         double* errors = error.data() + i * width;
         for (std::size_t n = 0; n < width; ++n) {
-          const double w = row[n];
+          const double w = std::abs(row[n]) < chain.smallest_weight ? 0 : row[n];
           values[n] += x * w;
           errors[n] += c * std::abs(w);
         }
@@ -267,7 +218,7 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
         double sum = value[i * width + n];
         double spread = error[i * width + n];
         for (std::size_t k = 0; k < depth; ++k) {
-          const double w = column[k];
+          const double w = std::abs(column[k]) < chain.smallest_weight ? 0 : column[k];
           sum += input.value[i * depth + k] * w;
           spread += coefficient[i * depth + k] * std::abs(w);
         }
@@ -277,7 +228,7 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
     }
   }
   for (double& e : error) {
-    e = (e + static_cast<double>(chain.roundings) * chain.least) * oracle_margin;
+    e = (e + chain.least) * oracle_margin;
   }
 }
 
@@ -349,7 +300,7 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
   }
 
   const bool quantised = kind.arithmetic != Arithmetic::f32;
-  if (quantised) quantise_rows(input, shape.d_model, kind);
+  if (quantised) detail::quantise_rows(input.value, input.error, shape.d_model, kind);
   Estimate h = product(input, m, shape, weights.up, kind, weights.up_bias);
   if (kind.gated) {
     Estimate gate = product(input, m, shape, weights.gate, kind, weights.gate_bias);
@@ -360,7 +311,7 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
     activate(kind.activation, h);
   }
 
-  if (quantised) quantise_rows(h, shape.d_ff, kind);
+  if (quantised) detail::quantise_rows(h.value, h.error, shape.d_ff, kind);
 
   // The chain's start costs at most one rounding (stored y plus bias), every step of it one more.
   const Chain chain = chain_of(shape.d_ff, kind);

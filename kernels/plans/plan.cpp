@@ -104,7 +104,7 @@ CacheSizes CacheSizes::of_this_machine() noexcept {
 std::span<const RegisterTile> register_tiles(Isa isa) noexcept {
   // The families as values: the kernel tables hold them beside function pointers.
   struct Tiles {
-    std::array<RegisterTile, 8> tile{};
+    std::array<RegisterTile, detail::most_widths> tile{};
     std::size_t count = 0;
   };
   static const auto all = [] {

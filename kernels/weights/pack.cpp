@@ -4,6 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "kernels/element_types/bf16_pairs.hpp"
 #include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
@@ -67,6 +68,19 @@ void round_columns(const Reader& value, const Columns& columns, typename Target:
     for (std::size_t k = 0; k < columns.depth; ++k)
       cells[k * nr] = j < columns.present ? Target::round(value(k, columns.first + j)) : typename Target::Stored{};
   }
+}
+
+// Columns of any matrix, rounded to pairs of bf16.
+template <class Reader>
+void round_pairs(const Reader& value, const Columns& columns, std::byte* panel, std::size_t nr) noexcept {
+  auto* const cells = reinterpret_cast<Bf16Pairs::Stored*>(panel);
+  const std::size_t filled = round_up(columns.depth, Bf16Pairs::block_k);
+  for (std::size_t k = 0; k < filled; ++k)
+    for (std::size_t j = 0; j < columns.width; ++j) {
+      const bool there = j < columns.present && k < columns.depth;
+      cells[Bf16Pairs::position(k, columns.column + j, nr)] =
+          there ? Bf16::round(value(k, columns.first + j)) : Bf16Pairs::Stored{};
+    }
 }
 
 // Blocks as the type of the same elements and scales.
@@ -180,6 +194,8 @@ void pack_blocks(const Matrix& matrix, const Columns& columns, std::byte* panel,
           return copy_blocks<Source, Target>(reader, columns, panel, format.nr, layout);
       if constexpr (Target::grouped)
         quantise_columns<Target>(reader, columns, panel, format, layout);
+      else if (format.arithmetic == Arithmetic::bf16)
+        round_pairs(reader, columns, panel, format.nr);
       else
         round_columns<Target>(reader, columns, reinterpret_cast<typename Target::Stored*>(panel), format.nr,
                               format.lanes);
@@ -196,6 +212,8 @@ void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel,
       using Target = decltype(target);
       if constexpr (Target::grouped)
         quantise_columns<Target>(ElementReader<Source>(matrix), columns, panel, format, layout);
+      else if (format.arithmetic == Arithmetic::bf16)
+        round_pairs(ElementReader<Source>(matrix), columns, panel, format.nr);
       else
         pack_columns<Source, Target>(matrix, columns, reinterpret_cast<typename Target::Stored*>(panel), format.nr,
                                      format.lanes);
@@ -218,13 +236,13 @@ bool append(std::size_t a, std::size_t b, std::size_t c, std::size_t& begin, std
 }
 
 // False on overflow.
-bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t nr, WeightType type,
+bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_width, std::size_t nr, Kind kind,
                    PackedStage& stage) noexcept {
   stage.depth = depth;
   stage.columns = columns;
   stage.panel_width = panel_width;
   stage.panels = (columns - 1) / panel_width + 1;
-  const PanelLayout layout(type, nr);
+  const PanelLayout layout(kind.weights, kind.arithmetic, nr);
   stage.layout = layout;
   const std::size_t rest = depth % layout.block_k;
   std::size_t bytes = 0;
@@ -232,8 +250,8 @@ bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_wid
   if (layout.block_k == 1) return stage.panel_bytes = bytes, true;
   // A short last group has all of its scales. Panels of scaled elements begin on cache lines.
   if (rest != 0)
-    bytes += layout.scale_bytes + round_up(rest, layout.word_k) / layout.word_k *
-                                      ((layout.block_bytes - layout.scale_bytes) / (layout.block_k / layout.word_k));
+    bytes += layout.scale_bytes + round_up(rest, layout.fill_k) / layout.fill_k *
+                                      ((layout.block_bytes - layout.scale_bytes) / (layout.block_k / layout.fill_k));
   if (__builtin_add_overflow(bytes, layout.header_bytes + cache_line - 1, &bytes)) return false;
   stage.panel_bytes = bytes / cache_line * cache_line;
   return true;
@@ -241,7 +259,12 @@ bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_wid
 
 }  // namespace
 
-PanelLayout::PanelLayout(WeightType type, std::size_t nr) noexcept {
+PanelLayout::PanelLayout(WeightType type, Arithmetic arithmetic, std::size_t nr) noexcept {
+  if (arithmetic == Arithmetic::bf16) {
+    block_k = fill_k = Bf16Pairs::block_k;
+    block_bytes = block_k * nr * sizeof(Bf16Pairs::Stored);
+    return;
+  }
   with_element_type(type.element, [&](auto element) {
     using Element = decltype(element);
     if constexpr (Element::grouped) {
@@ -250,8 +273,8 @@ PanelLayout::PanelLayout(WeightType type, std::size_t nr) noexcept {
       block_k = whole_column ? whole_column_block : type.group;
       scale_bytes = whole_column ? 0 : scales;
       header_bytes = whole_column ? scales : 0;
-      word_k = Element::word_k;
-      block_bytes = block_k / word_k * nr * 4 + scale_bytes;
+      fill_k = Element::word_k;
+      block_bytes = block_k / Element::word_k * nr * 4 + scale_bytes;
     } else {
       block_bytes = nr * sizeof(typename Element::Stored);
     }
@@ -260,8 +283,8 @@ PanelLayout::PanelLayout(WeightType type, std::size_t nr) noexcept {
 
 bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, PackedLayout& at) noexcept {
   at = {};
-  return lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, nr, kind.weights, up) &&
-         lay_out_stage(shape.d_ff, shape.d_model, nr, nr, kind.weights, down) &&
+  return lay_out_stage(shape.d_model, shape.d_ff, kind.gated ? nr / 2 : nr, nr, kind, up) &&
+         lay_out_stage(shape.d_ff, shape.d_model, nr, nr, kind, down) &&
          append(up.panels, up.panel_bytes, 1, at.up_weights, at.bytes) &&
          append(down.panels, down.panel_bytes, 1, at.down_weights, at.bytes) &&
          append(up.panels, nr, sizeof(float), at.up_bias, at.bytes) &&

@@ -8,6 +8,9 @@
 // Elements with scales stand in blocks of k: first the scales of the block's group, [nr], then its codes. Scales of a
 // whole column stand once, at the beginning of the panel; its blocks are of 128 steps and hold codes alone. A depth
 // that is no multiple of the steps in a word is filled up with codes of zero, which reach no answer.
+//
+// bf16 weights for dot products of bf16 stand in blocks without scales, each of pairs of k (bf16_pairs.hpp), and are
+// filled up to whole blocks.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +26,10 @@ struct PanelLayout {
   std::size_t block_bytes = 0;   // of a block, its scales included
   std::size_t scale_bytes = 0;   // of the scales in a block, in front of its codes
   std::size_t header_bytes = 0;  // of the scales of whole columns
-  std::size_t word_k = 1;        // k steps in a word of codes
+  std::size_t fill_k = 1;        // the last block is filled up to a multiple of so many k steps
 
   PanelLayout() noexcept = default;
-  PanelLayout(WeightType type, std::size_t nr) noexcept;
+  PanelLayout(WeightType type, Arithmetic arithmetic, std::size_t nr) noexcept;
 
   // From the first block to step k, a multiple of block_k.
   [[nodiscard]] std::size_t bytes(std::size_t k) const noexcept { return k / block_k * block_bytes; }
@@ -69,9 +72,11 @@ struct PackedLayout {
 // The extents of both stages and where they stand; false when a size overflows.
 bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStage& down, PackedLayout& at) noexcept;
 
-// How panels are filled: the type of their weights, nr, and the floats in a vector of the instruction set.
+// How panels are filled: the type of their weights and what computes with them, nr, and the floats in a vector of the
+// instruction set.
 struct PanelFormat {
   WeightType weights;
+  Arithmetic arithmetic;
   std::size_t nr;
   std::size_t lanes;
 };

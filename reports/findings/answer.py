@@ -18,7 +18,7 @@ KIND_NAMES = {
 ISA_NAMES = {"scalar": "scalar", "neon": "NEON", "avx2": "AVX2", "avx512": "AVX-512"}
 ISA_ORDER = tuple(ISA_NAMES)
 NO_BLOCK = 2**28     # a block size that no shape reaches: the dimension is not blocked
-ROOF_NAMES = {"fma": "FMA peak", "dot": "peak of integer dot products", "read": "read bandwidth"}
+ROOF_NAMES = {"fma": "FMA peak", "dot": "peak of dot products", "read": "read bandwidth"}
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,9 @@ GLOSSARY = {
     "f32, µs per token": TOKEN,
     "µs per token": TOKEN,
     "ReLU µs per token": TOKEN,
-    "% of roof": "speed of the fast samples ÷ the measured limit that binds, peak of FMAs or of integer dot "
+    "% of roof": "speed of the fast samples ÷ the measured limit that binds, peak of FMAs or of dot "
                  "products or read bandwidth, of the fast probes beside them",
-    "roof": "the measured limit that binds: peak of FMAs or of integer dot products, or read bandwidth",
+    "roof": "the measured limit that binds: peak of FMAs or of dot products, or read bandwidth",
     "value": "the roof, as measured on this machine",
     "from": "the first cell of the ratio, in the table of cells",
     "and": "the second cell of the ratio, in the table of cells",

@@ -113,7 +113,8 @@ void damaged_dot(const detail::DotCall& call) {
   const bool continues = call.c_in_row_stride != 0;
   const std::size_t length = call.groups.length;
   if (bug == Bug::tail) {
-    damaged.k = call.k / 4 * 4;
+    const std::size_t unit = std::max<std::size_t>(4, dots.fill_k);
+    damaged.k = call.k / unit * unit;
   } else if (bug == Bug::bias && !continues) {
     damaged.c_in = zeros.data();
     damaged.c_in_tile_stride = damaged.c_in_panel_stride = 0;
@@ -154,13 +155,19 @@ void damaged_quantise(const detail::QuantiseCall& call) {
   std::byte* a = call.a;
   for (std::size_t k0 = 0; k0 < call.k; k0 += call.group) {
     const std::size_t length = std::min(call.group, call.k - k0);
+    const std::size_t bytes = dots.row_bytes(length, call.group) * call.rows;
+    if (dots.start_k == 0) {
+      if (bug == Bug::short_group && length < call.group) std::fill_n(a, bytes, std::byte{});
+      a += bytes;
+      continue;
+    }
     auto* const scales = reinterpret_cast<float*>(a);
     for (std::size_t row = 0; row < call.rows; ++row) {
       if (bug == Bug::lost_zero) reinterpret_cast<std::int32_t*>(scales + call.rows)[row] = 0;
       // As if the short group were not there.
       if (bug == Bug::short_group && length < call.group) scales[row] = 0;
     }
-    a += dots.row_bytes(length, call.group) * call.rows;
+    a += bytes;
   }
 }
 

@@ -1,11 +1,12 @@
-// Integer dot products: the bits of a plain model of the definition (Arithmetic in kind.hpp), on every instruction set
-// with and without its extensions, whatever the values are.
+// Dot products of integers and of bf16: the bits of a plain model of the definition (Arithmetic in kind.hpp), on every
+// instruction set with and without its extensions, whatever the values are.
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "kernels/call/ffn_access.hpp"
+#include "kernels/element_types/bf16.hpp"
 #include "kernels/element_types/f16.hpp"
 #include "kernels/element_types/float_mode.hpp"
 #include "kernels/instruction_sets/tall_dots.hpp"
@@ -66,9 +67,34 @@ Group quantised_row(std::span<const float> values, float steps) {
   return group;
 }
 
+// Blocks of 32 k as Arithmetic::bf16 has them; the last one filled up with zeros.
+std::vector<float> bf16_product(std::span<const float> input, std::size_t m, std::size_t depth,
+                                std::span<const float> weights, std::size_t width, std::span<const float> bias) {
+  const detail::FlushingMode mode;
+  const auto rounded = [](float value) { return detail::Bf16::widen(detail::Bf16::round(value)); };
+  std::vector<float> sums(m * width);
+  for (std::size_t row = 0; row < m; ++row)
+    for (std::size_t n = 0; n < width; ++n) {
+      float sum = bias[n];
+      for (std::size_t k0 = 0; k0 < depth; k0 += 32) {
+        float halves[2] = {};
+        for (std::size_t k = k0; k < k0 + 32; ++k) {
+          const bool there = k < depth;
+          float& half = halves[k % 2];
+          half = std::fma(there ? rounded(input[row * depth + k]) : 0.0F,
+                          there ? rounded(weights[k * width + n]) : 0.0F, half);
+        }
+        sum += halves[0] + halves[1];
+      }
+      sums[row * width + n] = sum;
+    }
+  return sums;
+}
+
 // One product: [m, depth]·[depth, width] + bias, weights dense in_out.
 std::vector<float> product(std::span<const float> input, std::size_t m, std::size_t depth,
                            std::span<const float> weights, std::size_t width, std::span<const float> bias, Kind kind) {
+  if (kind.arithmetic == Arithmetic::bf16) return bf16_product(input, m, depth, weights, width, bias);
   const std::size_t scaled = std::min<std::size_t>(kind.weights.group, depth);  // k that share a scale of the weights
   const std::size_t length = std::min<std::size_t>(kind.weights.group, 128);
   const float steps = kind.arithmetic == Arithmetic::int8 ? 127 : 32767;
@@ -131,7 +157,7 @@ class ModelledMatrix {
 
 std::vector<Table> tables() {
   std::vector<Table> all;
-  for (const Isa isa : runnable_isas()) all.push_back({name(isa).data(), detail::kernel_table(isa)});
+  for (const Isa isa : runnable_isas()) all.push_back({name(isa).data(), detail::kernel_table(isa, Arithmetic::int8)});
 #if defined(__x86_64__)
   if (runnable(Isa::avx2)) all.push_back({"avx2_alone", &detail::avx2_kernels});
   if (runnable(Isa::avx512)) {
@@ -139,11 +165,11 @@ std::vector<Table> tables() {
     // Without the dot products of tall tiles, where there are such.
     static const detail::KernelTable with_vnni = [] {
       detail::KernelTable table = detail::avx512_kernels;
-      table.dots = detail::avx512_vnni_dots;
+      table.dots.take(detail::avx512_vnni_dots);
       return table;
     }();
-    const detail::DotKernels& best =
-        *detail::dot_kernels(*detail::kernel_table(Isa::avx512), 32, ElementType::int8, Arithmetic::int8);
+    const detail::DotKernels& best = *detail::dot_kernels(*detail::kernel_table(Isa::avx512, Arithmetic::int8), 32,
+                                                          ElementType::int8, Arithmetic::int8);
     if (best.end != nullptr) all.push_back({"avx512_vnni", &with_vnni});
     static const ModelledMatrix modelled;
     all.push_back({"avx512_modelled_matrix", &modelled.table});

@@ -258,6 +258,8 @@ const std::map<std::string, std::uint64_t> golden_digests{
     {"swiglu", 0x222ed6d6ad38fef0U},
     {"swiglu_bf16", 0x25487427f7a83badU},
     {"relu_bf16", 0x750d956d226d2f38U},
+    {"swiglu_bf16_by_bf16", 0x1f1d604f87d49336U},
+    {"relu_bf16_by_bf16", 0x90d9136214dd814dU},
     {"swiglu_f16", 0xf926899e6a86077aU},
     {"relu_f16", 0x59dbc89f1a785ff5U},
     {"swiglu_int8_32", 0xf15efe9e49fba214U},

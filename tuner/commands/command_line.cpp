@@ -288,9 +288,9 @@ void add_shape_options(CLI::App& app, RawSelection& raw) {
   for (const Kind kind : raw.default_kinds) names.push_back(name(kind));
   add_list(app, "--kind", raw.kinds, fmt::format("FFN kinds [{}]", fmt::join(names, ",")));
   add_list(app, "--weights", raw.weights, fmt::format("types of weights [{}]", fmt::join(default_weights, ",")));
-  add_list(
-      app, "--arithmetic", raw.arithmetics,
-      fmt::format("what computes with them: f32, or x in int8 or int16 [{}]", fmt::join(default_arithmetics, ",")));
+  add_list(app, "--arithmetic", raw.arithmetics,
+           fmt::format("what computes with them: f32, or x in int8, int16 or bf16 [{}]",
+                       fmt::join(default_arithmetics, ",")));
   add_list(app, "--m", raw.m, fmt::format("rows (tokens) in one call [{}]", fmt::join(default_m, ",")));
   add_list(app, "--threads", raw.threads,
            fmt::format("numbers, or all: one per core [{}]", fmt::join(default_threads, ",")));

@@ -75,7 +75,8 @@ Clock::Clock(Isa isa, std::uint32_t threads, Executor& executor, const StreamBuf
   for (int i = 0; i < 100; ++i) fastest_fma_ = std::max(fastest_fma_, fma_speed(iterations));
   for (const WeightType type : all_weight_types()) {
     for (const Arithmetic arithmetic : all_arithmetics()) {
-      const detail::DotKernels* dots = detail::dot_kernels(kernels, tile.nr, type.element, arithmetic);
+      const detail::DotKernels* dots =
+          detail::dot_kernels(*detail::kernel_table(isa, arithmetic), tile.nr, type.element, arithmetic);
       if (dots == nullptr || fastest_dots_.contains(dots->probe)) continue;
       double& fastest = fastest_dots_[dots->probe];
       for (int i = 0; i < 100; ++i) fastest = std::max(fastest, dot_speed(*dots, iterations));
@@ -151,7 +152,7 @@ double Clock::run(const std::function<void(std::uint32_t)>& part) {
 }
 
 double Clock::peak(const Kind& kind) const {
-  const detail::KernelTable& kernels = *detail::kernel_table(isa_);
+  const detail::KernelTable& kernels = *detail::kernel_table(isa_, kind.arithmetic);
   const detail::DotKernels* dots =
       detail::dot_kernels(kernels, detail::preferred_tile(kernels).nr, kind.weights.element, kind.arithmetic);
   return dots == nullptr ? fma_peak() : fastest_dots_.at(dots->probe);

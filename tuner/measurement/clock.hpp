@@ -75,7 +75,7 @@ class Clock {
   // FLOP/s of all threads together: the fastest run of FMAs on registers, but never less than the level of the probes.
   // Probes do the same FMAs and loads besides, so if they are faster, the first runs were disturbed.
   [[nodiscard]] double fma_peak() const;
-  // The same of what a kind computes with: of its integer dot products, two FLOPs for a product, or of FMAs.
+  // The same of what a kind computes with: of its dot products, two FLOPs for a product, or of FMAs.
   [[nodiscard]] double peak(const Kind& kind) const;
   // B/s of all threads together: the level of the streaming probes, which use the fastest variant that was found. It is
   // not fixed at the start: a run that begins beside a busy neighbour would have too low a roof.

@@ -25,10 +25,13 @@ Roofs Clocks::roofs() const {
   Roofs roofs;
   for (const auto& [threads, clock] : clocks_) {
     roofs.fma.push_back({isa_, threads, clock->fma_peak()});
+    const auto append_dot = [&, threads = threads, &peaks = *clock](WeightType type, Arithmetic arithmetic) {
+      roofs.dot.push_back({isa_, arithmetic, static_cast<std::uint32_t>(weight_bytes(type) * 8), threads,
+                           peaks.peak({Activation::silu, true, type, arithmetic})});
+    };
     for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16})
-      for (const WeightType type : {WeightType::int8(32), WeightType::int4(32)})
-        roofs.dot.push_back({isa_, arithmetic, static_cast<std::uint32_t>(weight_bytes(type) * 8), threads,
-                             clock->peak({Activation::silu, true, type, arithmetic})});
+      for (const WeightType type : {WeightType::int8(32), WeightType::int4(32)}) append_dot(type, arithmetic);
+    append_dot(WeightType::bf16, Arithmetic::bf16);
     for (const std::size_t footprint : clock->footprints())
       roofs.read.push_back({threads, clock->read_bandwidth(footprint), footprint});
   }

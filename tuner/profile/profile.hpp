@@ -24,11 +24,12 @@ struct FmaRoof {
   double flops;
   friend bool operator==(const FmaRoof&, const FmaRoof&) = default;
 };
-// Of integer dot products; two FLOPs for a product. Instruction sets may multiply elements of fewer bits faster.
+// Of dot products of integers and of bf16; two FLOPs for a product. Instruction sets may multiply elements of fewer
+// bits faster.
 struct DotRoof {
   Isa isa;
   Arithmetic arithmetic;
-  std::uint32_t weight_bits;  // of an element, 8 or 4
+  std::uint32_t weight_bits;  // of an element: 16, 8 or 4
   std::uint32_t threads;
   double flops;
   friend bool operator==(const DotRoof&, const DotRoof&) = default;

@@ -63,15 +63,24 @@ double weight_bytes(WeightType type) noexcept;
 //   int8:  x and H quantised to 8 bits per row and group, their dot products with the elements of the weights exact
 //          integers. Needs weights with scales.
 //   int16: the same with 16 bits.
+//   bf16:  x and H rounded to bf16, to nearest even, their products with bf16 weights exact, and summed in float32.
 //
-// Quantisation, per row and group of G = min(group of the weights, 128) consecutive k, with L = 127 or 32767: from the
-// largest magnitude a of the group, s = a / L and q = x·(L / a) rounded to the nearest integer, of two the even one,
-// all in float32. A group with a < 2⁻¹⁰⁰ counts as zero; one with Inf or NaN makes its row of the product NaN. Then
+// int8 and int16. Quantisation, per row and group of G = min(group of the weights, 128) consecutive k, with L = 127 or
+// 32767: from the largest magnitude a of the group, s = a / L and q = x·(L / a) rounded to the nearest integer, of two
+// the even one, all in float32. A group with a < 2⁻¹⁰⁰ counts as zero; one with Inf or NaN makes its row of the product
+// NaN. Then
 //   sum = fma(float(Σ q·element), s·scale, sum)
 // group by group in ascending k, from the bias on, where the sum of integers is exact and scale is that of the weights.
 // Elements of mxfp4 count in halves, and their scale as half of what it is.
-enum class Arithmetic : std::uint8_t { f32, int8, int16 };
-inline constexpr std::size_t arithmetic_count = 3;
+//
+// bf16. Of each 32 consecutive k, the last of which are filled up with zeros,
+//   even = fma(x, w, even) over the 16 even k in ascending order, from 0 on; odd likewise over the odd k; then
+//   sum = sum + (even + odd)
+// from the bias on. Denormals count as zeros of their sign, and results that would be denormals become such zeros. So
+// AMX-BF16 computes it (TDPBF16PS; checked to the bit on 15 million random sums, Emerald Rapids); others use FMAs. Arm
+// processors decide before the rounding what is a denormal, so there a result right below 2⁻¹²⁶ may be zero.
+enum class Arithmetic : std::uint8_t { f32, int8, int16, bf16 };
+inline constexpr std::size_t arithmetic_count = 4;
 std::span<const Arithmetic> all_arithmetics() noexcept;
 std::string_view name(Arithmetic arithmetic) noexcept;
 std::optional<Arithmetic> parse_arithmetic(std::string_view word) noexcept;

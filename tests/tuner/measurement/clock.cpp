@@ -40,8 +40,9 @@ TEST(Clock, MeasuresBothRoofsAndScalesBySandwich) {
     EXPECT_NEAR(clock.fma_fraction(2e9, clock.fma_peak()), 0.5, 1e-9);
     EXPECT_EQ(clock.peak(swiglu), clock.fma_peak());
     EXPECT_EQ(clock.peak({Activation::silu, true, WeightType::int4(32)}), clock.fma_peak());
-    for (const WeightType type : {WeightType::int8(32), WeightType::int4(128), WeightType::mxfp4}) {
-      for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16}) {
+    for (const WeightType type : {WeightType::bf16, WeightType::int8(32), WeightType::int4(128), WeightType::mxfp4}) {
+      for (const Arithmetic arithmetic : {Arithmetic::int8, Arithmetic::int16, Arithmetic::bf16}) {
+        if (!offered(type, arithmetic)) continue;
         const Kind kind{Activation::silu, true, type, arithmetic};
         EXPECT_GT(clock.peak(kind), 0);
         EXPECT_NEAR(clock.peak_fraction(2e9, clock.peak(kind), kind), 0.5, 1e-9);
@@ -55,7 +56,7 @@ TEST(Clock, MeasuresBothRoofsAndScalesBySandwich) {
   const Roofs roofs = clocks.roofs();
   EXPECT_EQ(roofs.fma.size(), 2U);
   EXPECT_EQ(roofs.read.size(), 2U);
-  EXPECT_EQ(roofs.dot.size(), 8U);
+  EXPECT_EQ(roofs.dot.size(), 10U);
 }
 
 TEST(Clock, HasAReadRoofForEachFootprint) {

@@ -1,9 +1,12 @@
 // Owns: the dot products of tall tiles by a plain model of registers that hold a matrix, so that their kernels are
 // tested wherever there is AVX-512. Does not own: what is expected of them (dots.cpp).
+#include <cmath>
 #include <cstring>
 
+#include "kernels/element_types/bf16.hpp"
+#include "kernels/element_types/float_mode.hpp"
 #include "kernels/instruction_sets/avx512_matrix.hpp"
-#include "kernels/instruction_sets/kernel_family.hpp"
+#include "kernels/instruction_sets/dot_family.hpp"
 
 namespace sluice::detail {
 namespace {
@@ -33,16 +36,18 @@ struct Model {
     std::memset(registers[index].bytes, 0, sizeof registers[index].bytes);
   }
   template <int index>
-  static void load(const std::byte* memory, std::ptrdiff_t stride) {
+  static void load(const void* memory, std::ptrdiff_t stride) {
     Register& to = registers[index];
     for (std::ptrdiff_t row = 0; row < to.rows; ++row)
-      std::memcpy(to.bytes[row], memory + row * stride, static_cast<std::size_t>(to.row_bytes));
+      std::memcpy(to.bytes[row], static_cast<const std::byte*>(memory) + row * stride,
+                  static_cast<std::size_t>(to.row_bytes));
   }
   template <int index>
-  static void store(std::int32_t (&memory)[16][16]) {
+  static void store(void* memory, std::ptrdiff_t stride) {
     const Register& from = registers[index];
     for (std::ptrdiff_t row = 0; row < from.rows; ++row)
-      std::memcpy(memory[row], from.bytes[row], static_cast<std::size_t>(from.row_bytes));
+      std::memcpy(static_cast<std::byte*>(memory) + row * stride, from.bytes[row],
+                  static_cast<std::size_t>(from.row_bytes));
   }
   template <int sums, int a, bool a_has_sign, int b, bool b_has_sign>
   static void multiply() {
@@ -56,6 +61,26 @@ struct Model {
         std::memcpy(&registers[sums].bytes[row][4 * column], &sum, sizeof sum);
       }
   }
+  template <int sums, int a, int b>
+  static void multiply_bf16() {
+    const FlushingMode mode;
+    for (std::ptrdiff_t row = 0; row < registers[sums].rows; ++row)
+      for (std::ptrdiff_t column = 0; column < 16; ++column) {
+        float halves[2] = {};
+        for (std::ptrdiff_t k = 0; k < registers[a].row_bytes / 2; ++k)
+          halves[k % 2] = std::fma(bf16(&registers[a].bytes[row][2 * k]),
+                                   bf16(&registers[b].bytes[k / 2][4 * column + 2 * (k % 2)]), halves[k % 2]);
+        float sum = 0;
+        std::memcpy(&sum, &registers[sums].bytes[row][4 * column], sizeof sum);
+        sum += halves[0] + halves[1];
+        std::memcpy(&registers[sums].bytes[row][4 * column], &sum, sizeof sum);
+      }
+  }
+  static float bf16(const std::uint8_t* bytes) {
+    Bf16::Stored stored = 0;
+    std::memcpy(&stored, bytes, sizeof stored);
+    return Bf16::widen(stored);
+  }
   template <bool has_sign>
   static std::int32_t integer(std::uint8_t byte) {
     return has_sign ? static_cast<std::int8_t>(byte) : byte;
@@ -68,9 +93,12 @@ struct Dots {
   static constexpr auto& value = MatrixDotsOf<Model, Element, largest, 5, 5>::value;
 };
 
+// From as few rows on as AMX-BF16.
+constexpr TallDots bf16[] = {TallBf16Family<Model, 2, 4>::value(), TallBf16Family<Model, 4, 4>::value()};
+
 }  // namespace
 
 extern const TallDotTable modelled_matrix_dots;
-constinit const TallDotTable modelled_matrix_dots = make_dot_table<Dots, TallDotTable>();
+constinit const TallDotTable modelled_matrix_dots = with_bf16(make_dot_table<Dots, TallDotTable>(), bf16);
 
 }  // namespace sluice::detail
