@@ -59,9 +59,10 @@ nlohmann::ordered_json accuracy_json(const KernelVerdict& verdict) {
   for (const tuner::Operands operands : tuner::all_operands) {
     const Result<tuner::Accuracy> found = tuner::accuracy(verdict.isa, verdict.kind, operands);
     if (!found) throw Failure(exit_code::unsupported, found.status().message());
-    json[std::string(name(operands))] = {{"arithmetic", found->arithmetic},
-                                         {"rounded_weights", found->weights},
-                                         {"quantised_activations", found->activations}};
+    nlohmann::ordered_json& errors = json[std::string(name(operands))];
+    errors = {{"arithmetic", found->arithmetic}, {"rounded_weights", found->weights}};
+    if (verdict.kind.weights.group != 0) errors["least_squares_weights"] = found->least_squares_weights;
+    errors["quantised_activations"] = found->activations;
   }
   return json;
 }

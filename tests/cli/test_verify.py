@@ -6,7 +6,7 @@ import unittest
 import command
 
 CASE = ("isa=scalar,kind=swiglu,weights=int8:32,arithmetic=int16,m=3,d_model=64,d_ff=40,gate=f32:in_out:40,"
-        "up=q8_0:out_in:64,down=bf16:out_in:41,biases=gate+down,ldx=17,ldy=65,accumulate=yes,nr=8,mr=2,kc=9,mc=4,nc=16,"
+        "up=q8_0:out_in:64,down=bf16:out_in:41,biases=gate+down,ldx=17,ldy=65,accumulate=yes,scales=least_squares,nr=8,mr=2,kc=9,mc=4,nc=16,"
         "fc=8,prefetch=128,pack_x=yes,schedule=claim_rows,threads=2,seed=9")
 
 
@@ -40,6 +40,8 @@ class VerifyTest(command.CommandTest):
         self.assertEqual(row["digest"], other["kernels"][0]["digest"], "a plan changes no bit")
         other = json.loads(self.succeed("verify", "--case", CASE.replace("seed=9", "seed=10"), "--json"))
         self.assertNotEqual(row["digest"], other["kernels"][0]["digest"])
+        other = json.loads(self.succeed("verify", "--case", CASE.replace("least_squares", "absmax"), "--json"))
+        self.assertNotEqual(row["digest"], other["kernels"][0]["digest"], "other scales, other weights")
 
     def test_what_makes_no_sense_is_refused(self):
         for arguments, says in (

@@ -78,6 +78,7 @@ TEST(DrawnCases, TakeEveryValueOfWhatACallMayBe) {
         say(forms.ldx > one.shape.d_model, "padded x");
         say(forms.ldy > one.shape.d_model, "padded y");
         say(one.accumulate, "accumulate");
+        say(forms.scales == ScaleChoice::least_squares, "least squares");
         say(forms.gate_bias && !forms.up_bias, "some biases");
         say(!forms.gate_bias && !forms.up_bias && !forms.down_bias, "no bias");
         say(one.plan.tiling.pack_x, "packed x");
@@ -98,6 +99,7 @@ TEST(DrawnCases, TakeEveryValueOfWhatACallMayBe) {
                                       "padded down",
                                       "overlapping x",
                                       "accumulate",
+                                      "least squares",
                                       "no bias",
                                       "packed x",
                                       "x in place",
@@ -155,7 +157,8 @@ std::string case_refusal(std::string text, const std::string& part, const std::s
 TEST(DrawnCases, WhatIsNoCaseIsRefused) {
   const std::string good =
       "isa=scalar,kind=swiglu,weights=mxfp4,arithmetic=int8,m=3,d_model=64,d_ff=40,gate=f32:in_out:40,"
-      "up=mxfp4:out_in:64,down=bf16:out_in:41,biases=gate+down,ldx=64,ldy=65,accumulate=no,nr=8,mr=2,kc=9,mc=4,nc=16,"
+      "up=mxfp4:out_in:64,down=bf16:out_in:41,biases=gate+down,ldx=64,ldy=65,accumulate=no,scales=absmax,nr=8,mr=2,kc="
+      "9,mc=4,nc=16,"
       "fc=8,prefetch=128,pack_x=yes,schedule=split_rows,threads=2,seed=9";
   ASSERT_TRUE(tuner::parse_random_case(good).ok()) << tuner::parse_random_case(good).status().message();
   // A field that is wrong, what stands there instead, and what the refusal names.
@@ -180,6 +183,7 @@ TEST(DrawnCases, WhatIsNoCaseIsRefused) {
       {"biases=gate+down", "biases=gate,down", "NAME=VALUE"},
       {"biases=gate+down", "biases=gate+side", "gate+side"},
       {"ldy=65", "ldy=63", "64 to"},
+      {"scales=absmax", "scales=best", "absmax or least_squares"},
       {"pack_x=yes", "pack_x=1", "yes or no"},
       {"mr=2", "mr=99", "mr"},
       {"nr=8", "nr=7", "7"},

@@ -128,6 +128,7 @@ RandomCase draw_problem(std::uint64_t seed, std::size_t index, std::span<const K
   forms.ldy = d_model + draw.padding();
   one.accumulate = draw.one_in(3);
   one.seed = draw.random().next();
+  if (weights.group != 0 && draw.one_in(4)) forms.scales = ScaleChoice::least_squares;
   return one;
 }
 

@@ -153,6 +153,14 @@ class Fields {
   std::string fault_;
 };
 
+constexpr std::string_view absmax = "absmax";
+constexpr std::string_view least_squares = "least_squares";
+std::optional<ScaleChoice> parse_scales(std::string_view word) {
+  if (word == absmax) return ScaleChoice::absmax;
+  if (word == least_squares) return ScaleChoice::least_squares;
+  return std::nullopt;
+}
+
 struct NamedBias {
   std::string_view name;
   bool Forms::*there;
@@ -199,31 +207,33 @@ std::string describe(const RandomCase& one) {
   std::string biases;
   for (const NamedBias& bias : bias_names)
     if (forms.*bias.there) biases += (biases.empty() ? "" : "+") + std::string(bias.name);
-  const std::pair<std::string_view, std::string> fields[] = {{"isa", std::string(name(one.isa))},
-                                                             {"kind", std::string(name(one.kind))},
-                                                             {"weights", std::string(name(one.kind.weights))},
-                                                             {"arithmetic", std::string(name(one.kind.arithmetic))},
-                                                             {"m", std::to_string(one.m)},
-                                                             {"d_model", std::to_string(one.shape.d_model)},
-                                                             {"d_ff", std::to_string(one.shape.d_ff)},
-                                                             {"gate", one.kind.gated ? text_of(forms.gate) : "none"},
-                                                             {"up", text_of(forms.up)},
-                                                             {"down", text_of(forms.down)},
-                                                             {"biases", biases.empty() ? "none" : biases},
-                                                             {"ldx", std::to_string(forms.ldx)},
-                                                             {"ldy", std::to_string(forms.ldy)},
-                                                             {"accumulate", text_of(one.accumulate)},
-                                                             {"nr", std::to_string(tiling.nr)},
-                                                             {"mr", std::to_string(tiling.mr)},
-                                                             {"kc", std::to_string(tiling.kc)},
-                                                             {"mc", std::to_string(tiling.mc)},
-                                                             {"nc", std::to_string(tiling.nc)},
-                                                             {"fc", std::to_string(tiling.fc)},
-                                                             {"prefetch", std::to_string(tiling.prefetch)},
-                                                             {"pack_x", text_of(tiling.pack_x)},
-                                                             {"schedule", std::string(name(tiling.schedule))},
-                                                             {"threads", std::to_string(one.plan.threads)},
-                                                             {"seed", std::to_string(one.seed)}};
+  const std::pair<std::string_view, std::string> fields[] = {
+      {"isa", std::string(name(one.isa))},
+      {"kind", std::string(name(one.kind))},
+      {"weights", std::string(name(one.kind.weights))},
+      {"arithmetic", std::string(name(one.kind.arithmetic))},
+      {"m", std::to_string(one.m)},
+      {"d_model", std::to_string(one.shape.d_model)},
+      {"d_ff", std::to_string(one.shape.d_ff)},
+      {"gate", one.kind.gated ? text_of(forms.gate) : "none"},
+      {"up", text_of(forms.up)},
+      {"down", text_of(forms.down)},
+      {"biases", biases.empty() ? "none" : biases},
+      {"ldx", std::to_string(forms.ldx)},
+      {"ldy", std::to_string(forms.ldy)},
+      {"accumulate", text_of(one.accumulate)},
+      {"scales", std::string(forms.scales == ScaleChoice::absmax ? absmax : least_squares)},
+      {"nr", std::to_string(tiling.nr)},
+      {"mr", std::to_string(tiling.mr)},
+      {"kc", std::to_string(tiling.kc)},
+      {"mc", std::to_string(tiling.mc)},
+      {"nc", std::to_string(tiling.nc)},
+      {"fc", std::to_string(tiling.fc)},
+      {"prefetch", std::to_string(tiling.prefetch)},
+      {"pack_x", text_of(tiling.pack_x)},
+      {"schedule", std::string(name(tiling.schedule))},
+      {"threads", std::to_string(one.plan.threads)},
+      {"seed", std::to_string(one.seed)}};
   std::string text;
   for (const auto& [field, value] : fields) text += (text.empty() ? "" : ",") + std::string(field) + "=" + value;
   return text;
@@ -250,6 +260,7 @@ Result<RandomCase> parse_random_case(std::string_view text) {
   forms.ldx = fields.number("ldx", 1, 2 * longest);
   forms.ldy = fields.number("ldy", d_model, 2 * longest);
   one.accumulate = fields.flag("accumulate");
+  forms.scales = fields.named("scales", parse_scales, "expected absmax or least_squares");
   one.plan = read_plan(fields);
   one.seed = fields.number("seed", 0, UINT64_MAX);
   if (const std::string fault = fields.fault(); !fault.empty())

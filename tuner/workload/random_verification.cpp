@@ -12,17 +12,18 @@ struct Expected {
   Result<std::vector<float>> scalar;  // of the shipped kernels
 };
 
-PackOptions options_of(Isa isa, std::uint32_t nr = 0) {
+PackOptions options_of(const Problem& problem, Isa isa, std::uint32_t nr = 0) {
   PackOptions options;
   options.isa = isa;
   options.nr = nr;
+  options.scales = problem.scales();
   options.caches = CacheSizes{};  // not this machine's, so that what failed elsewhere fails here
   return options;
 }
 
 Result<std::vector<float>> solve_scalar(const Problem& problem) {
   const Case& one = problem.definition();
-  const Result<Ffn> ffn = Ffn::pack(one.shape, one.kind, problem.weights(), options_of(Isa::scalar));
+  const Result<Ffn> ffn = Ffn::pack(one.shape, one.kind, problem.weights(), options_of(problem, Isa::scalar));
   if (!ffn) return ffn.status();
   const Plan plan = ffn->plan(one.m, 1).plan;
   return solve(*ffn, problem, &plan);
@@ -44,7 +45,8 @@ CaseVerdict judge(const RandomCase& one, const Problem& problem, const Expected&
     verdict.failure = what;
     return verdict;
   };
-  const Result<Ffn> ffn = pack(one.shape, one.kind, problem.weights(), options_of(one.isa, one.plan.tiling.nr));
+  const Result<Ffn> ffn =
+      pack(one.shape, one.kind, problem.weights(), options_of(problem, one.isa, one.plan.tiling.nr));
   if (!ffn) return failed(ffn.status().message());
   const Result<std::vector<float>> y = solve(*ffn, problem, &one.plan, &executor);
   if (!y) return failed(y.status().message());

@@ -245,7 +245,7 @@ Answer::Answer(const Problem& problem, std::size_t first_row, std::size_t rows) 
     }
   }
   reference_forward(one.shape, one.kind, problem.weights(), problem.x.data() + first_row * problem.ldx, rows,
-                    problem.ldx, y, bound, one.accumulate ? start.data() : nullptr);
+                    problem.ldx, y, bound, one.accumulate ? start.data() : nullptr, problem.scales());
 }
 
 double worst_error_over_bound(const Answer& answer, std::span<const float> y, Shape shape, std::size_t m,

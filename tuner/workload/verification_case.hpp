@@ -58,11 +58,12 @@ struct MatrixForm {
   std::size_t ld = 0;  // elements between its lines
   friend bool operator==(const MatrixForm&, const MatrixForm&) = default;
 };
-// How the operands of a problem are given. A plain kind has no gate.
+// How the operands of a problem are given and packed. A plain kind has no gate.
 struct Forms {
   MatrixForm gate, up, down;
   bool gate_bias = false, up_bias = false, down_bias = false;
   std::size_t ldx = 0, ldy = 0;
+  ScaleChoice scales = ScaleChoice::absmax;
   friend bool operator==(const Forms&, const Forms&) = default;
 };
 // What a case says of its operands: float32 matrices of one order, all biases or none.
@@ -78,6 +79,7 @@ class Problem {
   // Views of this object's memory.
   [[nodiscard]] Weights weights() const noexcept;
   [[nodiscard]] const Case& definition() const noexcept { return case_; }
+  [[nodiscard]] ScaleChoice scales() const noexcept { return forms_.scales; }
 
   std::vector<float> gate, up, down;                 // the values, but not of blocks; gate is empty for a plain kind
   std::vector<float> gate_bias, up_bias, down_bias;  // empty without biases
