@@ -1,9 +1,10 @@
 // Random cases: every type of weights by every arithmetic on every instruction set that runs here; what is drawn is as
 // varied as it should be, and its text repeats it.
 #include <algorithm>
-#include <map>
 #include <set>
 
+#include "kernels/call/ffn_access.hpp"
+#include "kernels/microkernels/kernel_table.hpp"
 #include "tests/kernels/support.hpp"
 #include "tuner/workload/random_case.hpp"
 #include "tuner/workload/random_verification.hpp"
@@ -39,6 +40,36 @@ TEST_P(RandomCases, AreSolvedRightly) {
 
 std::string drawn_kind_name(const testing::TestParamInfo<Kind>& info) { return kind_name(info.param); }
 INSTANTIATE_TEST_SUITE_P(Types, RandomCases, testing::ValuesIn(drawn_kinds()), drawn_kind_name);
+
+#if defined(__x86_64__)
+// Dot products as processors compute them that have no extension for them.
+class RandomCasesWithoutExtensions : public testing::TestWithParam<Kind> {};
+
+TEST_P(RandomCasesWithoutExtensions, AreSolvedRightly) {
+  for (const detail::KernelTable* kernels : {&detail::avx2_kernels, &detail::avx512_kernels}) {
+    if (!runnable(kernels->isa)) continue;
+    SCOPED_TRACE(name(kernels->isa));
+    tuner::RandomOptions options;
+    options.cases = brief ? 4 : 16;
+    options.seed = 2;
+    options.pack = [kernels](Shape shape, Kind kind, const Weights& weights, const PackOptions& pack_options) {
+      return FfnAccess::pack_with(*kernels, shape, kind, weights, pack_options);
+    };
+    const Isa isas[] = {kernels->isa};
+    const auto verdicts = tuner::verify_random(isas, all_kinds(), GetParam().weights, GetParam().arithmetic, options);
+    EXPECT_EQ(verdicts.front().cases, options.cases);
+    for (const std::string& failure : verdicts.front().failures) ADD_FAILURE() << failure;
+  }
+}
+
+std::vector<Kind> drawn_integer_kinds() {
+  std::vector<Kind> kinds = drawn_kinds();
+  std::erase_if(kinds, [](Kind kind) { return kind.arithmetic == Arithmetic::f32; });
+  return kinds;
+}
+INSTANTIATE_TEST_SUITE_P(Types, RandomCasesWithoutExtensions, testing::ValuesIn(drawn_integer_kinds()),
+                         drawn_kind_name);
+#endif
 
 std::vector<tuner::RandomCase> drawn_cases(WeightType weights, Arithmetic arithmetic, Isa isa, std::size_t count) {
   std::vector<tuner::RandomCase> cases;
