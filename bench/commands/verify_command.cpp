@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/commands/random_verification_command.hpp"
 #include "tuner/base/failure.hpp"
 #include "tuner/base/file.hpp"
 #include "tuner/base/standard_streams.hpp"
@@ -58,9 +59,10 @@ nlohmann::ordered_json accuracy_json(const KernelVerdict& verdict) {
   for (const tuner::Operands operands : tuner::all_operands) {
     const Result<tuner::Accuracy> found = tuner::accuracy(verdict.isa, verdict.kind, operands);
     if (!found) throw Failure(exit_code::unsupported, found.status().message());
-    json[std::string(name(operands))] = {{"arithmetic", found->arithmetic},
-                                         {"rounded_weights", found->weights},
-                                         {"quantised_activations", found->activations}};
+    nlohmann::ordered_json& errors = json[std::string(name(operands))];
+    errors = {{"arithmetic", found->arithmetic}, {"rounded_weights", found->weights}};
+    if (verdict.kind.weights.group != 0) errors["least_squares_weights"] = found->least_squares_weights;
+    errors["quantised_activations"] = found->activations;
   }
   return json;
 }
@@ -86,7 +88,7 @@ nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
 
 int verify_command(int argc, char** argv) { return verify_with(argc, argv, &Ffn::pack); }
 
-int verify_with(int argc, char** argv, const PackFunction& pack) {
+int verify_with(int argc, char** argv, const tuner::PackFunction& pack) {
   CLI::App app(
       "Checks kernels on this machine: every result within the error bound around a double-precision oracle, and the "
       "same to the bit for every plan and instruction set. Without --model, --d-model, --d-ff or --m over remainders "
@@ -96,8 +98,11 @@ int verify_with(int argc, char** argv, const PackFunction& pack) {
   raw.default_kinds.clear();
   for (const NamedKind& row : kinds()) raw.default_kinds.push_back(row.kind);
   tuner::add_selectors(app, raw);
+  RandomWords random;
+  add_random_options(app, random);
   app.footer(tuner::selector_help("sluice verify --kind swiglu,geglu --isa avx2"));
   if (const auto code = tuner::parse(app, argc, argv)) return *code;
+  if (random.asked()) return verify_random_cases(random, raw, pack);
 
   const tuner::Machine machine = tuner::bind_and_probe(raw.cores);
   const tuner::Selection selection = tuner::resolve(raw, machine);

@@ -66,22 +66,24 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
 
 // Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the
 // NUMA node that touches it first.
-void pack_stages(const Ffn::Packed& packed, Kind kind, const Weights& weights, Executor* executor) {
+void pack_stages(const Ffn::Packed& packed, Kind kind, const Weights& weights, const PackOptions& options) {
   struct Context {
     const Ffn::Packed& packed;
     Kind kind;
     const Weights& weights;
+    ScaleChoice scales;
     std::uint32_t threads;
   };
+  Executor* const executor = options.executor;
   Executor& threads_of = executor != nullptr ? *executor : ThreadPool::process_wide();
   // Below a few MiB waking the threads takes longer than packing.
   constexpr std::size_t worth_a_thread = std::size_t{2} << 20U;
   const std::size_t most = std::max<std::size_t>(1, packed.bytes / worth_a_thread);
-  Context context{packed, kind, weights,
+  Context context{packed, kind, weights, options.scales,
                   static_cast<std::uint32_t>(std::min<std::size_t>(threads_of.max_threads(), most))};
   const auto pack = [](void* opaque, std::uint32_t index) {
-    const auto& [of, its, given, threads] = *static_cast<const Context*>(opaque);
-    const detail::PanelFormat format{its.weights, its.arithmetic, of.panels->tile.nr, of.kernels->lanes};
+    const auto& [of, its, given, scales, threads] = *static_cast<const Context*>(opaque);
+    const detail::PanelFormat format{its.weights, its.arithmetic, of.panels->tile.nr, of.kernels->lanes, scales};
     const detail::Range up = detail::share(of.up.panels, index, threads);
     detail::pack_panels(of.up, format, its.gated ? given.gate : given.up, its.gated ? given.gate_bias : given.up_bias,
                         its.gated ? &given.up : nullptr, given.up_bias, up.begin, up.end);
@@ -127,6 +129,10 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   if (const Status status = check_matrix("up", shape.d_model, shape.d_ff, weights.up); !status.ok()) return status;
   if (const Status status = check_matrix("down", shape.d_ff, shape.d_model, weights.down); !status.ok()) return status;
 
+  if (options.scales != ScaleChoice::absmax && options.scales != ScaleChoice::least_squares)
+    return Status::error(Code::invalid_argument, "scales = %u; expected ScaleChoice::absmax or least_squares",
+                         static_cast<unsigned>(options.scales));
+
   std::uint32_t nr = options.nr;
   if (nr == 0) nr = tuned_nr(options.plans, kernels.isa, kind, shape);
   const std::uint32_t preferred = detail::preferred_tile(kernels).nr;
@@ -164,7 +170,7 @@ Result<Ffn> FfnAccess::pack_with(const detail::KernelTable& kernels, Shape shape
   packed->down.weights = memory + at.down_weights;
   packed->up.bias = reinterpret_cast<float*>(memory + at.up_bias);
   packed->down.bias = reinterpret_cast<float*>(memory + at.down_bias);
-  pack_stages(*packed, kind, weights, options.executor);
+  pack_stages(*packed, kind, weights, options);
   return Ffn(std::move(packed), kind);
 }
 

@@ -14,6 +14,7 @@
 #include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
+#include "kernels/element_types/scale_search.hpp"
 #include "kernels/model/quantised_rows.hpp"
 #include "kernels/model/rounding_errors.hpp"
 
@@ -91,7 +92,8 @@ std::vector<double> packed_values(const Matrix& matrix, WeightType type, std::si
 }
 
 // [depth, width] dense, as the values of elements with scales that the matrix is quantised to.
-std::vector<float> quantised_values(const Matrix& matrix, WeightType type, std::size_t depth, std::size_t width) {
+std::vector<float> quantised_values(const Matrix& matrix, WeightType type, ScaleChoice scales, std::size_t depth,
+                                    std::size_t width) {
   const detail::FloatMode mode;
   std::vector<float> values(depth * width);
   const bool in_out = matrix.order == Order::in_out;
@@ -115,7 +117,8 @@ std::vector<float> quantised_values(const Matrix& matrix, WeightType type, std::
             const float magnitude = std::abs(values[k * width + n]);
             if (!(magnitude <= largest) && !std::isnan(largest)) largest = magnitude;
           }
-          const auto scale = Target::scale_of(largest);
+          const auto value_of = [&](std::size_t k) { return values[(begin + k) * width + n]; };
+          const auto scale = detail::group_scale<Target>(scales, value_of, end - begin, largest);
           for (std::size_t k = begin; k < end; ++k) {
             float& value = values[k * width + n];
             value = Target::widen(Target::round(value, scale), scale);
@@ -177,15 +180,15 @@ Chain chain_of(std::size_t depth, Kind kind) noexcept {
 // value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
 // can do. On entry value and error hold the start of each chain.
 void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, WeightType type,
-              std::size_t width, Chain chain, std::span<double> value, std::span<double> error) {
+              ScaleChoice scales, std::size_t width, Chain chain, std::span<double> value, std::span<double> error) {
   if (weights.blocks != BlockFormat::none) {
     const BlockValues given = block_values(weights, type, depth, width);
-    return multiply(input, m, depth, {given.values.data(), Order::out_in}, given.exact ? WeightType::f32 : type, width,
-                    chain, value, error);
+    return multiply(input, m, depth, {given.values.data(), Order::out_in}, given.exact ? WeightType::f32 : type, scales,
+                    width, chain, value, error);
   }
   if (type.group != 0) {
-    const std::vector<float> values = quantised_values(weights, type, depth, width);
-    return multiply(input, m, depth, {values.data()}, WeightType::f32, width, chain, value, error);
+    const std::vector<float> values = quantised_values(weights, type, scales, depth, width);
+    return multiply(input, m, depth, {values.data()}, WeightType::f32, scales, width, chain, value, error);
   }
   const double gamma = accumulated_roundoff(chain.roundings);
   // error += Σ (γ·(|input| + its error) + its error)·|w|
@@ -233,7 +236,8 @@ void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Mat
 }
 
 // One of the up stage's products, before the activation.
-Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, Kind kind, const float* bias) {
+Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& weights, Kind kind, ScaleChoice scales,
+                 const float* bias) {
   Estimate z(m * shape.d_ff);
   const Chain chain = chain_of(shape.d_model, kind);
   const double gamma = accumulated_roundoff(chain.roundings);
@@ -243,7 +247,7 @@ Estimate product(const Estimate& x, std::size_t m, Shape shape, const Matrix& we
       z.error[at] = gamma * std::abs(z.value[at]);
     }
   }
-  multiply(x, m, shape.d_model, weights, kind.weights, shape.d_ff, chain, z.value, z.error);
+  multiply(x, m, shape.d_model, weights, kind.weights, scales, shape.d_ff, chain, z.value, z.error);
   return z;
 }
 
@@ -291,7 +295,7 @@ double reference_activation(Activation activation, double z) noexcept {
 }
 
 void reference_forward(Shape shape, Kind kind, const Weights& weights, const float* x, std::size_t m, std::size_t ldx,
-                       std::span<double> y, std::span<double> bound, const float* accumulated) {
+                       std::span<double> y, std::span<double> bound, const float* accumulated, ScaleChoice scales) {
   Estimate input(m * shape.d_model);
   const std::size_t row_stride = ldx != 0 ? ldx : shape.d_model;
   for (std::size_t i = 0; i < m; ++i) {
@@ -301,9 +305,9 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
 
   const bool quantised = kind.arithmetic != Arithmetic::f32;
   if (quantised) detail::quantise_rows(input.value, input.error, shape.d_model, kind);
-  Estimate h = product(input, m, shape, weights.up, kind, weights.up_bias);
+  Estimate h = product(input, m, shape, weights.up, kind, scales, weights.up_bias);
   if (kind.gated) {
-    Estimate gate = product(input, m, shape, weights.gate, kind, weights.gate_bias);
+    Estimate gate = product(input, m, shape, weights.gate, kind, scales, weights.gate_bias);
     activate(kind.activation, gate);
     scale(gate, h);
     h = std::move(gate);
@@ -323,7 +327,8 @@ void reference_forward(Shape shape, Kind kind, const Weights& weights, const flo
     bound[at] = gamma * (std::abs(stored) + std::abs(bias));
   }
   const std::size_t size = m * shape.d_model;
-  multiply(h, m, shape.d_ff, weights.down, kind.weights, shape.d_model, chain, y.first(size), bound.first(size));
+  multiply(h, m, shape.d_ff, weights.down, kind.weights, scales, shape.d_model, chain, y.first(size),
+           bound.first(size));
 }
 
 }  // namespace sluice

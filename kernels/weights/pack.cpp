@@ -8,6 +8,7 @@
 #include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
+#include "kernels/element_types/scale_search.hpp"
 #include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_weights.hpp"
 
@@ -154,21 +155,24 @@ void quantise_columns(const Reader& value, const Columns& columns, std::byte* pa
         if (!(magnitude <= magnitudes[j]) && !std::isnan(magnitudes[j])) magnitudes[j] = magnitude;
       }
   };
-  const auto store_scales = [&](std::byte* block) {
+  const auto store_scales = [&](std::byte* block, std::size_t begin, std::size_t end) {
     auto* scales = reinterpret_cast<typename Target::Scale*>(block) + column;
-    for (std::size_t j = 0; j < width; ++j)
-      scales[j] = j < present ? Target::scale_of(magnitudes[j]) : Target::no_scale;
+    for (std::size_t j = 0; j < width; ++j) {
+      const auto value_of = [&](std::size_t k) { return value(begin + k, first + j); };
+      scales[j] =
+          j < present ? group_scale<Target>(format.scales, value_of, end - begin, magnitudes[j]) : Target::no_scale;
+    }
   };
   if (whole_column) {
     find_magnitudes(0, depth);
-    store_scales(panel);
+    store_scales(panel, 0, depth);
   }
   for (std::size_t k0 = 0; k0 < depth; k0 += layout.block_k) {
     const std::size_t k1 = std::min(depth, k0 + layout.block_k);
     std::byte* const block = panel + layout.header_bytes + layout.bytes(k0);
     if (!whole_column) {
       find_magnitudes(k0, k1);
-      store_scales(block);
+      store_scales(block, k0, k1);
     }
     const auto* scales = reinterpret_cast<const typename Target::Scale*>(whole_column ? panel : block) + column;
     auto* codes = reinterpret_cast<std::uint8_t*>(block + layout.scale_bytes);

@@ -79,6 +79,7 @@ struct PanelFormat {
   Arithmetic arithmetic;
   std::size_t nr;
   std::size_t lanes;
+  ScaleChoice scales = ScaleChoice::absmax;
 };
 
 // Fills panels [begin, end). `right` is null for a stage of one matrix. Sets the floating-point mode while it

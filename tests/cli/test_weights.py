@@ -83,6 +83,9 @@ class WeightsTest(command.CommandTest):
         self.assertLess(4 * errors["f16"], errors["bf16"])
         self.assertLess(errors["bf16"], errors["int8:32"])
         self.assertLess(errors["int8:32"], errors["int8:column"])
+        for row in rows:
+            for of in row["accuracy"].values():
+                self.assertEqual("least_squares_weights" in of, row["weights"].startswith("int8"))
 
     def test_an_arithmetic_is_a_part_of_the_cell(self):
         self.run_ok("tune", *CELL, "--kind", "swiglu", "--weights", "f32,int8:32", "--arithmetic", "f32,int8",

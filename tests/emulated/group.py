@@ -26,7 +26,8 @@ GROUPS = {
     "one_chain": [("one_chain", "*Digests*avx512*"), ("one_chain", "*OneChain*avx512_relu:*OneChain*avx512_swiglu"),
                   ("allocation", OF_AVX512), ("phases", OF_AVX512), ("portion", OF_AVX512), ("forward", "*"),
                   ("share", "*"), ("thread_pool", "*"), ("kinds", "*")],
-    "mutations": [("mutations", OF_AVX512), ("weight_types", OF_AVX512), ("dots", OF_AVX512)],
+    "mutations": [("mutations", OF_AVX512), ("weight_types", OF_AVX512), ("dots", OF_AVX512),
+                  ("random_cases", "*RandomCases*")],
 }
 
 # What the operating system keeps from programs although CPUID shows it: [(kernel options, features without state, the

@@ -3,6 +3,7 @@
 #include "kernels/call/ffn_access.hpp"
 #include "tests/kernels/damaged_table.hpp"
 #include "tests/kernels/support.hpp"
+#include "tuner/workload/random_verification.hpp"
 
 namespace sluice::tests {
 namespace {
@@ -87,6 +88,37 @@ TEST_P(Mutations, ALostSignIsCaught) { expect_caught_if(dots(), Bug::lost_sign);
 TEST_P(Mutations, SaturationIsCaught) { expect_caught_if(dots(), Bug::saturated); }
 
 TEST_P(Mutations, ALostShortGroupIsCaught) { expect_caught_if(dots(), Bug::short_group); }
+
+// Random cases see the same bugs before many are drawn, and the text of one that failed repeats it: with the damaged
+// table it fails again, with the shipped one it passes.
+TEST_P(Mutations, AreCaughtByRandomCases) {
+  constexpr std::size_t most_cases = 100;
+  const DamagedTable damaged(*original);
+  const tuner::PackFunction pack = [&](Shape shape, Kind kind, const Weights& weights, const PackOptions& options) {
+    return FfnAccess::pack_with(damaged.table, shape, kind, weights, options);
+  };
+  const Kind functions[] = {kind()};
+  const auto drawn = [&](std::size_t index) {
+    tuner::RandomCase one = tuner::draw_problem(1, index, functions, kind().weights, kind().arithmetic);
+    tuner::draw_plan(one, isa(), 3);
+    return one;
+  };
+  EXPECT_EQ(tuner::verify(drawn(0), pack).failure, "");
+  std::vector<Bug> planted{Bug::tail, Bug::bias, Bug::stale_h, Bug::wrong_k_block_start};
+  if (integers()) planted.insert(planted.end(), {Bug::lost_zero, Bug::lost_sign, Bug::saturated, Bug::short_group});
+  for (const Bug one : planted) {
+    SCOPED_TRACE(static_cast<int>(one));
+    bug = one;
+    std::size_t index = 0;
+    while (index < most_cases && tuner::verify(drawn(index), pack).failure.empty()) ++index;
+    EXPECT_LT(index, most_cases);
+    const Result<tuner::RandomCase> read = tuner::parse_random_case(tuner::describe(drawn(index)));
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_NE(tuner::verify(*read, pack).failure, "");
+    bug = Bug::none;
+    EXPECT_EQ(tuner::verify(*read).failure, "");
+  }
+}
 
 // The bugs hardly depend on the activation; an emulator need not repeat them for each.
 std::vector<Kind> mutated_kinds() {

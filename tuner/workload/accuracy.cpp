@@ -100,14 +100,20 @@ Result<Accuracy> accuracy(Isa isa, Kind kind, Operands operands) {
     return status;
 
   std::vector<double> exact(y.size()), rounded(y.size()), quantised(y.size()), bound(y.size());
-  const auto solve = [&](Kind of, std::vector<double>& answer) {
-    reference_forward(shape, of, weights, x.data(), rows, 0, answer, bound);
+  const auto solve = [&](Kind of, std::vector<double>& answer, ScaleChoice scales = ScaleChoice::absmax) {
+    reference_forward(shape, of, weights, x.data(), rows, 0, answer, bound, nullptr, scales);
   };
   solve(kind, quantised);
   solve({kind.activation, kind.gated, kind.weights}, rounded);
   solve({kind.activation, kind.gated}, exact);
-  return Accuracy{relative_error<float>(y, quantised), relative_error<double>(rounded, exact),
-                  relative_error<double>(quantised, rounded)};
+  Accuracy found{.arithmetic = relative_error<float>(y, quantised),
+                 .weights = relative_error<double>(rounded, exact),
+                 .activations = relative_error<double>(quantised, rounded)};
+  if (kind.weights.group != 0) {
+    solve({kind.activation, kind.gated, kind.weights}, rounded, ScaleChoice::least_squares);
+    found.least_squares_weights = relative_error<double>(rounded, exact);
+  }
+  return found;
 }
 
 }  // namespace sluice::tuner

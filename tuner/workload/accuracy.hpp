@@ -21,8 +21,9 @@ std::string_view name(Operands operands) noexcept;
 
 // Root mean squares of the error over that of the answer.
 struct Accuracy {
-  double arithmetic = 0;   // the kernel's answer against double precision on the same, rounded weights and quantised x
-  double weights = 0;      // double precision on the rounded weights against that on the float32 ones
+  double arithmetic = 0;  // the kernel's answer against double precision on the same, rounded weights and quantised x
+  double weights = 0;     // double precision on the rounded weights against that on the float32 ones
+  double least_squares_weights = 0;  // the same if packing chooses least-squares scales; 0 if the type has no scales
   double activations = 0;  // double precision on quantised x and H against that on x and H, both on the rounded weights
 };
 

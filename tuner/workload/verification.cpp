@@ -11,19 +11,6 @@ namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// Whether the ends of y's rows, which forward must not touch, are unchanged.
-bool padding_untouched(const Problem& problem, std::span<const float> y) noexcept {
-  const std::size_t width = problem.definition().shape.d_model;
-  for (std::size_t i = 0; i < problem.definition().m; ++i) {
-    const std::size_t from = i * problem.ldy + width;
-    const std::size_t bytes = (problem.ldy - width) * sizeof(float);
-    if (bytes != 0 && std::memcmp(problem.y.data() + from, y.data() + from, bytes) != 0) {
-      return false;
-    }
-  }
-  return true;
-}
-
 PackOptions pack_options(Isa isa, PlanTable plans) {
   PackOptions options;
   options.isa = isa;
@@ -80,6 +67,18 @@ Result<std::vector<float>> solve(const Ffn& ffn, const Problem& problem, const P
     return status;
   }
   return y;
+}
+
+bool padding_untouched(const Problem& problem, std::span<const float> y) noexcept {
+  const std::size_t width = problem.definition().shape.d_model;
+  for (std::size_t i = 0; i < problem.definition().m; ++i) {
+    const std::size_t from = i * problem.ldy + width;
+    const std::size_t bytes = (problem.ldy - width) * sizeof(float);
+    if (bytes != 0 && std::memcmp(problem.y.data() + from, y.data() + from, bytes) != 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Plan random_plan(Random& random, Isa isa, Kind kind, std::uint32_t nr, std::uint32_t max_threads) {

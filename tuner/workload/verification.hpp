@@ -23,6 +23,9 @@ std::string describe(const Plan& plan);
 Result<std::vector<float>> solve(const Ffn& ffn, const Problem& problem, const Plan* plan = nullptr,
                                  Executor* executor = nullptr);
 
+// Whether the ends of y's rows, which forward must not touch, are as they were in problem.y.
+bool padding_untouched(const Problem& problem, std::span<const float> y) noexcept;
+
 // Returns a valid plan with extents so small that even a small problem has many blocks and remainders.
 Plan random_plan(Random& random, Isa isa, Kind kind, std::uint32_t nr, std::uint32_t max_threads);
 
@@ -38,12 +41,14 @@ struct KernelVerdict {
   bool passed = false;
 };
 
+// How the kernels to be verified are packed. A test gives damaged ones.
+using PackFunction = std::function<Result<Ffn>(Shape, Kind, const Weights&, const PackOptions&)>;
+
 struct VerifyOptions {
   Coverage coverage = Coverage::full;  // of the standard cases
   std::uint32_t threads = 3;           // the most that a tried plan uses
   PlanTable plans{};                   // tuned plans to use where they fit
-  // How the kernels to be verified are packed. A test puts damaged ones here.
-  std::function<Result<Ffn>(Shape, Kind, const Weights&, const PackOptions&)> pack = &Ffn::pack;
+  PackFunction pack = &Ffn::pack;
 };
 
 // Solves every standard case with the plan that the library chooses and with a seeded random plan. It passes if all

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <limits>
 
+#include "kernels/element_types/block_formats.hpp"
+#include "kernels/element_types/element_types.hpp"
 #include "sluice/reference.hpp"
 
 namespace sluice::tuner {
@@ -61,6 +64,47 @@ std::vector<float> random_rows(Random& random, std::size_t rows, std::size_t col
     }
   }
   return values;
+}
+
+// The values as a type of 16 bits; nothing for float32, which they are.
+std::vector<std::byte> rounded(std::span<const float> values, WeightType type) {
+  std::vector<std::byte> stored;
+  detail::with_plain_type(type.element, [&](auto element) {
+    using Element = decltype(element);
+    if constexpr (sizeof(typename Element::Stored) < sizeof(float)) {
+      stored.resize(values.size() * sizeof(typename Element::Stored));
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const typename Element::Stored one = Element::round(values[i]);
+        std::memcpy(stored.data() + i * sizeof one, &one, sizeof one);
+      }
+    }
+  });
+  return stored;
+}
+
+// Blocks of any elements, whose scales leave the largest of them between an eighth of `scale` and `scale`.
+std::vector<std::byte> random_blocks(Random& random, const MatrixForm& form, std::size_t columns, float scale) {
+  std::vector<std::byte> stored;
+  detail::BlockFormats::with(form.blocks, [&](auto format) {
+    using Format = decltype(format);
+    constexpr std::size_t bytes = Format::bytes;
+    const std::size_t count = form.ld / Format::depth * columns;
+    stored.resize(count * bytes);
+    for (std::byte& byte : stored) byte = static_cast<std::byte>(random.between(0, 255));
+    for (std::size_t block = 0; block < count; ++block) {
+      const float largest = scale * std::exp2(-static_cast<float>(random.between(0, 3)));
+      if constexpr (Format::format == BlockFormat::mxfp4) {
+        stored[block * bytes] = static_cast<std::byte>(127 + std::ilogb(largest / 8));  // elements are at most 6
+      } else {
+        constexpr float steps = Format::format == BlockFormat::q8_0 ? 128 : 8;
+        const float step = (random.between(0, 1) == 0 ? largest : -largest) / steps;
+        const auto half = detail::F16::round(step * (1 + random.value(0.25F)));
+        stored[block * bytes] = static_cast<std::byte>(half & 0xffU);
+        stored[block * bytes + 1] = static_cast<std::byte>(half >> 8U);
+      }
+    }
+  });
+  return stored;
 }
 
 }  // namespace
@@ -126,41 +170,62 @@ std::vector<Case> standard_cases(Kind kind, Coverage coverage) {
   return cases;
 }
 
-Problem::Problem(const Case& one) : case_(one) {
-  Random random(one.seed);
-  const auto [d_model, d_ff] = one.shape;
+Forms forms_of(const Case& one) noexcept {
   const std::size_t padding = one.padded ? 3 : 0;
   const bool in_out = one.order == Order::in_out;
-  const std::size_t up_rows = in_out ? d_model : d_ff;
-  const std::size_t up_columns = in_out ? d_ff : d_model;
-  up_ld = up_columns + padding;
-  down_ld = up_rows + padding;
-  ldx = d_model + padding;
-  ldy = d_model + 2 * padding;
-  const float up_scale = unit_scale(d_model);
-  const float down_scale = unit_scale(d_ff);
-  if (one.kind.gated) {
-    gate = random_rows(random, up_rows, up_columns, up_ld, 2 * up_scale);
+  Forms forms;
+  forms.gate.order = forms.up.order = forms.down.order = one.order;
+  forms.gate.ld = forms.up.ld = (in_out ? one.shape.d_ff : one.shape.d_model) + padding;
+  forms.down.ld = (in_out ? one.shape.d_model : one.shape.d_ff) + padding;
+  forms.gate_bias = one.biases && one.kind.gated;
+  forms.up_bias = forms.down_bias = one.biases;
+  forms.ldx = one.shape.d_model + padding;
+  forms.ldy = one.shape.d_model + 2 * padding;
+  return forms;
+}
+
+Problem::Problem(const Case& one, const Forms& forms)
+    : up_ld(forms.up.ld), down_ld(forms.down.ld), ldx(forms.ldx), ldy(forms.ldy), case_(one), forms_(forms) {
+  Random random(one.seed);
+  const std::size_t d_model = one.shape.d_model;
+  const std::size_t d_ff = one.shape.d_ff;
+  const auto fill = [&random](const MatrixForm& form, std::size_t in, std::size_t out, float scale,
+                              std::vector<float>& values, std::vector<std::byte>& stored) {
+    if (form.blocks != BlockFormat::none) {
+      stored = random_blocks(random, form, out, scale);
+      return;
+    }
+    const bool in_out = form.order == Order::in_out;
+    values = random_rows(random, in_out ? in : out, in_out ? out : in, form.ld, scale);
+    stored = rounded(values, form.type);
+  };
+  const float up_scale = 2 * unit_scale(d_model);
+  if (one.kind.gated) fill(forms.gate, d_model, d_ff, up_scale, gate, stored_gate_);
+  fill(forms.up, d_model, d_ff, up_scale, up, stored_up_);
+  fill(forms.down, d_ff, d_model, unit_scale(d_ff), down, stored_down_);
+  if (forms.gate_bias) gate_bias = random_rows(random, 1, d_ff, d_ff, 1.0F);
+  if (forms.up_bias) up_bias = random_rows(random, 1, d_ff, d_ff, 1.0F);
+  if (forms.down_bias) down_bias = random_rows(random, 1, d_model, d_model, 1.0F);
+  if (ldx < d_model) {  // rows that overlap
+    const std::size_t floats = (one.m - 1) * ldx + d_model;
+    x = random_rows(random, 1, floats, floats, 2.0F);
+  } else {
+    x = random_rows(random, one.m, d_model, ldx, 2.0F);
   }
-  up = random_rows(random, up_rows, up_columns, up_ld, 2 * up_scale);
-  down = random_rows(random, up_columns, up_rows, down_ld, down_scale);
-  if (one.biases) {
-    gate_bias = random_rows(random, 1, one.kind.gated ? d_ff : 0, one.kind.gated ? d_ff : 0, 1.0F);
-    up_bias = random_rows(random, 1, d_ff, d_ff, 1.0F);
-    down_bias = random_rows(random, 1, d_model, d_model, 1.0F);
-  }
-  x = random_rows(random, one.m, d_model, ldx, 2.0F);
   y = random_rows(random, one.m, d_model, ldy, 1.0F);
 }
 
 Weights Problem::weights() const noexcept {
+  const auto matrix = [](const MatrixForm& form, const std::vector<float>& values,
+                         const std::vector<std::byte>& stored) {
+    const void* const data = stored.empty() ? static_cast<const void*>(values.data()) : stored.data();
+    return Matrix{data, form.order, form.ld, form.type, form.blocks};
+  };
   const auto bias = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
   Weights result;
-  if (case_.kind.gated) {
-    result.gate = {gate.data(), case_.order, up_ld};
-  }
-  result.up = {up.data(), case_.order, up_ld};
-  result.down = {down.data(), case_.order, down_ld};
+  if (case_.kind.gated) result.gate = matrix(forms_.gate, gate, stored_gate_);
+  result.up = matrix(forms_.up, up, stored_up_);
+  result.down = matrix(forms_.down, down, stored_down_);
   result.gate_bias = bias(gate_bias);
   result.up_bias = bias(up_bias);
   result.down_bias = bias(down_bias);
@@ -180,7 +245,7 @@ Answer::Answer(const Problem& problem, std::size_t first_row, std::size_t rows) 
     }
   }
   reference_forward(one.shape, one.kind, problem.weights(), problem.x.data() + first_row * problem.ldx, rows,
-                    problem.ldx, y, bound, one.accumulate ? start.data() : nullptr);
+                    problem.ldx, y, bound, one.accumulate ? start.data() : nullptr, problem.scales());
 }
 
 double worst_error_over_bound(const Answer& answer, std::span<const float> y, Shape shape, std::size_t m,

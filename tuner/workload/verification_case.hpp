@@ -50,16 +50,38 @@ std::string describe(const Case& one);
 enum class Coverage : std::uint8_t { brief, full };
 std::vector<Case> standard_cases(Kind kind, Coverage coverage);
 
+// How a matrix is given.
+struct MatrixForm {
+  WeightType type = WeightType::f32;       // f32, bf16 or f16
+  BlockFormat blocks = BlockFormat::none;  // or q8_0, q4_0, mxfp4, with type f32 and order out_in
+  Order order = Order::in_out;
+  std::size_t ld = 0;  // elements between its lines
+  friend bool operator==(const MatrixForm&, const MatrixForm&) = default;
+};
+// How the operands of a problem are given and packed. A plain kind has no gate.
+struct Forms {
+  MatrixForm gate, up, down;
+  bool gate_bias = false, up_bias = false, down_bias = false;
+  std::size_t ldx = 0, ldy = 0;
+  ScaleChoice scales = ScaleChoice::absmax;
+  friend bool operator==(const Forms&, const Forms&) = default;
+};
+// What a case says of its operands: float32 matrices of one order, all biases or none.
+Forms forms_of(const Case& one) noexcept;
+
 // The data of a case. Padding holds NaN, so that reading it shows.
 class Problem {
  public:
-  explicit Problem(const Case& one);
+  explicit Problem(const Case& one) : Problem(one, forms_of(one)) {}
+  // With operands of these forms, whatever the case says of order, biases and padding.
+  Problem(const Case& one, const Forms& forms);
 
   // Views of this object's memory.
   [[nodiscard]] Weights weights() const noexcept;
   [[nodiscard]] const Case& definition() const noexcept { return case_; }
+  [[nodiscard]] ScaleChoice scales() const noexcept { return forms_.scales; }
 
-  std::vector<float> gate, up, down;                 // gate is empty for a plain kind
+  std::vector<float> gate, up, down;                 // the values, but not of blocks; gate is empty for a plain kind
   std::vector<float> gate_bias, up_bias, down_bias;  // empty without biases
   std::vector<float> x;                              // [m, d_model], ldx
   std::vector<float> y;                              // [m, d_model], ldy: what an accumulating call starts from
@@ -67,6 +89,8 @@ class Problem {
 
  private:
   Case case_;
+  Forms forms_;
+  std::vector<std::byte> stored_gate_, stored_up_, stored_down_;  // what is not given as float32
 };
 
 // The oracle's answer to some rows of a problem: dense [rows, d_model].

@@ -46,6 +46,14 @@ struct Weights {
   const float* down_bias = nullptr;  // [d_model]
 };
 
+// How the scales of weights are chosen that have some and are not given as blocks of the same ones.
+//   absmax:        by the largest magnitude of a group, as Ffn::pack says.
+//   least_squares: so that Σ (weight − its packed value)² of each group is small, and never more than absmax leaves.
+//                  int8 and int4: the best scale for the codes and the codes for that scale in turn, from several
+//                  starts. mxfp4: the best of the exponent that absmax chooses and those beside it. Packing goes
+//                  through a group some forty times. Same weights, same bits, on every instruction set and executor.
+enum class ScaleChoice : std::uint8_t { absmax, least_squares };
+
 struct PackOptions {
   PlanTable plans{};         // tuned plans; must outlive the Ffn. Empty: analytical plans
   std::optional<Isa> isa{};  // nothing: SLUICE_ISA, else the best that runs here
@@ -54,6 +62,7 @@ struct PackOptions {
   // Its threads pack the weights, each those it reads in calls split over all threads (NUMA first touch). Null: the
   // process-wide pool.
   Executor* executor = nullptr;
+  ScaleChoice scales = ScaleChoice::absmax;
 };
 
 // Scratch memory of forward; one per concurrent call. Does not grow: make a larger one.
@@ -100,8 +109,9 @@ class Ffn {
   // stays NaN. int8 and int4: each group's largest magnitude, over 127 or 7 and rounded to f16, is its scale, at most
   // 65504; elements are rounded to the nearest of −127 … 127 or −7 … 7 steps. mxfp4: the largest power of two in a
   // group, over 4, is its scale; elements are rounded to nearest even, at most 6. A group with Inf or NaN becomes NaN.
-  // Fails on a null or too narrow matrix, a zero extent, an unknown kind, type of weights or arithmetic, sizes that
-  // overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
+  // PackOptions::scales may choose other scales.
+  // Fails on a null or too narrow matrix, a zero extent, an unknown kind, type of weights or arithmetic, choice of
+  // scales, sizes that overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; the gate and the type of weights stay.

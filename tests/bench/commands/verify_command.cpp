@@ -13,16 +13,13 @@
 namespace sluice::bench {
 namespace {
 
-// Packs the weights with one element of down changed: any use of it shows.
+// Packs the weights with one element of the last bias changed, which each row shows.
 Result<Ffn> pack_wrong(Shape shape, Kind kind, const Weights& weights, const PackOptions& options) {
-  const std::size_t lines = weights.down.order == Order::in_out ? shape.d_ff : shape.d_model;
-  const std::size_t width = weights.down.order == Order::in_out ? shape.d_model : shape.d_ff;
-  const std::size_t ld = weights.down.ld == 0 ? width : weights.down.ld;
-  const auto* const first = static_cast<const float*>(weights.down.data);
-  std::vector<float> down(first, first + (lines - 1) * ld + width);
-  down.back() += 1;
+  std::vector<float> bias(shape.d_model);
+  if (weights.down_bias != nullptr) std::copy_n(weights.down_bias, shape.d_model, bias.begin());
+  bias.back() += 1;
   Weights wrong = weights;
-  wrong.down.data = down.data();
+  wrong.down_bias = bias.data();
   return Ffn::pack(shape, kind, wrong, options);
 }
 
@@ -68,6 +65,51 @@ TEST(Verify, JsonSaysWhatFailed) {
   EXPECT_EQ(run(verify_wrong, {"--kind", "glu", "--isa", "scalar", "--json"}, output, errors), 1);
   EXPECT_NE(output.find("\"passed\": false"), std::string::npos) << output;
   EXPECT_NE(output.find("\"failure\": "), std::string::npos);
+}
+
+// The first case after `--case ` in the output.
+std::string first_case(const std::string& output) {
+  const std::string command = "sluice verify --case ";
+  const std::size_t begin = output.find(command);
+  if (begin == std::string::npos) return "";
+  return output.substr(begin + command.size(), output.find('\n', begin) - begin - command.size());
+}
+
+TEST(VerifyRandom, RightKernelsPassAndTheSeedChoosesTheCases) {
+  std::string first;
+  std::string again;
+  std::string other;
+  std::string errors;
+  const std::vector<std::string> words{"--random", "3", "--weights", "f32,int8:64", "--arithmetic", "f32,int16"};
+  EXPECT_EQ(run(verify_command, words, first, errors), 0) << errors;
+  EXPECT_EQ(errors, "");
+  EXPECT_EQ(std::count(first.begin(), first.end(), '\n'), static_cast<std::ptrdiff_t>(3 * runnable_isas().size()))
+      << first;
+  EXPECT_EQ(run(verify_command, words, again, errors), 0);
+  EXPECT_EQ(first, again);
+  std::vector<std::string> seeded = words;
+  seeded.insert(seeded.end(), {"--seed", "2"});
+  EXPECT_EQ(run(verify_command, seeded, other, errors), 0);
+  EXPECT_NE(first, other);
+}
+
+// Each failure is a line whose command repeats it.
+TEST(VerifyRandom, AFailureIsRepeatedByItsLine) {
+  std::string output;
+  std::string errors;
+  EXPECT_EQ(run(verify_wrong, {"--random", "20", "--weights", "f32", "--isa", "scalar"}, output, errors), 1);
+  EXPECT_NE(errors.find("of 20 random cases failed"), std::string::npos) << errors;
+  EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1);
+  const std::string one = first_case(output);
+  ASSERT_NE(one, "") << output;
+  std::string repeated;
+  EXPECT_EQ(run(verify_wrong, {"--case", one}, repeated, errors), 1);
+  EXPECT_NE(errors.find("1 of 1 random cases failed"), std::string::npos) << errors;
+  EXPECT_EQ(first_case(repeated), one);
+  const std::size_t begin = output.find("\n  ") + 1;
+  EXPECT_NE(repeated.find(output.substr(begin, output.find('\n', begin) - begin)), std::string::npos) << repeated;
+  EXPECT_EQ(run(verify_command, {"--case", one, "--json"}, repeated, errors), 0) << errors;
+  EXPECT_NE(repeated.find("\"passed\": true"), std::string::npos) << repeated;
 }
 
 }  // namespace
