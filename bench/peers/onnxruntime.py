@@ -58,7 +58,9 @@ def make(problem):
     return forward
 
 
-def variants(_):
+def variants(problem):
+    if problem.weights != "f32":
+        return
     yield "one session", make
 
 

@@ -46,7 +46,9 @@ def make(problem, transposed):
     return forward
 
 
-def variants(_):
+def variants(problem):
+    if problem.weights != "f32":
+        return
     for transposed in (False, True):
         yield (f"model with weights [{'out, in' if transposed else 'in, out'}]",
                lambda problem, transposed=transposed: make(problem, transposed))

@@ -138,6 +138,12 @@ Json describe(const PlanComparison& comparison, const std::string& baseline) {
   return json;
 }
 
+Json describe(const std::vector<LeftOut>& left_out) {
+  Json list = Json::array();
+  for (const LeftOut& out : left_out) list.push_back({{"form", out.form}, {"reason", out.reason}});
+  return list;
+}
+
 std::string phases_line(const PhaseShares& shares) {
   std::string line = "   ";
   for (std::size_t i = 0; i < shares.size(); ++i)
@@ -245,9 +251,13 @@ void Reporter::report_peers(const Measurement& measurement) {
     json["peer_version"] = peer.version;
     json["peer_note"] = peer.note;
     json["peer_variant"] = peer.variant;
+    json["peer_arithmetic"] = peer.arithmetic;
+    if (!peer.left_out.empty()) json["peer_left_out"] = describe(peer.left_out);
     if (!peer.error.empty()) {
       add_error(json, peer.error);
     } else {
+      json["peer_error"] = peer.distance;
+      json["peer_tolerance"] = peer.tolerance;
       add_figures(json, measurement.cell, peer, clocks_[measurement.cell.threads]);
       if (table_) write_line("  " + peer.peer + " " + peer.version, json, "", peer);
     }
