@@ -38,7 +38,7 @@ def scaled_weights(problem, matrix, _):
     # Its groups divide the inputs. Where ours do not, narrower ones repeat the scale.
     group = math.gcd(codes.group, depth)
     grouped = [width, depth // group, group]
-    scales = codes.scales[:, numpy.arange(depth // group) * group // codes.group, None]
+    scales = numpy.repeat(codes.scales, codes.group // group, axis=1)[:, :depth // group, None].copy()
     if problem.weights == "int4":
         nibbles = codes.elements.reshape(-1).astype(numpy.uint8) & 15
         packed = nibbles[0::2] | nibbles[1::2] << 4
