@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
 # One line for each library, so that one that cannot be had leaves the others.
-wheels=('mkl mkl-devel mkl-include' 'onednn onednn-devel' 'openvino numpy' 'onnxruntime onnx numpy')
+wheels=('mkl mkl-devel mkl-include' 'onednn onednn-devel tbb-devel' 'openvino numpy' 'onnxruntime onnx numpy')
 # The last oneDNN whose wheel computes with OpenMP's threads; the newer one's are SYCL's. It goes to its own folder.
 onednn_gomp=(onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0)
 # ggml has no release of its own there; this package's sources hold it. Its interface changes from one to the next.
