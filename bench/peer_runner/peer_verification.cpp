@@ -51,7 +51,6 @@ ExpectedAnswer::ExpectedAnswer(Shape shape, Kind kind, const Weights& weights, c
       m_(m),
       float32_(0x1p-24 *
                (8 + 4 * (std::sqrt(static_cast<double>(shape.d_model)) + std::sqrt(static_cast<double>(shape.d_ff))))),
-      own_tolerance_(0),
       own_(own.begin(), own.end()) {
   const Kind exact{kind.activation, kind.gated};
   for (const std::size_t row : std::set<std::size_t>{0, m / 2, m - 1}) {

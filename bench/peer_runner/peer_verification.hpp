@@ -59,7 +59,7 @@ class ExpectedAnswer {
   const float* x_;
   std::size_t m_;
   double float32_;  // the first term of a row's bound
-  double own_tolerance_;
+  double own_tolerance_ = 0;
   std::vector<float> own_;
   std::vector<OracleRow> oracle_;
 };

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "tuner/base/interruption.hpp"
 #include "tuner/machine/limits.hpp"
@@ -55,9 +56,15 @@ double time_of(const nlohmann::json& answer) {
 
 }  // namespace
 
-PreparedPeer::PreparedPeer(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer,
-                           std::size_t copies, const ExpectedAnswer& expected, const PeerLimits& limits)
-    : limits_(limits), program_(program), cell_(cell), copies_(copies), layer_(layer), expected_(expected), m_(cell.m) {
+PreparedPeer::PreparedPeer(PeerProgram program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
+                           const ExpectedAnswer& expected, const PeerLimits& limits)
+    : limits_(limits),
+      program_(std::move(program)),
+      cell_(cell),
+      copies_(copies),
+      layer_(layer),
+      expected_(expected),
+      m_(cell.m) {
   require_memory(cell, copies);
   const nlohmann::json forms = start();
   if (forms.empty()) throw PeerError(fmt::format("it has no form for {} weights", name(cell.kind.weights)));

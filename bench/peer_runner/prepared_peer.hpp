@@ -21,7 +21,7 @@ namespace sluice::bench {
 // The longest a peer may take, in seconds.
 struct PeerLimits {
   double start = 120;
-  double prepare = 900;  // in which it packs and tries each of its forms
+  double prepare = 900;  // in which it packs one of its forms, or tries it
   double run = 120;
 };
 
@@ -37,7 +37,7 @@ class PreparedPeer {
   // Starts the peer. It packs `copies` copies of the weights in each of the forms it has for their type; one whose
   // answer is right is tried, and the fastest takes the turns. After a form that ends its process it is started anew.
   // layer and expected must outlive it. Throws PeerError.
-  PreparedPeer(const PeerProgram& program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
+  PreparedPeer(PeerProgram program, const tuner::Cell& cell, const SharedLayer& layer, std::size_t copies,
                const ExpectedAnswer& expected, const PeerLimits& limits = {});
 
   // Runs its turn, two forwards of which it times the second. Returns that time in ns. Throws PeerError.

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/peers/matrix.hpp"
-#include "bench/peers/onednn_attributes.hpp"
+#include "bench/peers/onednn/attributes.hpp"
 #include "bench/peers/peer.hpp"
 #include "bench/peers/quantised_rows.hpp"
 #include "kernels/element_types/f16.hpp"
@@ -75,7 +75,7 @@ class SmallerProduct {
  public:
   SmallerProduct(const Problem& problem, const SmallerForm& form, std::size_t k, std::size_t n, DataType output,
                  dnnl::primitive_attr attributes, const dnnl::engine& engine)
-      : form_(form), k_(k), n_(n), group_(group(problem, k)) {
+      : k_(k), n_(n), group_(group(problem, k)) {
     const auto i = [](std::size_t value) { return static_cast<memory::dim>(value); };
     constexpr int both = 3;
     if (group_ != 0) {
@@ -155,7 +155,6 @@ class SmallerProduct {
     return scales;
   }
 
-  SmallerForm form_;
   std::size_t k_, n_, group_;
   memory::desc packed_;
   dnnl::primitive primitive_;

@@ -1,6 +1,6 @@
 // Owns: oneDNN as a peer, versions 2 and 3: matmul and inner_product with weights in the library's own layout, the
 // activation and the product as post-operations or in the shared gate. Does not own: smaller weights than float32
-// (onednn_smaller.hpp).
+// (smaller_weights.hpp).
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
@@ -12,11 +12,11 @@
 
 #include "bench/peers/gate.hpp"
 #include "bench/peers/matrix.hpp"
-#include "bench/peers/onednn_attributes.hpp"
+#include "bench/peers/onednn/attributes.hpp"
 // Since these have groups of scales.
 #if DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 7)
 #define SLUICE_PEER_SMALLER_WEIGHTS
-#include "bench/peers/onednn_smaller.hpp"
+#include "bench/peers/onednn/smaller_weights.hpp"
 #endif
 
 namespace sluice::peers {

@@ -1,6 +1,6 @@
 // Owns: ggml as a peer: a graph of two products, its fused gate and a third product, with weights in ggml's own blocks,
 // each form in one of its buffer types: the plain one and those that repack. Does not own: blocks as bytes
-// (ggml_blocks.hpp).
+// (blocks.hpp).
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/peers/ggml_blocks.hpp"
+#include "bench/peers/ggml/blocks.hpp"
 #include "bench/peers/peer.hpp"
 
 namespace sluice::peers {
