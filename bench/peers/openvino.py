@@ -21,15 +21,37 @@ ACTIVATIONS = {
 
 
 
+STORED = {}
+
+
+def stored(key, make):
+    """What make() gives, made once: the models of all copies and forms begin with the same arrays."""
+    if key not in STORED:
+        STORED[key] = make()
+    return STORED[key]
+
+
+def constant(array, shape, kind):
+    # Without the word, a constant of a tensor would keep its address alone.
+    return ops.constant(openvino.Tensor(array, openvino.Shape(shape), kind), shared_memory=False)
+
+
 def float_weights(problem, matrix, transposed):
     """transposed: the weights are [out, in], as exporters of PyTorch models write them."""
     weights = getattr(problem, matrix)
-    return ops.constant(weights.T.copy() if transposed else weights)
+    return ops.constant(stored(("f32", matrix), weights.T.copy) if transposed else weights)
 
 
 def half_weights(problem, matrix, _):
+    def make():
+        weights = getattr(problem, matrix).T.copy()
+        if problem.weights == "f16":
+            return weights.astype(numpy.float16)
+        return (weights.view(numpy.uint32) >> 16).astype(numpy.uint16).view(numpy.float16)  # in name only
+
+    array = stored(("half", matrix), make)
     kind = openvino.Type.bf16 if problem.weights == "bf16" else openvino.Type.f16
-    return ops.convert(ops.constant(getattr(problem, matrix).T.copy(), kind), "f32")
+    return ops.convert(constant(array, array.shape, kind), "f32")
 
 
 def scaled_weights(problem, matrix, _):
@@ -38,14 +60,17 @@ def scaled_weights(problem, matrix, _):
     # Its groups divide the inputs. Where ours do not, narrower ones repeat the scale.
     group = math.gcd(codes.group, depth)
     grouped = [width, depth // group, group]
-    scales = numpy.repeat(codes.scales, codes.group // group, axis=1)[:, :depth // group, None].copy()
+
+    def nibbles():
+        elements = codes.elements.reshape(-1).astype(numpy.uint8) & 15
+        return elements[0::2] | elements[1::2] << 4
+
     if problem.weights == "int4":
-        nibbles = codes.elements.reshape(-1).astype(numpy.uint8) & 15
-        packed = nibbles[0::2] | nibbles[1::2] << 4
-        tensor = openvino.Tensor(packed, openvino.Shape(grouped), openvino.Type.i4)
-        elements = ops.constant(tensor, shared_memory=False)    # a constant of a tensor would keep its address alone
+        elements = constant(stored(("elements", matrix), nibbles), grouped, openvino.Type.i4)
     else:
-        elements = ops.constant(codes.elements.reshape(grouped).copy())
+        elements = ops.constant(codes.elements.reshape(grouped))
+    scales = stored(("scales", matrix), lambda: numpy.repeat(
+        codes.scales, codes.group // group, axis=1)[:, :depth // group, None].copy())
     weights = ops.multiply(ops.convert(elements, "f16"), ops.constant(scales))
     return ops.convert(ops.reshape(weights, numpy.array([width, depth]), False), "f32")
 
