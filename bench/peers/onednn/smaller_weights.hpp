@@ -2,6 +2,7 @@
 // which it converts in the product; x in float32, in 16 bits, or quantised to 8 bits by groups.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <numeric>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -69,6 +70,16 @@ class Rows {
 struct SmallerWeights {
   memory elements;
   std::optional<memory> scales;
+
+  // The same in other memory: quicker than to pack them again.
+  [[nodiscard]] SmallerWeights duplicate(const dnnl::engine& engine) const {
+    const auto copy = [&](const memory& from) {
+      memory to(from.get_desc(), engine);
+      std::memcpy(to.get_data_handle(), from.get_data_handle(), from.get_desc().get_size());
+      return to;
+    };
+    return {copy(elements), scales ? std::optional(copy(*scales)) : std::nullopt};
+  }
 };
 
 class SmallerProduct {
@@ -176,13 +187,18 @@ class SmallerComposition final : public Composition {
     down_.emplace(problem, form, d_ff, d_model, DataType::f32, dnnl::primitive_attr(), engine_);
     x_rows_.emplace(problem.m, d_model, DataType::f32, form.rows, SmallerProduct::row_group(problem, d_model), engine_);
     h_rows_.emplace(problem.m, d_ff, form.between, form.rows, SmallerProduct::row_group(problem, d_ff), engine_);
-    for (std::size_t i = 0; i < problem.copies; ++i) {
+    Copy first;
+    first.inner = gated ? inner_->pack(problem, problem.gate, problem.gate_codes, engine_, stream_)
+                        : inner_->pack(problem, problem.up, problem.up_codes, engine_, stream_);
+    if (gated) first.up = up_->pack(problem, problem.up, problem.up_codes, engine_, stream_);
+    first.down = down_->pack(problem, problem.down, problem.down_codes, engine_, stream_);
+    for (std::size_t i = 1; i < problem.copies; ++i) {
       Copy& copy = copies_.emplace_back();
-      copy.inner = gated ? inner_->pack(problem, problem.gate, problem.gate_codes, engine_, stream_)
-                         : inner_->pack(problem, problem.up, problem.up_codes, engine_, stream_);
-      if (gated) copy.up = up_->pack(problem, problem.up, problem.up_codes, engine_, stream_);
-      copy.down = down_->pack(problem, problem.down, problem.down_codes, engine_, stream_);
+      copy.inner = first.inner.duplicate(engine_);
+      if (gated) copy.up = first.up.duplicate(engine_);
+      copy.down = first.down.duplicate(engine_);
     }
+    copies_.push_back(first);
   }
 
   void forward(std::size_t index) override {
