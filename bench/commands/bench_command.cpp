@@ -223,9 +223,10 @@ int bench_command(int argc, char** argv) {
   app.add_option("--seed", options.seed, "seed of the order of samples [1]")->type_name("NUMBER");
   std::vector<std::string> peers;
   CLI::Option* const with_peers =
-      app.add_option("--peers", peers,
-                     "measure other libraries in turns with Sluice, each at its best: all that scripts/peers.sh built, "
-                     "or those named: --peers=NAME,NAME")
+      app.add_option(
+             "--peers", peers,
+             "measure other libraries in turns with Sluice, each at its best with weights of the same type: all "
+             "that scripts/peers.sh built, or those named: --peers=NAME,NAME")
           ->delimiter(',')
           ->expected(0, -1)
           ->type_name("LIST");
@@ -265,15 +266,7 @@ int bench_command(int argc, char** argv) {
     throw Failure(exit_code::usage, fmt::format("--against {} together with --peers: one comparison at a time; leave "
                                                 "one out",
                                                 *against));
-  if (with_peers->count() > 0) {
-    for (const Kind kind : selection.kinds)
-      if (kind.weights != WeightType::f32)
-        throw Failure(
-            exit_code::usage,
-            fmt::format("--weights {} together with --peers: the peers are given float32 weights; leave one out",
-                        name(kind.weights)));
-    options.peers = choose_peers(peers);
-  }
+  if (with_peers->count() > 0) options.peers = choose_peers(peers);
   options.baseline = choose_baseline(against, machine);
   RunContext run{tuner::command_words(argc, argv), machine, std::nullopt, {}, false, {}};
   initialize(flags);

@@ -1,5 +1,8 @@
-"""Owns: ONNX Runtime as a peer: the FFN as a model of one session, which packs the weights when it is loaded."""
+"""Owns: ONNX Runtime as a peer: the FFN as a model of one session, which packs the weights when it is loaded: float32
+ones, and integers of 4 and 8 bits by MatMulNBits. Its CPU provider has no product with f16 or bf16 weights: it makes
+float32 of them when the model is loaded, so it has no form for these types."""
 
+import numpy
 import onnxruntime
 import worker
 from onnx import TensorProto, helper, numpy_helper
@@ -20,29 +23,61 @@ def activation_nodes(activation, z, h):
     return [helper.make_node("Sigmoid", [z], ["s"]), helper.make_node("Mul", [z, "s"], [h])]
 
 
-def model_of(problem):
-    weights = {"inner": problem.inner, "down": problem.down}
-    nodes = [helper.make_node("MatMul", ["x", "inner"], ["z"])]
-    nodes += activation_nodes(problem.activation, "z", "a")
+def float_product(problem, name, rows, matrix, out):
+    """A product with float32 weights."""
+    return helper.make_node("MatMul", [rows, name], [out]), {name: getattr(problem, matrix)}
+
+
+def block_product(accuracy_level):
+    """Products with integers. accuracy_level as the operator has it: 0 computes in float32, 4 with x in 8 bits."""
+    def product(problem, name, rows, matrix, out):
+        codes = problem.codes[matrix]
+        width, depth = codes.elements.shape
+        block = block_size(codes)
+        count = -(-depth // block)
+        elements = numpy.zeros((width, count * block), numpy.int16)
+        elements[:, :depth] = codes.elements
+        bits = 4 if problem.weights == "int4" else 8
+        stored = (elements + (1 << (bits - 1))).astype(numpy.uint8).reshape(width, count, block)
+        if bits == 4:
+            stored = stored[:, :, 0::2] | stored[:, :, 1::2] << 4
+        scales = codes.scales.astype(numpy.float32)
+        if scales.shape[1] != count:    # of whole columns, which it has no blocks for
+            scales = numpy.repeat(scales, count, axis=1)
+        node = helper.make_node("MatMulNBits", [rows, name, f"{name}_scales"], [out], domain="com.microsoft", K=depth,
+                                N=width, bits=bits, block_size=block, accuracy_level=accuracy_level)
+        return node, {name: stored, f"{name}_scales": scales}
+    return product
+
+
+def block_size(codes):
+    return codes.group if codes.group in (16, 32, 64, 128) else 128
+
+
+def model_of(problem, product):
+    names = problem.matrices()
+    parts = [product(problem, "inner", "x", names["inner"], "z")]
+    nodes = [parts[0][0], *activation_nodes(problem.activation, "z", "a")]
     if problem.gated:
-        weights["factor"] = problem.up
-        nodes += [helper.make_node("MatMul", ["x", "factor"], ["u"]), helper.make_node("Mul", ["a", "u"], ["h"])]
-    nodes.append(helper.make_node("MatMul", ["h" if problem.gated else "a", "down"], ["y"]))
+        parts.append(product(problem, "factor", "x", names["factor"], "u"))
+        nodes += [parts[1][0], helper.make_node("Mul", ["a", "u"], ["h"])]
+    parts.append(product(problem, "down", "h" if problem.gated else "a", "down", "y"))
+    nodes.append(parts[-1][0])
     shape = [problem.m, problem.d_model]
     graph = helper.make_graph(nodes, "ffn", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
-                              [numpy_helper.from_array(value, name) for name, value in weights.items()])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10).SerializeToString()
+                              [numpy_helper.from_array(value, name) for _, weights in parts
+                               for name, value in weights.items()])
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
 
 
-def make(problem):
+def make(problem, product):
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = problem.threads
-    options.inter_op_num_threads = 1
+    options.use_per_session_threads = False     # one pool for all copies, or the last copy's threads would still spin
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-    model = model_of(problem)
+    model = model_of(problem, product)
     calls = []
     for _ in range(problem.copies):
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -58,8 +93,16 @@ def make(problem):
     return forward
 
 
-def variants(_):
-    yield "one session", make
+def variants(problem):
+    onnxruntime.set_global_thread_pool_sizes(problem.threads, 1)
+    if problem.weights == "f32":
+        yield "one session", lambda problem: make(problem, float_product)
+    elif problem.weights in ("int4", "int8"):
+        yield "MatMulNBits, accuracy level 0", lambda problem: make(problem, block_product(0))
+        # Both products quantise by the block size of their own weights.
+        group = max(block_size(codes) for codes in problem.codes.values())
+        yield (f"MatMulNBits, accuracy level 4 (x quantised to 8 bits by {group})",
+               lambda problem: make(problem, block_product(4)), {"inputs": "int8", "group": group})
 
 
 worker.serve("onnxruntime", onnxruntime.__version__, "called from Python", variants)

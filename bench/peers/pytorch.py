@@ -54,7 +54,9 @@ def make(problem, transposed, frozen):
     return forward
 
 
-def variants(_):
+def variants(problem):
+    if problem.weights != "f32":
+        return
     for frozen in (False, True):
         for transposed in (False, True):
             yield (f"{'frozen TorchScript' if frozen else 'eager'}, weights [{'out, in' if transposed else 'in, out'}]",

@@ -2,12 +2,19 @@
 // Does not own: the library (peer.hpp), when it is its turn (bench/peer_runner/prepared_peer.hpp).
 //
 // One JSON object per line, a question on standard input and its answer on standard output:
-//   {"command": "describe"}                       → {"name", "version", "note"}
-//   {"command": "prepare", "kind", "d_model", "d_ff", "m", "threads", "copies", "memory": {"path", "bytes", "gate",
-//    "up", "down", "x", "y"}}, once               → {"variant", "tried": {variant: ns}}; y holds the result
-//   {"command": "run"}                            → {"ns"}; y holds the result
-// Any answer may be {"error"} instead. The end of the input ends the process. The memory is a file that both map; gate,
-// up, down, x and y are offsets of dense float32 arrays in it, the weights [in, out], gate null for a plain kind.
+//   {"command": "describe"}           → {"name", "version", "note"}
+//   {"command": "prepare", "kind", "weights": {"name", "element", "group"}, "d_model", "d_ff", "m", "threads",
+//   "copies",
+//    "memory": {"path", "bytes", "gate", "up", "down", "x", "y", and "gate_elements", "gate_scales", … of all three}},
+//    once                             → {"forms": [{"name", "rounds"}]}: the ways it has for this type of weights
+//   {"command": "pack", "form": 0}    → {}; y holds that form's result
+//   {"command": "try"}                → {"ns"}: how fast the form packed last is; the fastest one is kept
+//   {"command": "run"}                → {"ns"}, of the fastest one; y holds the result
+// Any answer may be {"error"} instead. The end of the input ends the process. The memory is a file that both map, with
+// an offset for each array, null for one that does not exist. gate, up and down are dense float32 arrays [in, out] of
+// the values that the weights have in their type, gate null for a plain kind; x and y are float32. Of a type with
+// scales there are elements, bytes [out, in], and scales [out, groups of k], f16 or E8M0. What a form rounds is
+// {"inputs", "group", "scales", "weights", "results", "activation"}, as in peer.hpp.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -20,6 +27,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "bench/peers/peer.hpp"
 
@@ -44,11 +54,16 @@ class SharedMemory {
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
-  [[nodiscard]] float* at(const Json& offset) const {
-    return offset.is_null() ? nullptr : reinterpret_cast<float*>(static_cast<char*>(data_) + offset.get<std::size_t>());
+  [[nodiscard]] float* at(const Json& offset) const { return reinterpret_cast<float*>(byte(offset)); }
+  [[nodiscard]] Codes codes(const Json& elements, const Json& scales) const {
+    return {reinterpret_cast<const std::int8_t*>(byte(elements)), byte(scales)};
   }
 
  private:
+  [[nodiscard]] char* byte(const Json& offset) const {
+    return offset.is_null() ? nullptr : static_cast<char*>(data_) + offset.get<std::size_t>();
+  }
+
   std::size_t bytes_;
   void* data_;
 };
@@ -57,9 +72,16 @@ class Cell {
  public:
   explicit Cell(const Json& json) : memory_(json.at("memory")) {
     const std::string kind_name = json.at("kind");
-    const std::optional<Kind> kind = parse_kind(kind_name);
+    const std::string type_name = json.at("weights").at("name");
+    std::optional<Kind> kind = parse_kind(kind_name);
+    const std::optional<WeightType> type = parse_weight_type(type_name);
     if (!kind) throw std::runtime_error(kind_name + ": not a kind");
+    if (!type) throw std::runtime_error(type_name + ": not a type of weights");
+    kind->weights = *type;
     const Json& memory = json.at("memory");
+    const auto codes = [&](const std::string& matrix) {
+      return memory_.codes(memory.at(matrix + "_elements"), memory.at(matrix + "_scales"));
+    };
     problem_ = {*kind,
                 {json.at("d_model"), json.at("d_ff")},
                 json.at("m"),
@@ -69,34 +91,54 @@ class Cell {
                 memory_.at(memory.at("up")),
                 memory_.at(memory.at("down")),
                 memory_.at(memory.at("x")),
-                memory_.at(memory.at("y"))};
+                memory_.at(memory.at("y")),
+                codes("gate"),
+                codes("up"),
+                codes("down")};
+    if (*type == WeightType::f32)
+      variants_ = library.variants(problem_);
+    else if (library.variants_of_smaller != nullptr)
+      variants_ = library.variants_of_smaller(problem_);
   }
 
-  // Keeps the variant whose fastest trial is the fastest. What a variant throws makes it no candidate.
-  Json choose() {
-    Json tried = Json::object();
-    double best = std::numeric_limits<double>::infinity();
-    std::string failure = "no variant";
-    for (const Variant& variant : library.variants(problem_)) {
-      try {
-        std::unique_ptr<Composition> composition = variant.make(problem_);
-        const double ns = trial(*composition, best);
-        tried[variant.name] = ns;
-        if (ns >= best) continue;
-        best = ns;
-        name_ = variant.name;
-        composition_ = std::move(composition);
-      } catch (const std::exception& error) {
-        failure = variant.name + ": " + error.what();
-      }
+  [[nodiscard]] Json forms() const {
+    Json list = Json::array();
+    for (const Variant& variant : variants_) {
+      const Rounding& rounds = variant.rounds;
+      list.push_back({{"name", variant.name},
+                      {"rounds",
+                       {{"inputs", rounds.inputs},
+                        {"group", rounds.group},
+                        {"scales", rounds.scales},
+                        {"weights", rounds.weights},
+                        {"results", rounds.results},
+                        {"activation", rounds.activation}}}});
     }
-    if (composition_ == nullptr) throw std::runtime_error(failure);
-    forward();  // so that y is the chosen one's
-    return {{"variant", name_}, {"tried", tried}};
+    return list;
+  }
+
+  void pack(std::size_t form) {
+    candidate_.reset();
+    candidate_ = variants_.at(form).make(problem_);
+    candidate_->forward(0);
+  }
+
+  // Keeps the one whose fastest trial is the fastest.
+  double try_candidate() {
+    if (candidate_ == nullptr) throw std::runtime_error("try: nothing is packed");
+    const double ns = trial(*candidate_, best_);
+    if (ns < best_) {
+      best_ = ns;
+      composition_ = std::move(candidate_);
+    }
+    candidate_.reset();
+    return ns;
   }
 
   // In a steady stream of calls the threads are awake and the code is in the caches: one forward is not counted.
   double run() {
+    candidate_.reset();  // one that was not tried, since its answer was wrong
+    if (composition_ == nullptr) throw std::runtime_error("run: no form was tried");
     forward();
     return timed();
   }
@@ -128,8 +170,9 @@ class Cell {
 
   SharedMemory memory_;
   Problem problem_;
-  std::string name_;
-  std::unique_ptr<Composition> composition_;
+  std::vector<Variant> variants_;
+  std::unique_ptr<Composition> candidate_, composition_;
+  double best_ = std::numeric_limits<double>::infinity();
   std::size_t next_ = 0;
 };
 
@@ -138,8 +181,13 @@ Json answer(const Json& question, std::unique_ptr<Cell>& cell) {
   if (command == "describe") return {{"name", library.name}, {"version", library.version()}, {"note", library.note()}};
   if (command == "prepare") {
     cell = std::make_unique<Cell>(question);
-    return cell->choose();
+    return {{"forms", cell->forms()}};
   }
+  if (command == "pack" && cell != nullptr) {
+    cell->pack(question.at("form"));
+    return Json::object();
+  }
+  if (command == "try" && cell != nullptr) return {{"ns", cell->try_candidate()}};
   if (command == "run" && cell != nullptr) return {{"ns", cell->run()}};
   throw std::runtime_error(command + ": not a command, or not prepared");
 }

@@ -2,9 +2,10 @@
 peers/worker.cpp, which documents the conversation, is to C++ peers. Does not own: the library (the peer's file), when
 it is its turn (bench/peer_runner/prepared_peer.hpp).
 
-A peer is a file that ends in one call: worker.serve(name, version, note, variants). variants(problem) yields pairs of a
-name and a function make(problem) -> forward, where forward(copy) computes problem.y from problem.x with that copy of
-the weights.
+A peer is a file that ends in one call: worker.serve(name, version, note, variants). variants(problem) yields what
+computes with weights of the problem's type: a name, a function make(problem) -> forward, where forward(copy) computes
+problem.y from problem.x with that copy of the weights, and, if it rounds anything besides its sums in float32, a dict
+of what it rounds, as struct Rounding of peers/peer.hpp has it.
 """
 
 import json
@@ -22,9 +23,19 @@ GATED_KINDS = {"glu": "sigmoid", "bilinear": "identity", "reglu": "relu", "geglu
 
 
 @dataclass
+class Codes:
+    """A matrix in a type with scales: the same values as its float32 ones, exactly."""
+
+    elements: numpy.ndarray     # [out, in]: int8 integers; of mxfp4 the codes of E2M1
+    scales: numpy.ndarray       # [out, groups of k]: float16; of mxfp4 bytes of E8M0
+    group: int                  # how many consecutive k share a scale
+
+
+@dataclass
 class Problem:
     """The FFN to compute: the weights are [in, out], without biases; gate is None for a plain kind."""
 
+    weights: str    # the type's element: "f32", "bf16", "f16", "int8", "int4" or "mxfp4"
     activation: str
     d_model: int
     d_ff: int
@@ -36,6 +47,7 @@ class Problem:
     down: numpy.ndarray
     x: numpy.ndarray
     y: numpy.ndarray
+    codes: dict     # "gate", "up", "down" -> Codes; empty for a type without scales
 
     @property
     def gated(self):
@@ -45,6 +57,11 @@ class Problem:
     def inner(self):
         """The matrix inside the activation."""
         return self.gate if self.gated else self.up
+
+    def matrices(self):
+        """The products' matrices by what they are: inside the activation, the other factor, the last."""
+        names = {"inner": "gate", "factor": "up"} if self.gated else {"inner": "up"}
+        return {**names, "down": "down"}
 
 
 def read_problem(question):
@@ -56,14 +73,23 @@ def read_problem(question):
         memory = mmap.mmap(stream.fileno(), place["bytes"])
     d_model, d_ff, m = question["d_model"], question["d_ff"], question["m"]
 
-    def array(name, rows, columns):
+    def array(name, rows, columns, kind=numpy.float32):
         if place[name] is None:
             return None
-        return numpy.frombuffer(memory, numpy.float32, rows * columns, place[name]).reshape(rows, columns)
+        return numpy.frombuffer(memory, kind, rows * columns, place[name]).reshape(rows, columns)
 
-    return Problem({**PLAIN_KINDS, **GATED_KINDS}[kind], d_model, d_ff, m, question["threads"], question["copies"],
-                   array("gate", d_model, d_ff), array("up", d_model, d_ff), array("down", d_ff, d_model),
-                   array("x", m, d_model), array("y", m, d_model))
+    element, group = question["weights"]["element"], question["weights"]["group"]
+    codes = {}
+    for name, depth, width in (("gate", d_model, d_ff), ("up", d_model, d_ff), ("down", d_ff, d_model)):
+        if place[f"{name}_elements"] is None:
+            continue
+        own = min(group, depth)
+        codes[name] = Codes(array(f"{name}_elements", width, depth, numpy.int8),
+                            array(f"{name}_scales", width, -(-depth // own),
+                                  numpy.uint8 if element == "mxfp4" else numpy.float16), own)
+    return Problem(element, {**PLAIN_KINDS, **GATED_KINDS}[kind], d_model, d_ff, m, question["threads"],
+                   question["copies"], array("gate", d_model, d_ff), array("up", d_model, d_ff),
+                   array("down", d_ff, d_model), array("x", m, d_model), array("y", m, d_model), codes)
 
 
 def timed(forward, copy):
@@ -91,28 +117,31 @@ class Cell:
     def __init__(self, problem, variants):
         self.problem = problem  # libraries keep addresses of its arrays, not the arrays
         self.turn = 0
-        self.forward = None
-        self.tried = {}
-        failure = "no variant"
-        for name, make in variants(problem):
-            try:
-                forward = make(problem)
-                ns = trial(forward, problem.copies, min(self.tried.values(), default=float("inf")))
-            except Exception as error:  # a variant that the library refuses is no candidate
-                failure = f"{name}: {error}"
-                continue
-            if ns < min(self.tried.values(), default=float("inf")):
-                self.forward, self.variant = forward, name
-            self.tried[name] = ns
-        if self.forward is None:
-            raise RuntimeError(failure)
-        self.next()
+        self.variants = list(variants(problem))
+        self.candidate = self.forward = None
+        self.best = float("inf")
+
+    def forms(self):
+        return [{"name": name, "rounds": dict(*rounds)} for name, _, *rounds in self.variants]
+
+    def pack(self, form):
+        self.candidate = None
+        self.candidate = self.variants[form][1](self.problem)
+        self.candidate(0)
+
+    def trial(self):
+        ns = trial(self.candidate, self.problem.copies, self.best)
+        if ns < self.best:
+            self.best, self.forward = ns, self.candidate
+        self.candidate = None
+        return ns
 
     def next(self):
         self.turn += 1
         return timed(self.forward, self.turn % self.problem.copies)
 
     def run(self):
+        self.candidate = None  # one that was not tried, since its answer was wrong
         self.next()  # a steady stream's: not counted
         return self.next()
 
@@ -130,7 +159,12 @@ def serve(name, version, note, variants):
                 answer = {"name": name, "version": version, "note": note}
             elif command == "prepare":
                 cell = Cell(read_problem(question), variants)
-                answer = {"variant": cell.variant, "tried": cell.tried}
+                answer = {"forms": cell.forms()}
+            elif command == "pack" and cell is not None:
+                cell.pack(question["form"])
+                answer = {}
+            elif command == "try" and cell is not None:
+                answer = {"ns": cell.trial()}
             elif command == "run" and cell is not None:
                 answer = {"ns": cell.run()}
             else:

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace sluice::bench {
 namespace {
 
@@ -39,7 +44,8 @@ std::optional<BestPeer> best_peer(const Measurement& measurement) {
 
 std::string comparison_table(const std::vector<Measurement>& measurements) {
   std::string table;
-  std::vector<double> ratios;
+  // Ratios of different types of weights, or of Sluice's arithmetic, are in no mean together.
+  std::vector<std::pair<Kind, std::vector<double>>> means;
   for (const Measurement& measurement : measurements) {
     if (measurement.peers.empty() || measurement.samples.empty()) continue;
     const std::optional<BestPeer> best = best_peer(measurement);
@@ -47,15 +53,25 @@ std::string comparison_table(const std::vector<Measurement>& measurements) {
       table += fmt::format("{:<44} no peer had two rounds with it\n", measurement.name);
       continue;
     }
-    table += fmt::format("{:<44} {:<16} {:>6.3f}  {:>6.3f} … {:<6.3f} {:>5}  {}\n", measurement.name, best->peer->peer,
-                         best->ratio.value, best->ratio.low, best->ratio.high, best->ratio.pairs, best->verdict);
-    ratios.push_back(best->ratio.value);
+    table += fmt::format("{:<44} {:<16} {:>6.3f}  {:>6.3f} … {:<6.3f} {:>5}  {:<12}  {}\n", measurement.name,
+                         best->peer->peer, best->ratio.value, best->ratio.low, best->ratio.high, best->ratio.pairs,
+                         best->verdict, best->peer->arithmetic);
+    const Kind kind = measurement.cell.kind;
+    auto mean = std::ranges::find_if(means, [&](const auto& one) {
+      return one.first.weights == kind.weights && one.first.arithmetic == kind.arithmetic;
+    });
+    if (mean == means.end()) mean = means.insert(means.end(), {kind, {}});
+    mean->second.push_back(best->ratio.value);
   }
   if (table.empty()) return table;
-  if (ratios.size() > 1)
-    table += fmt::format("geometric mean of {} cells: {:.3f}\n", ratios.size(), tuner::geometric_mean(ratios));
-  return fmt::format("\n{:<44} {:<16} {:>6}  {:<15} {:>5}  {}\n", "cell", "best peer", "ratio", "95 % interval",
-                     "pairs", "Sluice is") +
+  for (const auto& [kind, ratios] : means) {
+    if (ratios.size() < 2) continue;
+    table += fmt::format("geometric mean of {} cells with {} weights{}: {:.3f}\n", ratios.size(), name(kind.weights),
+                         kind.arithmetic == Arithmetic::f32 ? "" : fmt::format(" by {}", name(kind.arithmetic)),
+                         tuner::geometric_mean(ratios));
+  }
+  return fmt::format("\n{:<44} {:<16} {:>6}  {:<15} {:>5}  {:<12}  {}\n", "cell", "best peer", "ratio", "95 % interval",
+                     "pairs", "Sluice is", "the peer rounds to") +
          table + "ratio: the best peer's time / Sluice's, of samples taken in turns\n";
 }
 

@@ -23,7 +23,8 @@ struct BestPeer {
 // Returns the fastest peer by the median of its samples, or nothing if none shares two rounds with Sluice.
 std::optional<BestPeer> best_peer(const Measurement& measurement);
 
-// Returns a line for each cell that was compared with peers, and the geometric mean; empty if there was none.
+// Returns a line for each cell that was compared with peers, and a geometric mean for each type of weights and each
+// arithmetic of Sluice's; empty if there was none.
 std::string comparison_table(const std::vector<Measurement>& measurements);
 
 }  // namespace sluice::bench

@@ -108,8 +108,10 @@ Json describe(const Measurement& measurement, const tuner::Clock* clock, Isa isa
   if (measurement.peers.empty()) return json;
   json["best_peer"] = nullptr;
   if (const std::optional<BestPeer> best = best_peer(measurement))
-    json["best_peer"] = {{"peer", best->peer->peer}, {"ratio", best->ratio.value}, {"low", best->ratio.low},
-                         {"high", best->ratio.high}, {"pairs", best->ratio.pairs}, {"verdict", best->verdict}};
+    json["best_peer"] = {{"peer", best->peer->peer},   {"arithmetic", best->peer->arithmetic},
+                         {"ratio", best->ratio.value}, {"low", best->ratio.low},
+                         {"high", best->ratio.high},   {"pairs", best->ratio.pairs},
+                         {"verdict", best->verdict}};
   return json;
 }
 
@@ -138,6 +140,12 @@ Json describe(const PlanComparison& comparison, const std::string& baseline) {
   return json;
 }
 
+Json describe(const std::vector<LeftOut>& left_out) {
+  Json list = Json::array();
+  for (const LeftOut& out : left_out) list.push_back({{"form", out.form}, {"reason", out.reason}});
+  return list;
+}
+
 std::string phases_line(const PhaseShares& shares) {
   std::string line = "   ";
   for (std::size_t i = 0; i < shares.size(); ++i)
@@ -145,11 +153,14 @@ std::string phases_line(const PhaseShares& shares) {
   return line;
 }
 
-void write_line(const std::string& entry, const Json& json, std::string_view last, const SampleSet& measured) {
-  tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>6.1f} %  {:<11} {}/{}\n", entry,
-                                  json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9,
-                                  json["roof_fraction"].get<double>() * 100, last, measured.contended_count(),
-                                  measured.samples.size()));
+// with_roof: the cell's roof bounds what was measured.
+void write_line(const std::string& entry, const Json& json, std::string_view last, const SampleSet& measured,
+                bool with_roof = true) {
+  const std::string share =
+      with_roof ? fmt::format("{:.1f} %", json["roof_fraction"].get<double>() * 100) : std::string("–  ");
+  tuner::write_stdout(fmt::format("{:<44} {:>8.3f} ms {:>9.1f} {:>8}  {:<11} {}/{}\n", entry,
+                                  json["real_time"].get<double>() / 1e6, json["flops"].get<double>() / 1e9, share, last,
+                                  measured.contended_count(), measured.samples.size()));
 }
 
 }  // namespace
@@ -245,11 +256,17 @@ void Reporter::report_peers(const Measurement& measurement) {
     json["peer_version"] = peer.version;
     json["peer_note"] = peer.note;
     json["peer_variant"] = peer.variant;
+    json["peer_arithmetic"] = peer.arithmetic;
+    if (!peer.left_out.empty()) json["peer_left_out"] = describe(peer.left_out);
     if (!peer.error.empty()) {
       add_error(json, peer.error);
     } else {
+      json["peer_error"] = peer.distance;
+      json["peer_tolerance"] = peer.tolerance;
       add_figures(json, measurement.cell, peer, clocks_[measurement.cell.threads]);
-      if (table_) write_line("  " + peer.peer + " " + peer.version, json, "", peer);
+      // The peaks of other arithmetic than float32 differ from peer to peer.
+      const bool float32 = peer.arithmetic == "f32" && measurement.cell.kind.arithmetic == Arithmetic::f32;
+      if (table_) write_line("  " + peer.peer + " " + peer.version, json, "", peer, float32);
     }
     benchmarks_.push_back(json);
   }

@@ -47,7 +47,12 @@ struct SessionOptions {
 
 // The outcome of one peer in one cell.
 struct PeerMeasurement : SampleSet {
-  std::string peer, version, note, variant;
+  std::string peer, version, note;
+  std::string variant;     // the form that took the turns
+  std::string arithmetic;  // what that rounds, in words
+  double distance = 0;     // of its answer from the oracle's, relative to the length of a row
+  double tolerance = 0;    // the largest distance that passes for right
+  std::vector<LeftOut> left_out;
   std::string error;  // not empty if it could not be measured or gave a wrong answer
 };
 

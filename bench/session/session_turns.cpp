@@ -184,7 +184,15 @@ void Session::add_peers(Measurement& measurement, std::vector<Turn>& turns) {
       turn.prepared = std::make_unique<PreparedPeer>(program, cell, *ours.shared, ours.layer->copies(), *expected);
       peer.version = turn.prepared->version();
       peer.note = turn.prepared->note();
-      peer.variant = turn.prepared->variant();
+      peer.variant = turn.prepared->form();
+      peer.arithmetic = describe(turn.prepared->rounding());
+      peer.distance = turn.prepared->error();
+      peer.tolerance = turn.prepared->tolerance();
+      peer.left_out = turn.prepared->left_out();
+      for (const LeftOut& out : peer.left_out)
+        if (!out.refused)
+          tuner::write_stderr("sluice bench: warning: {} at {}: without the form {}: {}\n", peer.peer, measurement.name,
+                              out.form, one_line(out.reason));
       turns.push_back(std::move(turn));
     } catch (const PeerError& error) {
       fail(measurement, peer, error);

@@ -50,6 +50,7 @@ class Cell:
     peer: str | None = None         # the library that was measured; None: Sluice
     peer_version: str | None = None
     peer_variant: str | None = None
+    peer_arithmetic: str | None = None  # what the variant rounds besides its sums in float32
     # Whose baseline plan the cell was measured with: "default" or the file of a profile. None: its own plan.
     rival: str | None = None
     # For a cell with its own plan: what the benchmark says of the baseline plan.

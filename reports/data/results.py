@@ -253,7 +253,7 @@ class Reader:
             d_ff=self.count(entry, "d_ff", place), m=self.count(entry, "m", place),
             threads=self.count(entry, "threads", place), models=tuple(models),
             **{key: None if entry.get(key) is None else self.text(entry, key, place)
-               for key in ("peer", "peer_version", "peer_variant", "rival", "plan_origin")})
+               for key in ("peer", "peer_version", "peer_variant", "peer_arithmetic", "rival", "plan_origin")})
         if entry.get("error") or entry.get("error_occurred"):
             reason = entry.get("error") or entry.get("error_message") or "no reason given"
             return Cell(**identity, error=str(reason))

@@ -117,7 +117,7 @@ def summarise(member, kind, places=None):
     shares = [cell.roof_fraction for cell in cells if cell.roof_fraction is not None]
     best = peers.best([pair for pair in peers.beside(member.results.cells, member.results.peers)
                        if pair.own.key in keys])
-    overall = next((mean.ratio for mean in peers.means(best) if mean.m is None), None)
+    overall = next((mean.ratio for mean in peers.means(best) if mean.m is None and mean.weights == "f32"), None)
     return Summary(member, kind, len(cells), estimates["budget"], estimates["width"],
                    (min(shares), median(shares), max(shares)) if shares else (), overall)
 

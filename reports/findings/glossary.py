@@ -93,6 +93,8 @@ GLOSSARY = {
     "library": "the other library",
     "best peer": "the fastest other library of this cell, by its median",
     "variant": "the way of composing the FFN from the library's calls that was fastest",
+    "the peer rounds to": "what that variant rounds besides its sums: nothing, x and H to integers with a scale for each "
+                          "group, or values to a smaller type",
     "time ÷ Sluice's": "time of the library ÷ time of Sluice, taken round by round: the Hodges-Lehmann estimate",
     "geometric mean of time ÷ Sluice's": "over the best peers of these cells",
     "least": "the least of these ratios",

@@ -1,7 +1,7 @@
 """Compares Sluice with other libraries.
 
-Owns: which peer's cell is compared with which of Sluice's, the verdict on it, the geometric means by M; pure functions
-over Cell values. Does not own: the paired ratio (comparison.py), the words of a table (tables.py).
+Owns: which peer's cell is compared with which of Sluice's, the verdict on it, the geometric means by type of weights and
+M; pure functions over Cell values. Does not own: the paired ratio (comparison.py), the words of a table (tables.py).
 
 A ratio is the peer's time over Sluice's, paired by round: above 1 Sluice is ahead.
 """
@@ -31,8 +31,9 @@ class Beside:
 
 @dataclass(frozen=True)
 class Mean:
-    """The best peers of all cells of one M, or of every M (m is None)."""
+    """The best peers of all cells with one type of weights and one M, or of every M (m is None)."""
 
+    weights: str
     m: int | None
     ratio: float            # geometric mean
     least: float
@@ -61,32 +62,44 @@ def best(pairs):
 
 
 def means(chosen):
-    """The mean of each M, then of all; cells without a paired ratio are in no mean."""
+    """For each type of weights the mean of each M, then of all; cells without a paired ratio are in no mean. Those of
+    different types are in none together."""
     known = [pair for pair in chosen if pair.estimate.ratio is not None]
     found = []
-    for m in [*sorted({pair.own.m for pair in known}), None]:
-        group = [pair for pair in known if m in (None, pair.own.m)]
-        if group:
+    for weights in types(known):
+        typed = [pair for pair in known if pair.own.weights == weights]
+        for m in [*sorted({pair.own.m for pair in typed}), None]:
+            group = [pair for pair in typed if m in (None, pair.own.m)]
             ratios = [pair.estimate.ratio for pair in group]
-            found.append(Mean(m, math.exp(sum(map(math.log, ratios)) / len(ratios)), min(ratios), {
+            found.append(Mean(weights, m, math.exp(sum(map(math.log, ratios)) / len(ratios)), min(ratios), {
                 verdict: sum(pair.verdict == verdict for pair in group) for verdict in VERDICTS.values()}))
     return found
 
 
-def sentence(pairs):
-    """The opening sentence of the section."""
+def types(pairs):
+    """The types of weights in the order of the pairs, float32 first."""
+    return sorted(dict.fromkeys(pair.own.weights for pair in pairs), key=lambda weights: weights != "f32")
+
+
+def sentences(pairs):
+    """The opening sentence of the section, one for each type of weights."""
+    return [sentence([pair for pair in pairs if pair.own.weights == weights], weights) for weights in types(pairs)]
+
+
+def sentence(pairs, weights):
     chosen = best(pairs)
     overall = next((mean for mean in means(chosen) if mean.m is None), None)
     names = ", ".join(sorted({pair.peer.peer for pair in pairs}))
+    beginning = "" if weights == "f32" else f"With {weights} weights: "
     if overall is None:
-        return f"Beside {names}: no cell has a round in common with a peer, so there is no ratio."
+        return f"{beginning}Beside {names}: no cell has a round in common with a peer, so there is no ratio."
     compared = sum(overall.verdicts.values())
     counts = joined(", ", [prose(f"{verdict} in ", traces.peer_count(overall, verdict))
                            for verdict in VERDICTS.values()])
-    text = prose(f"The best of {names} takes ", traces.peer_mean(overall), " times as long as Sluice (geometric mean; "
+    text = prose(f"{beginning}The best of {names} takes ", traces.peer_mean(overall), " times as long as Sluice (geometric mean; "
                  "least ", traces.peer_least(overall), "). Sluice is ", counts, " of ",
-                 traces.count(compared, "peer_cells"), " cells")
+                 traces.count(compared, f"peer_cells {weights}"), " cells")
     lone = len(chosen) - compared
-    return prose(text, "; ", traces.count(lone, "peer_cells_unpaired"),
+    return prose(text, "; ", traces.count(lone, f"peer_cells_unpaired {weights}"),
                  " more have no round in common with a peer." if lone > 1 else
                  " more has no round in common with a peer.") if lone else prose(text, ".")

@@ -201,15 +201,15 @@ def roof_median(fractions, kind):
 
 
 def peer_mean(mean):
-    return Traced(f"{mean.ratio:.3f}", f"peer_mean {mean.m or 'all'}", mean.ratio)
+    return Traced(f"{mean.ratio:.3f}", f"peer_mean {mean.weights} {mean.m or 'all'}", mean.ratio)
 
 
 def peer_least(mean):
-    return Traced(f"{mean.least:.3f}", f"peer_least {mean.m or 'all'}", mean.least)
+    return Traced(f"{mean.least:.3f}", f"peer_least {mean.weights} {mean.m or 'all'}", mean.least)
 
 
 def peer_count(mean, verdict):
-    return Traced(str(mean.verdicts[verdict]), f"peer_verdict {mean.m or 'all'} {verdict}", mean.verdicts[verdict])
+    return Traced(str(mean.verdicts[verdict]), f"peer_verdict {mean.weights} {mean.m or 'all'} {verdict}", mean.verdicts[verdict])
 
 
 def bytes_ratio(cell, same):

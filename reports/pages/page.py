@@ -109,7 +109,7 @@ def build(profile, results, workloads, comparisons, notes, doubts, landscapes=()
         "phases": tables.phase_table(cells), "microkernels": tables.micro_table(results.micros),
         "parts": tables.part_table(results.micros),
         "peers": tables.peer_table(best_peers, cells), "peer_means": tables.mean_table(peers.means(best_peers)),
-        "peer_sentence": peers.sentence(pairs) if pairs else "",
+        "peer_sentences": peers.sentences(pairs),
         "failed_peers": [f"{cell.name} could not be measured: {cell.error}" for cell in results.failed_peers],
         "plan_comparisons": plan_comparison_tables.sections(cells, results.baseline_plan_cells),
         "tuned": tables.tuned_table(profile.plans), "scaling": tables.scaling_table(cells),

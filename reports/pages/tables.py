@@ -187,24 +187,30 @@ def peer_table(chosen, cells):
     """The best peer of each cell."""
     anchor = anchors(cells)
     rows = []
+    # Results of float32 weights alone, and older ones, do not say what the peers round.
+    rounds = any(pair.peer.peer_arithmetic not in (None, "f32") for pair in chosen)
     for pair in chosen:
         paired = (pair.estimate, pair.peer, pair.own)
         library = " ".join(word for word in (pair.peer.peer, pair.peer.peer_version) if word)
         rows.append(place(pair.own) + [
             entry(Traced(library, f"library {pair.peer.place}", library)), entry(pair.peer.peer_variant or "–"),
+            *([entry(pair.peer.peer_arithmetic or "–")] if rounds else []),
             number(traces.ratio(*paired)), number(traces.interval(*paired)), entry(pair.verdict, tone=pair.verdict),
             number(traces.pairs(*paired)), number(traces.gflops(pair.own)), number(traces.gflops(pair.peer)),
             entry("Sluice", pair.own.name, link=anchor[pair.own.key])])
     return Table("table-peers", "The best peer of each cell", PLACE + [
-        "best peer", "variant", "time ÷ Sluice's", "95 % interval", "Sluice is", "pairs", "GFLOP/s", "peer GFLOP/s",
+        "best peer", "variant", *(["the peer rounds to"] if rounds else []), "time ÷ Sluice's", "95 % interval", "Sluice is", "pairs", "GFLOP/s", "peer GFLOP/s",
         "from"], rows)
 
 
 def mean_table(means):
-    rows = [[entry("all", 1e18) if mean.m is None else number(Traced(str(mean.m), f"peer_m {mean.m}", mean.m))]
+    typed = any(mean.weights != "f32" for mean in means)
+    rows = [([entry(mean.weights)] if typed else [])
+            + [entry("all", 1e18) if mean.m is None
+               else number(Traced(str(mean.m), f"peer_m {mean.weights} {mean.m}", mean.m))]
             + [number(traces.peer_mean(mean)), number(traces.peer_least(mean))]
             + [number(traces.peer_count(mean, verdict)) for verdict in mean.verdicts] for mean in means]
-    return Table("table-peer-means", "By M", ["M", "geometric mean of time ÷ Sluice's", "least"]
+    return Table("table-peer-means", "By type of weights and M" if typed else "By M", [*(["weights"] if typed else []), "M", "geometric mean of time ÷ Sluice's", "least"]
                  + (list(means[0].verdicts) if means else []), rows)
 
 

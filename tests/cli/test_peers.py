@@ -24,6 +24,12 @@ class PeersTest(command.CommandTest):
             (folder / mode).chmod(0o755)
         return {"SLUICE_PEERS_PATH": str(folder)}
 
+    def bench_types(self, types, *modes):
+        """The results, {(type, peer or None): entry}, and what was said beside them."""
+        result = self.bench(self.peers(*modes), "--peers", "--json", "--hot", "--weights", types)
+        results = json.loads(result.stdout)
+        return {(entry["weights"], entry.get("peer")): entry for entry in results["benchmarks"]}, result.stderr
+
     def bench(self, environment, *arguments):
         result = self.run_sluice("bench", *CELL, "--samples", "2", *arguments, environment=environment)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -52,6 +58,38 @@ class PeersTest(command.CommandTest):
             self.assertIn(f"warning: {name} at ffn/swiglu/", result.stderr)
         self.assertNotIn("error", entries["right"])
         self.assertNotIn("error", entries[None])
+
+    def test_each_type_of_weights_has_its_own_comparison(self):
+        types = ("f32", "bf16", "f16", "int8:32", "int8:128", "int4:32", "mxfp4")
+        entries, _ = self.bench_types(",".join(types), "right", "wrong")
+        for weights in types:
+            own, right, wrong = (entries[weights, peer] for peer in (None, "right", "wrong"))
+            self.assertEqual(own["best_peer"]["peer"], "right")
+            self.assertEqual(right["peer_arithmetic"], "f32")
+            self.assertLessEqual(right["peer_error"], right["peer_tolerance"])
+            self.assertIn("its result is wrong", wrong["error"])
+            self.assertNotIn("real_time", wrong)
+
+    def test_forms_say_what_they_round(self):
+        entries, said = self.bench_types("int4:32", "choosy", "lying", "quantising")
+        self.assertEqual(entries["int4:32", "quantising"]["peer_arithmetic"], "x int8:32")
+        self.assertIn("its result is", entries["int4:32", "lying"]["error"])
+        choosy = entries["int4:32", "choosy"]
+        self.assertEqual(choosy["peer_variant"], "right")
+        self.assertEqual([out["form"] for out in choosy["peer_left_out"]], ["quick", "refused"])
+        self.assertRegex(said, "warning: choosy at ffn/swiglu/[^:]*/int4:32: without the form quick: its result is wrong")
+
+    def test_a_peer_without_a_form_for_a_type(self):
+        entries, said = self.bench_types("f32,int8:32", "plain")
+        self.assertNotIn("error", entries["f32", "plain"])
+        self.assertEqual(entries["int8:32", "plain"]["error"], "it has no form for int8:32 weights")
+        self.assertIsNone(entries["int8:32", None]["best_peer"])
+        self.assertIn("no form for int8:32 weights", said)
+
+    def test_the_table_has_a_mean_for_each_type(self):
+        table = self.bench(self.peers("right"), "--peers", "--hot", "--weights", "f32,int8:32", "--m", "1,2").stdout
+        for words in ("geometric mean of 2 cells with f32 weights:", "geometric mean of 2 cells with int8:32 weights:"):
+            self.assertIn(words, table)
 
     def test_peers_are_chosen_by_name(self):
         environment = self.peers("right", "wrong")

@@ -260,11 +260,12 @@ class Oracle(JournalOracle, PlanComparisonOracle):
     def of_wholes_interval(self, _):
         return [math.exp(self.wholes().low), math.exp(self.wholes().high)]
 
-    def number_peer_cells(self):
-        return len(self.best_peers("all"))
+    def number_peer_cells(self, weights):
+        return len(self.best_peers(weights, "all"))
 
-    def number_peer_cells_unpaired(self):
-        return sum(identity(own) in self.peers for own in self.own) - self.number_peer_cells()
+    def number_peer_cells_unpaired(self, weights):
+        return sum(identity(own) in self.peers for own in self.own if own.get("weights", "f32") == weights) \
+            - self.number_peer_cells(weights)
 
     def tiles(self):
         return Counter((plan["plan"]["mr"], plan["plan"]["nr"]) for plan in self.profile["plans"] if plan["measured"])
@@ -335,25 +336,25 @@ class Oracle(JournalOracle, PlanComparisonOracle):
         ratios = [math.exp(ratio.mean) for _, ratio in self.paying(*group)[0]]
         return [min(ratios), max(ratios)]
 
-    def best_peers(self, m):
+    def best_peers(self, weights, m):
         """The paired ratio of each of our cells to its fastest peer, if they share a round."""
         found = []
         for own in self.own:
             peers = self.peers.get(identity(own))
-            if peers and m in ("all", str(own["m"])):
+            if peers and own.get("weights", "f32") == weights and m in ("all", str(own["m"])):
                 found.append(estimate(min(peers, key=lambda entry: entry["real_time"]), own))
         return [one for one in found if one.mean is not None]
 
-    def of_peer_m(self, m):
-        return [int(m)] if self.best_peers(m) else []
+    def of_peer_m(self, weights, m):
+        return [int(m)] if self.best_peers(weights, m) else []
 
-    def of_peer_mean(self, m):
-        return [math.exp(statistics.fmean(one.mean for one in self.best_peers(m)))]
+    def of_peer_mean(self, weights, m):
+        return [math.exp(statistics.fmean(one.mean for one in self.best_peers(weights, m)))]
 
-    def of_peer_least(self, m):
-        return [math.exp(min(one.mean for one in self.best_peers(m)))]
+    def of_peer_least(self, weights, m):
+        return [math.exp(min(one.mean for one in self.best_peers(weights, m)))]
 
-    def of_peer_verdict(self, m, verdict):
+    def of_peer_verdict(self, weights, m, verdict):
         words = {"slower": "ahead", "faster": "behind"}
-        verdicts = [words.get(one.verdict(), one.verdict()) for one in self.best_peers(m)]
+        verdicts = [words.get(one.verdict(), one.verdict()) for one in self.best_peers(weights, m)]
         return [verdicts.count(verdict)]

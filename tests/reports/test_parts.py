@@ -11,7 +11,7 @@ from reports.data.documents import InputError
 from reports.data.records import PHASES
 from reports.data.results import load_results
 from reports.findings import peers
-from reports.pages.tables import micro_table, peer_table, phase_table
+from reports.pages.tables import mean_table, micro_table, peer_table, phase_table
 from reports.statistics.comparison import compare, order
 
 LIBRARIES = {"openblas": 1.4, "onednn": 1.1}
@@ -117,6 +117,32 @@ class Beside(unittest.TestCase):
             self.assertEqual(mean.verdicts["ahead"], len(group))
             self.assertAlmostEqual(mean.ratio, 1.1, delta=0.01)
 
+    def test_types_of_weights_are_in_no_mean_together(self):
+        own, others = [], []
+        for weights, factor in (("bf16", 2.0), ("f32", 1.2)):
+            for m in (1, 64):
+                entries = fixtures.group(2048, 5632, m, "avx512", 1, ("swiglu",), ("tinyllama",), weights=weights)
+                own += entries
+                others += [fixtures.peer(entry, "ggml", factor, peer_arithmetic="x bf16" if weights == "bf16" else "f32")
+                           for entry in entries]
+        desk = Desk(results_document=fixtures.results(own + others))
+        self.addCleanup(desk.close)
+        results = load_results(str(desk.root / "out" / "results.json"))
+        pairs = peers.beside(results.cells, results.peers)
+        means = peers.means(peers.best(pairs))
+        self.assertEqual([(mean.weights, mean.m) for mean in means],
+                         [("f32", 1), ("f32", 64), ("f32", None), ("bf16", 1), ("bf16", 64), ("bf16", None)])
+        for mean in means:
+            self.assertAlmostEqual(mean.ratio, 2.0 if mean.weights == "bf16" else 1.2, delta=0.02)
+        first, second = peers.sentences(pairs)
+        self.assertTrue(str(first).startswith("The best of ggml takes 1.2"), first)
+        self.assertTrue(str(second).startswith("With bf16 weights: The best of ggml takes "), second)
+        table = peer_table(peers.best(pairs), results.cells)
+        rounds = table.columns.index("the peer rounds to")
+        self.assertEqual({row[rounds].text for row in table.rows}, {"f32", "x bf16"})
+        self.assertEqual(mean_table(means).columns[0], "weights")
+        self.assertEqual((desk.run().returncode, "With bf16 weights" in desk.page()), (0, True))
+
     def test_a_peer_without_a_cell_of_ours_is_left_out(self):
         self.assertEqual(peers.beside([], [pair.peer for pair in self.pairs([1.2])]), [])
 
@@ -136,7 +162,7 @@ class Page(unittest.TestCase):
         self.assertEqual((self.outcome.returncode, self.outcome.stderr), (0, ""))
         for words in ("Shares of the time of all threads", "table-phases", "table-peers", "table-peer-means",
                       "table-microkernels", "table-parts", "no &lt;such&gt; thing",
-                      'The best of onednn, openblas takes <span data-source="peer_mean all">1.'):
+                      'The best of onednn, openblas takes <span data-source="peer_mean f32 all">1.'):
             self.assertIn(words, self.page)
         self.assertNotIn("sluice bench --phases", self.page)
         self.assertNotIn("sluice bench --peers", self.page)

@@ -1,5 +1,6 @@
 // Owns: oneDNN as a peer, versions 2 and 3: matmul and inner_product with weights in the library's own layout, the
-// activation and the product as post-operations or in the shared gate.
+// activation and the product as post-operations or in the shared gate. Does not own: smaller weights than float32
+// (smaller_weights.hpp).
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
@@ -11,52 +12,17 @@
 
 #include "bench/peers/gate.hpp"
 #include "bench/peers/matrix.hpp"
+#include "bench/peers/onednn/attributes.hpp"
+// Since these have groups of scales.
+#if DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 7)
+#define SLUICE_PEER_SMALLER_WEIGHTS
+#include "bench/peers/onednn/smaller_weights.hpp"
+#endif
 
 namespace sluice::peers {
 namespace {
 
-using dnnl::memory;
 using Tag = memory::format_tag;
-
-memory::desc plain(std::size_t rows, std::size_t columns, std::size_t ld) {
-  return {{static_cast<memory::dim>(rows), static_cast<memory::dim>(columns)},
-          memory::data_type::f32,
-          memory::dims{static_cast<memory::dim>(ld), 1}};
-}
-
-dnnl::primitive_attr fused(Activation activation, const memory::desc* factor) {
-  dnnl::post_ops operations;
-  const auto append = [&](dnnl::algorithm algorithm, float alpha) {
-#if DNNL_VERSION_MAJOR >= 3
-    operations.append_eltwise(algorithm, alpha, 0.0f);
-#else
-    operations.append_eltwise(1.0f, algorithm, alpha, 0.0f);
-#endif
-  };
-  switch (activation) {
-    case Activation::identity:
-      break;
-    case Activation::sigmoid:
-      append(dnnl::algorithm::eltwise_logistic, 0);
-      break;
-    case Activation::relu:
-      append(dnnl::algorithm::eltwise_relu, 0);
-      break;
-    case Activation::gelu:
-      append(dnnl::algorithm::eltwise_gelu_erf, 0);
-      break;
-    case Activation::gelu_tanh:
-      append(dnnl::algorithm::eltwise_gelu_tanh, 0);
-      break;
-    case Activation::silu:
-      append(dnnl::algorithm::eltwise_swish, 1);
-      break;
-  }
-  if (factor != nullptr) operations.append_binary(dnnl::algorithm::binary_mul, *factor);
-  dnnl::primitive_attr attributes;
-  attributes.set_post_ops(operations);
-  return attributes;
-}
 
 // c[m, n] = a[m, k] · b, with post-operations, for weights [in, out] that it packs.
 class Product {
@@ -220,7 +186,8 @@ std::string note() {
   }
 }
 
-std::vector<Variant> variants(const Problem& problem) {
+// Before the first engine.
+void set_threads([[maybe_unused]] const Problem& problem) {
 #if DNNL_CPU_RUNTIME == DNNL_RUNTIME_SYCL
   // SYCL reads these when the first engine is made: where its CPU device is, and how many threads it has.
   setenv("OCL_ICD_FILENAMES", SLUICE_PEER_OPENCL, 0);
@@ -230,6 +197,10 @@ std::vector<Variant> variants(const Problem& problem) {
   static std::optional<tbb::global_control> limit;
   limit.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(problem.threads));
 #endif
+}
+
+std::vector<Variant> variants(const Problem& problem) {
+  set_threads(problem);
   std::vector<Variant> all;
   for (const bool inner_product : {false, true}) {
     for (const Form form : {Form::fused, Form::merged, Form::apart}) {
@@ -248,8 +219,17 @@ std::vector<Variant> variants(const Problem& problem) {
   return all;
 }
 
+#ifdef SLUICE_PEER_SMALLER_WEIGHTS
+std::vector<Variant> variants_of_smaller(const Problem& problem) {
+  set_threads(problem);
+  return smaller_variants(problem);
+}
+#else
+constexpr std::vector<Variant> (*variants_of_smaller)(const Problem&) = nullptr;
+#endif
+
 }  // namespace
 
-const Library library{SLUICE_PEER_NAME, version, note, variants};
+const Library library{SLUICE_PEER_NAME, version, note, variants, variants_of_smaller};
 
 }  // namespace sluice::peers

@@ -1,0 +1,30 @@
+// Owns: a matrix in the type of a layer's weights, as peers are given it: the values that packing makes of it and, of
+// types with scales, the elements and the scales themselves, so that a peer of the same format holds the same values.
+// Does not own: how a value is rounded (kernels/element_types), the memory (shared_layer.hpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/kind.hpp"
+
+namespace sluice::bench {
+
+// How many consecutive inputs of a column share a scale, at most `in`; 0 for a type without scales.
+std::size_t scale_group(WeightType type, std::size_t in) noexcept;
+// Scales of one column; 0 for a type without scales.
+std::size_t scale_count(WeightType type, std::size_t in) noexcept;
+// Bytes of one scale: 2 of f16, 1 of E8M0; 0 for a type without scales.
+std::size_t scale_bytes(WeightType type) noexcept;
+
+// Where a quantised matrix goes. Elements and scales are null for a type without scales.
+struct QuantisedMatrix {
+  float* values;          // [in, out]
+  std::int8_t* elements;  // [out, in]: the integers; of mxfp4 the codes of E2M1, 0 … 15
+  std::byte* scales;      // [out, scale_count]
+};
+
+// Quantises [in, out] floats as packing does.
+void quantise(const float* from, std::size_t in, std::size_t out, WeightType type, const QuantisedMatrix& to);
+
+}  // namespace sluice::bench
