@@ -31,10 +31,14 @@ double length(std::span<const double> values) {
   return std::sqrt(squares);
 }
 
-// What Sluice's own arithmetic rounds (kind.hpp): it quantises by the weights' groups, at most 128.
+// What Sluice's own arithmetic rounds (kind.hpp): x and H to bf16, or to integers by the weights' groups, at most 128.
 FormRounding own_rounding(Kind kind) {
   FormRounding rounding;
   if (kind.arithmetic == Arithmetic::f32) return rounding;
+  if (kind.arithmetic == Arithmetic::bf16) {
+    rounding.inputs = Precision::bf16;
+    return rounding;
+  }
   rounding.steps = kind.arithmetic == Arithmetic::int8 ? 127 : 32767;
   rounding.group = std::min<std::uint32_t>(kind.weights.group, 128);
   return rounding;

@@ -36,22 +36,26 @@ struct TallDotFamily {
   }
 };
 
-// The same of bf16. registers: of 16 columns, in a panel.
+// The same of bf16. registers: of 16 columns, in a panel. Two panels go side by side where there are registers for the
+// sums of both.
 template <class Matrix, int registers, int first_mr>
 struct TallBf16Family {
-  template <int... index>
-  struct Packed {
-    static constexpr DotKernel entries[] = {matrix_bf16_kernel<Matrix, registers, first_mr + index>...};
+  static constexpr int side_by_side = 4 / registers;
+  template <int panels, int... index>
+  struct Kernels {
+    static constexpr DotKernel entries[] = {matrix_bf16_kernel<Matrix, registers, panels, first_mr + index>...};
   };
   template <int... index>
   static constexpr TallDots make(std::integer_sequence<int, index...>) {
     return {registers * static_cast<std::uint32_t>(matrix_columns),
             first_mr,
             most_tall_mr,
-            Packed<index...>::entries,
+            Kernels<1, index...>::entries,
             round_rows_to_pairs,
             matrix_bf16_probe<Matrix>,
-            end_matrix_dots<Matrix>};
+            end_matrix_dots<Matrix>,
+            side_by_side > 1 ? Kernels<side_by_side, index...>::entries : nullptr,
+            side_by_side};
   }
   static constexpr TallDots value() {
     return make(std::make_integer_sequence<int, static_cast<int>(most_tall_mr) - first_mr + 1>{});

@@ -34,6 +34,8 @@ class JoinedDots {
  private:
   struct Rows {
     std::array<DotKernel, most_tall_mr> packed;
+    std::array<DotKernel, most_tall_mr> wide;
+    std::array<std::uint8_t, most_tall_mr> wide_panels;
     std::array<QuantiseRows, most_tall_mr> quantise;
   };
   template <class Of>
@@ -45,8 +47,19 @@ class JoinedDots {
       rows.packed[mr - 1] = is_tall ? tall.packed[mr - tall.first_mr] : dots.packed[mr - 1];
       rows.quantise[mr - 1] = is_tall ? tall.quantise : dots.quantise[mr - 1];
     }
+    // Rows of which one of both has no kernels for panels side by side have none.
+    const std::uint32_t few_rows = std::min(dots.wide_rows, tall.first_mr - 1);
+    const bool all_wide = tall.wide != nullptr && few_rows == tall.first_mr - 1;
+    for (std::size_t mr = 1; mr <= tall.max_mr; ++mr) {
+      const bool is_tall = mr >= tall.first_mr;
+      if (mr > few_rows && !all_wide) break;
+      rows.wide[mr - 1] = is_tall ? tall.wide[mr - tall.first_mr] : dots.wide[mr - 1];
+      rows.wide_panels[mr - 1] = is_tall ? tall.wide_panels : dots.wide_panels[mr - 1];
+    }
     dots.max_mr = tall.max_mr;
-    dots.wide_rows = std::min(dots.wide_rows, tall.first_mr - 1);
+    dots.wide = rows.wide.data();
+    dots.wide_panels = rows.wide_panels.data();
+    dots.wide_rows = all_wide ? tall.max_mr : few_rows;
     dots.packed = rows.packed.data();
     dots.quantise = rows.quantise.data();
     dots.probe = tall.probe;

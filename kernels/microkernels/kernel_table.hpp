@@ -235,6 +235,8 @@ struct TallDots {
   QuantiseRows quantise;
   DotProbe probe;
   EndDots end;
+  const DotKernel* wide = nullptr;  // index rows − first_mr; null: no panels go side by side
+  std::uint8_t wide_panels = 0;
 };
 inline constexpr std::uint32_t most_tall_mr = 16;
 

@@ -98,22 +98,27 @@ class WeightsTest(command.CommandTest):
                                        "int8,int16", "--profile", "p.json", "--json"))
         self.assertEqual([(plan["arithmetic"], plan["origin"]) for plan in told["plans"]],
                          [("int8", "exact"), ("int16", "analytical")])
-        self.run_ok("bench", *CELL, "--kind", "swiglu", "--weights", "f32,int8:32", "--arithmetic", "f32,int8,int16",
-                    "--samples", "3", "--no-profile", "--out", "b.json")
+        self.run_ok("bench", *CELL, "--kind", "swiglu", "--weights", "f32,bf16,int8:32", "--arithmetic",
+                    "f32,int8,int16,bf16", "--samples", "3", "--no-profile", "--out", "b.json")
         results = json.loads((self.directory / "b.json").read_text())
         isa = results["benchmarks"][0]["isa"]
         self.assertEqual([entry["name"] for entry in results["benchmarks"]],
                          [f"ffn/swiglu/{isa}/96x160/M1/t1{suffix}" for suffix in (
-                             "", "/int8:32", "/int8:32/int8", "/int8:32/int16")])
+                             "", "/bf16", "/bf16/bf16", "/int8:32", "/int8:32/int8", "/int8:32/int16")])
+        self.assertEqual([entry["arithmetic"] for entry in results["benchmarks"]],
+                         ["f32", "f32", "bf16", "f32", "int8", "int16"])
         self.run_ok("report", "--results", "b.json", "--profile", "p.json", "--out", "report")
         text = (self.directory / "report" / "report.md").read_text()
         self.assertIn("int8:32/int16", text)
 
     def test_verify_tells_the_error_of_quantised_activations(self):
         rows = json.loads(self.succeed("verify", "--d-model", "48", "--d-ff", "80", "--m", "3", "--kind", "swiglu",
-                                       "--weights", "int8:32", "--arithmetic", "f32,int8,int16", "--json"))["kernels"]
+                                       "--weights", "bf16,int8:32", "--arithmetic", "f32,int8,int16,bf16",
+                                       "--json"))["kernels"]
         self.assertTrue(all(row["passed"] for row in rows))
         errors = {row["arithmetic"]: row["accuracy"]["normal"]["quantised_activations"] for row in rows}
+        self.assertLess(errors["int16"], errors["bf16"])
+        self.assertLess(errors["bf16"], errors["int8"])
         self.assertEqual(errors["f32"], 0)
         self.assertLess(0, errors["int16"])
         self.assertLess(100 * errors["int16"], errors["int8"])
@@ -125,7 +130,8 @@ class WeightsTest(command.CommandTest):
             self.expect_failure(command.USAGE, verb, *CELL, "--arithmetic", "int4", says=["int4", "int16"])
             self.expect_failure(command.USAGE, verb, *CELL, "--weights", "bf16", "--arithmetic", "int8",
                                 says=["--arithmetic int8", "--weights int8:32"])
-        self.expect_failure(command.USAGE, "bench", *CELL, "--weights", "f32,bf16", "--peers", says=["bf16", "--peers"])
+            self.expect_failure(command.USAGE, verb, *CELL, "--weights", "int8:32", "--arithmetic", "bf16",
+                                says=["--arithmetic bf16", "--weights bf16"])
 
 
 if __name__ == "__main__":

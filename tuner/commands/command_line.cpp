@@ -156,11 +156,19 @@ std::vector<Kind> resolve_kinds(const RawSelection& raw) {
     for (const Arithmetic arithmetic : arithmetics)
       if (offered(type, arithmetic))
         for (const Kind kind : named) all.push_back({kind.activation, kind.gated, type, arithmetic});
-  if (all.empty())
+  if (all.empty()) {
+    // Of all types the first that each has.
+    std::vector<std::string_view> types;
+    for (const Arithmetic arithmetic : arithmetics) {
+      const auto has = [&](WeightType type) { return offered(type, arithmetic); };
+      const auto found = std::ranges::find_if(all_weight_types(), has);
+      if (found != all_weight_types().end()) append_new(types, name(*found));
+    }
     refuse(
-        fmt::format("--arithmetic {}: needs weights with scales; add --weights int8:32, int4:32 or the like, or "
+        fmt::format("--arithmetic {}: is not for such weights; expected --weights {} or the like, or "
                     "--arithmetic f32",
-                    fmt::join(raw.arithmetics, ",")));
+                    fmt::join(raw.arithmetics, ","), fmt::join(types, ",")));
+  }
   return all;
 }
 

@@ -247,7 +247,9 @@ Result<RandomCase> parse_random_case(std::string_view text) {
   one.kind.weights = fields.named("weights", parse_weight_type, "expected a type that `sluice verify --help` lists");
   one.kind.arithmetic = fields.named("arithmetic", parse_arithmetic, "expected f32, int8, int16 or bf16");
   if (!offered(one.kind.weights, one.kind.arithmetic))
-    fields.refuse("arithmetic=" + std::string(name(one.kind.arithmetic)), "is not for weights=" + std::string(name(one.kind.weights)) + "; expected f32 for any, int8 or int16 for those with scales, bf16 for bf16");
+    fields.refuse("arithmetic=" + std::string(name(one.kind.arithmetic)),
+                  "is not for weights=" + std::string(name(one.kind.weights)) +
+                      "; expected f32 for any, int8 or int16 for those with scales, bf16 for bf16");
   one.m = fields.number("m", 1, longest);
   const std::size_t d_model = fields.number("d_model", 1, longest);
   const std::size_t d_ff = fields.number("d_ff", 1, longest);
