@@ -67,7 +67,7 @@ nlohmann::ordered_json accuracy_json(const KernelVerdict& verdict) {
   return json;
 }
 
-nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
+nlohmann::ordered_json row_json(const KernelVerdict& verdict, const nlohmann::ordered_json& accuracy) {
   nlohmann::ordered_json row{{"name", verdict.kernel},
                              {"isa", name(verdict.isa)},
                              {"kind", name(verdict.kind)},
@@ -80,7 +80,7 @@ nlohmann::ordered_json row_json(const KernelVerdict& verdict) {
   // JSON has no infinity: null says that a result was not finite where the oracle's is.
   if (std::isfinite(verdict.worst_error_over_bound)) row["worst_error_over_bound"] = verdict.worst_error_over_bound;
   if (!verdict.passed) row["failure"] = verdict.failure;
-  row["accuracy"] = accuracy_json(verdict);
+  row["accuracy"] = accuracy;
   return row;
 }
 
@@ -132,6 +132,7 @@ int verify_with(int argc, char** argv, const tuner::PackFunction& pack) {
   for (const Kind kind : selection.kinds) {
     const std::vector<tuner::Case> cases = cases_of(selection, selects_shapes, kind);
     std::optional<KernelVerdict> first;
+    std::optional<nlohmann::ordered_json> accuracy_of_first;
     for (const Isa isa : isas) {
       const Result<KernelVerdict> result = tuner::verify(isa, kind, cases, options);
       if (!result) throw Failure(exit_code::unsupported, result.status().message());
@@ -143,7 +144,12 @@ int verify_with(int argc, char** argv, const tuner::PackFunction& pack) {
       }
       ++kernels;
       failed += verdict.passed ? 0 : 1;
-      if (selection.json) json["kernels"].push_back(row_json(verdict));
+      if (selection.json) {
+        if (!accuracy_of_first) accuracy_of_first = accuracy_json(*first);
+        // The same bits err by the same.
+        const bool same = verdict.digest == first->digest;
+        json["kernels"].push_back(row_json(verdict, same ? *accuracy_of_first : accuracy_json(verdict)));
+      }
       text += row_text(verdict);
       if (table) tuner::write_stdout(row_text(verdict));
     }

@@ -22,10 +22,11 @@ namespace {
 
 inline constexpr std::ptrdiff_t words_of_block = Bf16Pairs::block_k / Bf16Pairs::word_k;
 
-// The even or the odd k of a block: sums from zero to `half`, [panels][mr][nr]. Returns what is to be prefetched next.
-template <class Simd, int mr, int vectors, int panels, bool odd>
+// The even or the odd k of a block. finish(p, i, j, sum) is called with each vector of sums. Returns what is to be
+// prefetched next.
+template <class Simd, int mr, int vectors, int panels, bool odd, class Finish>
 [[gnu::always_inline]] inline const char* multiply_half(const DotCall& call, const float* a, const std::byte* b,
-                                                        const char* ahead, float* half) {
+                                                        const char* ahead, Finish&& finish) {
   using V = typename Simd::Batch;
   constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(V::size);
   constexpr std::ptrdiff_t step_bytes = vectors * lanes * 4;
@@ -73,11 +74,7 @@ template <class Simd, int mr, int vectors, int panels, bool odd>
     if constexpr (keeps_registers<Simd>)
       each([&](int p, int i, int j) __attribute__((always_inline)) { Simd::keep_in_register(acc[p][i][j]); });
   }
-  each([&](int p, int i, int j) __attribute__((always_inline)) {
-    acc[p][i][j].store_unaligned(half + ((p * mr + i) * vectors + j) * lanes);
-  });
-  // Else the compiler would keep the sums of one half in registers, for want of which it spills those of the other.
-  asm volatile("" ::"r"(half) : "memory");
+  each([&](int p, int i, int j) __attribute__((always_inline)) { finish(p, i, j, acc[p][i][j]); });
   return ahead;
 }
 
@@ -98,19 +95,22 @@ template <class Simd, int mr, int vectors, int panels>
     std::ptrdiff_t c_in_row = call.c_in_row_stride;
     std::ptrdiff_t c_in_panel = call.c_in_panel_stride;
     for (std::size_t k = 0; k < call.k; k += Bf16Pairs::block_k) {
-      alignas(64) float halves[2][panels * mr * nr];
-      ahead = multiply_half<Simd, mr, vectors, panels, false>(call, a, block, ahead, halves[0]);
+      alignas(64) float evens[panels * mr * nr];
+      const auto store_even = [&](int p, int i, int j, const V& sum) __attribute__((always_inline)) {
+        sum.store_unaligned(evens + (p * mr + i) * nr + j * lanes);
+      };
+      const auto add_both = [&](int p, int i, int j, const V& sum) __attribute__((always_inline)) {
+        const std::ptrdiff_t at = (p * mr + i) * nr + j * lanes;
+        const V both = V::load_unaligned(evens + at) + sum;
+        (V::load_unaligned(c_in + p * c_in_panel + i * c_in_row + j * lanes) + both).store_unaligned(c_tile + at);
+      };
+      ahead = multiply_half<Simd, mr, vectors, panels, false>(call, a, block, ahead, store_even);
       a += words_of_block * mr;
-      ahead = multiply_half<Simd, mr, vectors, panels, true>(call, a, block, ahead, halves[1]);
+      // Else the compiler would keep the sums of the even k in registers, for want of which it spills those of the odd
+      // k.
+      asm volatile("" ::"r"(evens) : "memory");
+      ahead = multiply_half<Simd, mr, vectors, panels, true>(call, a, block, ahead, add_both);
       a += words_of_block * mr;
-      for (std::ptrdiff_t p = 0; p < panels; ++p)
-        for (std::ptrdiff_t i = 0; i < mr; ++i)
-#pragma GCC unroll 8
-          for (std::ptrdiff_t j = 0; j < vectors; ++j) {
-            const std::ptrdiff_t at = (p * mr + i) * nr + j * lanes;
-            const V both = V::load_unaligned(halves[0] + at) + V::load_unaligned(halves[1] + at);
-            (V::load_unaligned(c_in + p * c_in_panel + i * c_in_row + j * lanes) + both).store_unaligned(c_tile + at);
-          }
       c_in = c_tile;
       c_in_row = nr;
       c_in_panel = mr * nr;
