@@ -9,7 +9,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/element_types/bf16_pairs.hpp"
 #include "kernels/element_types/float_mode.hpp"
@@ -106,8 +105,7 @@ template <class Simd, int mr, int vectors, int panels>
       };
       ahead = multiply_half<Simd, mr, vectors, panels, false>(call, a, block, ahead, store_even);
       a += words_of_block * mr;
-      // Else the compiler would keep the sums of the even k in registers, for want of which it spills those of the odd
-      // k.
+      // Else the compiler would keep these sums in registers and spill those of the odd k.
       asm volatile("" ::"r"(evens) : "memory");
       ahead = multiply_half<Simd, mr, vectors, panels, true>(call, a, block, ahead, add_both);
       a += words_of_block * mr;
