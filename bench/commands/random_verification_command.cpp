@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -27,15 +26,6 @@ namespace exit_code = tuner::exit_code;
 constexpr std::uint64_t default_seed = 1;
 
 [[noreturn]] void refuse(std::string message) { throw Failure(exit_code::usage, std::move(message)); }
-
-std::uint64_t whole_number(std::string_view option, std::string_view word, std::uint64_t least, std::uint64_t most) {
-  std::uint64_t value = 0;
-  const char* const last = word.data() + word.size();
-  const auto [end, error] = std::from_chars(word.data(), last, value);
-  if (error != std::errc() || end != last || value < least || value > most)
-    refuse(fmt::format("{} {}: expected a whole number of {} to {}", option, word, least, most));
-  return value;
-}
 
 // Throws if a selector was given that random cases, or a single one, do not have.
 void require_alone(const RandomWords& words, const tuner::RawSelection& raw) {
@@ -147,9 +137,10 @@ int verify_random_cases(const RandomWords& words, tuner::RawSelection raw, const
   require_alone(words, raw);
   tuner::RandomOptions options;
   options.pack = pack;
-  if (words.random) options.cases = whole_number("--random", *words.random, 1, 1'000'000'000);
+  if (words.random) options.cases = tuner::whole_number("--random", *words.random, 1, 1'000'000'000);
   options.seed = default_seed;
-  if (words.seed) options.seed = whole_number("--seed", *words.seed, 0, std::numeric_limits<std::uint64_t>::max());
+  if (words.seed)
+    options.seed = tuner::whole_number("--seed", *words.seed, 0, std::numeric_limits<std::uint64_t>::max());
   raw.layers = false;  // the sizes that are default are of no case
   if (raw.weights.empty())
     for (const WeightType type : all_weight_types()) raw.weights.emplace_back(name(type));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/model/rounding_errors.hpp"
 #include "sluice/reference.hpp"
 
 namespace sluice::bench {
@@ -16,23 +17,6 @@ struct Values {
 };
 
 double of_rounding(double unit, double value) noexcept { return unit * unit * value * value / 3; }
-
-// The largest slope, rounded up (kernels/model/reference.cpp has the places).
-double largest_slope(Activation activation) noexcept {
-  switch (activation) {
-    case Activation::identity:
-    case Activation::relu:
-      return 1;
-    case Activation::sigmoid:
-      return 0.25;
-    case Activation::silu:
-      return 1.1;
-    case Activation::gelu:
-    case Activation::gelu_tanh:
-      return 1.13;
-  }
-  return 1;
-}
 
 void round_inputs(Values& input, std::size_t depth, const FormRounding& rounding) {
   if (rounding.steps == 0) {
@@ -80,7 +64,7 @@ Values product(const Values& input, std::size_t rows, std::size_t depth, const M
 }
 
 void activate(Values& z, Activation activation, const FormRounding& rounding) {
-  const double slope = largest_slope(activation);
+  const double slope = detail::largest_slope(activation);
   const double unit = unit_roundoff(rounding.activation);
   for (std::size_t i = 0; i < z.value.size(); ++i) {
     const double argument = z.variance[i] + of_rounding(unit, z.value[i]);

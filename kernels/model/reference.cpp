@@ -22,6 +22,7 @@ namespace sluice {
 namespace {
 
 using detail::accumulated_roundoff;
+using detail::largest_slope;
 using detail::oracle_margin;
 using detail::quantisation_group;
 using detail::smallest_normal;
@@ -32,25 +33,6 @@ using detail::unit_roundoff;
 constexpr double activation_roundings = 8.0;
 // Their exponentials may lose numbers below the smallest normal float.
 constexpr double activation_underflow = smallest_normal;
-
-// The largest slope, rounded up. sigmoid: 1/4 at 0. silu: 1.09984 at z = 2.3994, where z·tanh(z/2) = 2. gelu: at √2,
-// Φ(√2) + √2·φ(√2) = 1.12890. gelu_tanh: 1.12900 at 1.4185, found by bisection of its second derivative.
-double lipschitz(Activation activation) noexcept {
-  switch (activation) {
-    case Activation::identity:
-    case Activation::relu:
-      return 1.0;
-    case Activation::sigmoid:
-      return 0.25;
-    case Activation::silu:
-      return 1.0999;
-    case Activation::gelu:
-      return 1.1290;
-    case Activation::gelu_tanh:
-      return 1.1291;
-  }
-  return HUGE_VAL;
-}
 
 // |float32 activation(z) − activation(z)| for a float z.
 double activation_error(Activation activation, double magnitude) noexcept {
@@ -255,7 +237,7 @@ void activate(Activation activation, Estimate& z) {
   for (std::size_t at = 0; at < z.value.size(); ++at) {
     const double own = activation_error(activation, std::abs(z.value[at]) + z.error[at]);
     z.value[at] = reference_activation(activation, z.value[at]);
-    z.error[at] = (lipschitz(activation) * z.error[at] + own) * oracle_margin;
+    z.error[at] = (largest_slope(activation) * z.error[at] + own) * oracle_margin;
   }
 }
 

@@ -75,13 +75,14 @@ void round_columns(const Reader& value, const Columns& columns, typename Target:
 template <class Reader>
 void round_pairs(const Reader& value, const Columns& columns, std::byte* panel, std::size_t nr) noexcept {
   auto* const cells = reinterpret_cast<Bf16Pairs::Stored*>(panel);
-  const std::size_t filled = round_up(columns.depth, Bf16Pairs::block_k);
-  for (std::size_t k = 0; k < filled; ++k)
-    for (std::size_t j = 0; j < columns.width; ++j) {
-      const bool there = j < columns.present && k < columns.depth;
-      cells[Bf16Pairs::position(k, columns.column + j, nr)] =
-          there ? Bf16::round(value(k, columns.first + j)) : Bf16Pairs::Stored{};
-    }
+  // Block by block, whose lines stay in L1 while the columns pass, in whichever order the matrix stands.
+  for (std::size_t k0 = 0; k0 < columns.depth; k0 += Bf16Pairs::block_k)
+    for (std::size_t j = 0; j < columns.width; ++j)
+      for (std::size_t k = k0; k < k0 + Bf16Pairs::block_k; ++k) {
+        const bool there = j < columns.present && k < columns.depth;
+        cells[Bf16Pairs::position(k, columns.column + j, nr)] =
+            there ? Bf16::round(value(k, columns.first + j)) : Bf16Pairs::Stored{};
+      }
 }
 
 // Blocks as the type of the same elements and scales.

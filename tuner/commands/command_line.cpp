@@ -76,17 +76,6 @@ std::vector<std::string> entries(std::string_view option, const std::vector<std:
   return found;
 }
 
-std::uint64_t whole_number(std::string_view option, std::string_view word, std::uint64_t most,
-                           std::string_view or_else = "") {
-  std::uint64_t value = 0;
-  const char* const last = word.data() + word.size();
-  const auto [end, error] = std::from_chars(word.data(), last, value);
-  if (error != std::errc() || end != last || value < 1 || value > most) {
-    refuse(fmt::format("{} {}: expected a whole number of 1 to {}{}", option, word, most, or_else));
-  }
-  return value;
-}
-
 template <class T>
 void append_new(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
@@ -101,8 +90,8 @@ std::vector<Workload> resolve_workloads(const RawSelection& raw) {
     if (!raw.d_ff) refuse(fmt::format("--d-model {} without --d-ff: expected both; add --d-ff", *raw.d_model));
     if (!raw.d_model) refuse(fmt::format("--d-ff {} without --d-model: expected both; add --d-model", *raw.d_ff));
     constexpr std::uint64_t most = std::numeric_limits<std::size_t>::max();
-    const auto d_model = static_cast<std::size_t>(whole_number("--d-model", *raw.d_model, most));
-    const auto d_ff = static_cast<std::size_t>(whole_number("--d-ff", *raw.d_ff, most));
+    const auto d_model = static_cast<std::size_t>(whole_number("--d-model", *raw.d_model, 1, most));
+    const auto d_ff = static_cast<std::size_t>(whole_number("--d-ff", *raw.d_ff, 1, most));
     return {Workload{"", d_model, d_ff, d_ff}};
   }
   std::vector<Workload> found;
@@ -175,7 +164,7 @@ std::vector<Kind> resolve_kinds(const RawSelection& raw) {
 std::vector<std::size_t> resolve_m(const RawSelection& raw) {
   std::vector<std::size_t> found;
   for (const std::string& word : entries("--m", raw.m.empty() ? default_m : raw.m)) {
-    append_new(found, static_cast<std::size_t>(whole_number("--m", word, largest_m)));
+    append_new(found, static_cast<std::size_t>(whole_number("--m", word, 1, largest_m)));
   }
   return found;
 }
@@ -187,7 +176,8 @@ std::vector<std::uint32_t> resolve_threads(const RawSelection& raw, const Machin
       append_new(found, machine.default_threads());
       continue;
     }
-    const std::uint64_t threads = whole_number("--threads", word, std::numeric_limits<std::uint32_t>::max(), " or all");
+    const std::uint64_t threads =
+        whole_number("--threads", word, 1, std::numeric_limits<std::uint32_t>::max(), " or all");
     if (threads > machine.available_threads) {
       refuse(fmt::format("--threads {}: affinity and quota leave {} here; use at most {}, or all", word,
                          machine.available_threads, machine.available_threads));
@@ -262,6 +252,16 @@ std::filesystem::path file_name(std::string_view option, const std::string& word
 }
 
 }  // namespace
+
+std::uint64_t whole_number(std::string_view option, std::string_view word, std::uint64_t least, std::uint64_t most,
+                           std::string_view or_else) {
+  std::uint64_t value = 0;
+  const char* const last = word.data() + word.size();
+  const auto [end, error] = std::from_chars(word.data(), last, value);
+  if (error != std::errc() || end != last || value < least || value > most)
+    refuse(fmt::format("{} {}: expected a whole number of {} to {}{}", option, word, least, most, or_else));
+  return value;
+}
 
 void add_profile_option(CLI::App& app, RawSelection& raw) {
   app.add_option("--profile", raw.profile, fmt::format("the profile of tuned plans [{}]", default_profile_path))

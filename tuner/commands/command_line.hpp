@@ -66,6 +66,10 @@ void add_selectors(CLI::App& app, RawSelection& raw);
 // Returns the foot of --help: the known models, kinds, types of weights and ISAs, and an example of the verb.
 std::string selector_help(std::string_view example);
 
+// The value of an option, least to most. Throws Failure 2 if the word is no such number; or_else ends the message.
+std::uint64_t whole_number(std::string_view option, std::string_view word, std::uint64_t least, std::uint64_t most,
+                           std::string_view or_else = "");
+
 // Runs CLI11. Returns an exit code if --help was printed, which ends the verb. Throws Failure 2. argv[0] is the verb.
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
 
