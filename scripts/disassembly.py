@@ -22,7 +22,7 @@ BF16_DOTS = re.compile(r"\bbf16_dots<[^,>]*?\w+, (\d+), (\d+), (\d+)>")
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(?:\{vex\}\s+)?(\S+)\s*(.*)$")
 FMA = re.compile(r"^(vf(n)?m(add|sub)\w*ps|fmla|fmls)$")
 # Of a dot product of integers, which NEON makes of products in 32 bits.
-DOT = re.compile(r"^(vpdpbusd|vpdpwssd|vpmaddwd|vpmaddubsw|smull2?)$")
+DOT = re.compile(r"^(vpdpbusd|vpdpwssd|vpmaddwd|vpmaddubsw|smull2?|sdot|usdot)$")
 JUMP = re.compile(r"^(j\w+|b|b\.\w+|cbn?z|tbn?z)$")
 ENDS = ("ret", "retq", "jmp", "jmpq", "b", "br", "ud2")
 TARGET = re.compile(r"\b([0-9a-f]+) <")

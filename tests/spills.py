@@ -28,9 +28,12 @@ def allowed_addresses(form, rows):
     """Stack references by general registers that a kernel may have in a hot loop, of four k steps or one.
 
     Packed, widening and wide: a counter or a pointer, twice. In place: g++ 12 and clang 14 run out of registers for the addresses
-    of the rows from about five rows on; each row is broadcast four times. Dot products: pointers of some panels.
+    of the rows from about five rows on; each row is broadcast four times. Dot products: pointers of some panels; of
+    several panels side by side for each of two steps.
     """
-    return 4 * rows if form.startswith("in_place") else 4 if form.startswith("dot") else 2
+    if form.startswith("in_place"):
+        return 4 * rows
+    return 4 if form.startswith("dot-1 ") else 8 if form.startswith("dot") else 2
 
 
 def check(title, found):

@@ -1,7 +1,6 @@
 #include "bench/peer_runner/quantised_matrix.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -18,26 +17,34 @@ template <class Element>
 void quantise_grouped(const float* from, std::size_t in, std::size_t out, std::size_t group,
                       const QuantisedMatrix& to) {
   using Scale = typename Element::Scale;
-  // Codes of integers have no sign (scaled_integer.hpp); those of E2M1 are what the format defines.
+  // Codes of integers with a sign have none (scaled_integer.hpp); others are what the format defines.
   constexpr int offset = Element::type == ElementType::mxfp4 ? 0 : static_cast<int>(Element::zero_code);
   const std::size_t groups = (in + group - 1) / group;
-  std::vector<float> largest(column_block);
-  std::vector<Scale> scale(column_block);
+  std::vector<detail::Extremes> ranges(column_block);
+  std::vector<typename Element::Group> common(column_block);
   for (std::size_t n0 = 0; n0 < out; n0 += column_block) {
     const std::size_t columns = std::min(column_block, out - n0);
     for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t end = std::min(in, (g + 1) * group);
-      std::fill(largest.begin(), largest.end(), 0.0F);
+      std::fill(ranges.begin(), ranges.end(), detail::Extremes{});
       for (std::size_t k = g * group; k < end; ++k)
-        for (std::size_t n = 0; n < columns; ++n) largest[n] = std::max(largest[n], std::abs(from[k * out + n0 + n]));
+        for (std::size_t n = 0; n < columns; ++n) ranges[n].take(from[k * out + n0 + n]);
       for (std::size_t n = 0; n < columns; ++n) {
-        scale[n] = Element::scale_of(largest[n]);
-        std::memcpy(to.scales + ((n0 + n) * groups + g) * sizeof(Scale), &scale[n], sizeof(Scale));
+        common[n] = Element::group_of(ranges[n]);
+        const std::size_t at = (n0 + n) * groups + g;
+        Scale scale;
+        if constexpr (Element::has_zeros) {
+          scale = common[n].scale;
+          to.zeros[at] = static_cast<std::byte>(common[n].zero);
+        } else {
+          scale = common[n];
+        }
+        std::memcpy(to.scales + at * sizeof scale, &scale, sizeof scale);
       }
       for (std::size_t k = g * group; k < end; ++k) {
         for (std::size_t n = 0; n < columns; ++n) {
-          const auto code = Element::round(from[k * out + n0 + n], scale[n]);
-          to.values[k * out + n0 + n] = Element::widen(code, scale[n]);
+          const auto code = Element::round(from[k * out + n0 + n], common[n]);
+          to.values[k * out + n0 + n] = Element::widen(code, common[n]);
           to.elements[(n0 + n) * in + k] = static_cast<std::int8_t>(static_cast<int>(code) - offset);
         }
       }
@@ -56,6 +63,15 @@ std::size_t scale_count(WeightType type, std::size_t in) noexcept {
 
 std::size_t scale_bytes(WeightType type) noexcept {
   return type.group == 0 ? 0 : type.element == ElementType::mxfp4 ? 1 : 2;
+}
+
+bool has_zeros(WeightType type) noexcept {
+  bool found = false;
+  detail::with_element_type(type.element, [&](auto element) {
+    using Element = decltype(element);
+    if constexpr (Element::grouped) found = Element::has_zeros;
+  });
+  return found;
 }
 
 void quantise(const float* from, std::size_t in, std::size_t out, WeightType type, const QuantisedMatrix& to) {

@@ -16,12 +16,15 @@ std::size_t scale_group(WeightType type, std::size_t in) noexcept;
 std::size_t scale_count(WeightType type, std::size_t in) noexcept;
 // Bytes of one scale: 2 of f16, 1 of E8M0; 0 for a type without scales.
 std::size_t scale_bytes(WeightType type) noexcept;
+// Whether the groups of a type have zero points, a byte each.
+bool has_zeros(WeightType type) noexcept;
 
-// Where a quantised matrix goes. Elements and scales are null for a type without scales.
+// Where a quantised matrix goes. Elements and scales are null for a type without scales, zeros for one without these.
 struct QuantisedMatrix {
   float* values;          // [in, out]
-  std::int8_t* elements;  // [out, in]: the integers; of mxfp4 the codes of E2M1, 0 … 15
+  std::int8_t* elements;  // [out, in]: the integers; of mxfp4 the codes of E2M1, 0 … 15; uint8_t of uint8 and uint4
   std::byte* scales;      // [out, scale_count]
+  std::byte* zeros;       // [out, scale_count]
 };
 
 // Quantises [in, out] floats as packing does.

@@ -55,15 +55,17 @@ SharedLayer::Place SharedLayer::reserve_matrix(std::size_t in, std::size_t out) 
   if (type_.group != 0) {
     place.elements = reserve(in * out);
     place.scales = reserve(out * scale_count(type_, in) * scale_bytes(type_));
+    if (has_zeros(type_)) place.zeros = reserve(out * scale_count(type_, in));
   }
   return place;
 }
 
 void SharedLayer::fill(const Place& place, const Matrix& from, std::size_t in, std::size_t out) const {
-  QuantisedMatrix to{floats(place.values), nullptr, nullptr};
+  QuantisedMatrix to{floats(place.values), nullptr, nullptr, nullptr};
   if (place.elements != nowhere) {
     to.elements = reinterpret_cast<std::int8_t*>(at(place.elements));
     to.scales = at(place.scales);
+    if (place.zeros != nowhere) to.zeros = at(place.zeros);
   }
   quantise(static_cast<const float*>(from.data), in, out, type_, to);
 }
@@ -86,6 +88,7 @@ nlohmann::json SharedLayer::description() const {
     json[name] = offset(place.values);
     json[fmt::format("{}_elements", name)] = offset(place.elements);
     json[fmt::format("{}_scales", name)] = offset(place.scales);
+    json[fmt::format("{}_zeros", name)] = offset(place.zeros);
   }
   return json;
 }

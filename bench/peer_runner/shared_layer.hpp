@@ -37,7 +37,7 @@ class SharedLayer {
   static constexpr std::size_t nowhere = SIZE_MAX;
   // Offsets in bytes.
   struct Place {
-    std::size_t values = nowhere, elements = nowhere, scales = nowhere;
+    std::size_t values = nowhere, elements = nowhere, scales = nowhere, zeros = nowhere;
   };
 
   [[nodiscard]] std::byte* at(std::size_t offset) const;

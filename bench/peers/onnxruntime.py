@@ -37,16 +37,25 @@ def block_product(accuracy_level):
         count = -(-depth // block)
         elements = numpy.zeros((width, count * block), numpy.int16)
         elements[:, :depth] = codes.elements
-        bits = 4 if problem.weights == "int4" else 8
-        stored = (elements + (1 << (bits - 1))).astype(numpy.uint8).reshape(width, count, block)
+        bits = 4 if problem.weights.endswith("int4") else 8
+        offset = 1 << (bits - 1) if codes.zeros is None else 0
+        stored = (elements + offset).astype(numpy.uint8).reshape(width, count, block)
         if bits == 4:
             stored = stored[:, :, 0::2] | stored[:, :, 1::2] << 4
-        scales = codes.scales.astype(numpy.float32)
-        if scales.shape[1] != count:    # of whole columns, which it has no blocks for
-            scales = numpy.repeat(scales, count, axis=1)
-        node = helper.make_node("MatMulNBits", [rows, name, f"{name}_scales"], [out], domain="com.microsoft", K=depth,
-                                N=width, bits=bits, block_size=block, accuracy_level=accuracy_level)
-        return node, {name: stored, f"{name}_scales": scales}
+
+        def of_blocks(array):   # of whole columns, which it has no blocks for, repeated
+            return array if array.shape[1] == count else numpy.repeat(array, count, axis=1)
+
+        given = {name: stored, f"{name}_scales": of_blocks(codes.scales.astype(numpy.float32))}
+        if codes.zeros is not None:
+            zeros = of_blocks(codes.zeros)
+            if bits == 4:
+                zeros = numpy.pad(zeros, ((0, 0), (0, count % 2)))
+                zeros = zeros[:, 0::2] | zeros[:, 1::2] << 4
+            given[f"{name}_zeros"] = numpy.ascontiguousarray(zeros)
+        node = helper.make_node("MatMulNBits", [rows, *given], [out], domain="com.microsoft", K=depth, N=width,
+                                bits=bits, block_size=block, accuracy_level=accuracy_level)
+        return node, given
     return product
 
 
@@ -97,7 +106,7 @@ def variants(problem):
     onnxruntime.set_global_thread_pool_sizes(problem.threads, 1)
     if problem.weights == "f32":
         yield "one session", lambda problem: make(problem, float_product)
-    elif problem.weights in ("int4", "int8"):
+    elif problem.weights in ("int4", "int8", "uint4", "uint8"):
         yield "MatMulNBits, accuracy level 0", lambda problem: make(problem, block_product(0))
         # Both products quantise by the block size of their own weights.
         group = max(block_size(codes) for codes in problem.codes.values())

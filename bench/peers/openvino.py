@@ -61,17 +61,28 @@ def scaled_weights(problem, matrix, _):
     group = math.gcd(codes.group, depth)
     grouped = [width, depth // group, group]
 
-    def nibbles():
-        elements = codes.elements.reshape(-1).astype(numpy.uint8) & 15
-        return elements[0::2] | elements[1::2] << 4
+    def narrowed(name, array):
+        return stored((name, matrix), lambda: numpy.repeat(
+            array, codes.group // group, axis=1)[:, :depth // group, None].copy())
 
-    if problem.weights == "int4":
-        elements = constant(stored(("elements", matrix), nibbles), grouped, openvino.Type.i4)
-    else:
-        elements = ops.constant(codes.elements.reshape(grouped))
-    scales = stored(("scales", matrix), lambda: numpy.repeat(
-        codes.scales, codes.group // group, axis=1)[:, :depth // group, None].copy())
-    weights = ops.multiply(ops.convert(elements, "f16"), ops.constant(scales))
+    def integers(name, array, shape):
+        """A constant of integers of the type's bits."""
+        if not problem.weights.endswith("int4"):
+            return ops.constant(array.reshape(shape))
+
+        def nibbles():
+            flat = array.reshape(-1).astype(numpy.uint8) & 15
+            flat = numpy.pad(flat, (0, flat.size % 2))
+            return flat[0::2] | flat[1::2] << 4
+
+        kind = openvino.Type.i4 if problem.weights == "int4" else openvino.Type.u4
+        return constant(stored((f"{name} nibbles", matrix), nibbles), shape, kind)
+
+    weights = ops.convert(integers("elements", codes.elements, grouped), "f16")
+    if codes.zeros is not None:
+        zeros = narrowed("zeros", codes.zeros)
+        weights = ops.subtract(weights, ops.convert(integers("zeros", zeros, list(zeros.shape)), "f16"))
+    weights = ops.multiply(weights, ops.constant(narrowed("scales", codes.scales)))
     return ops.convert(ops.reshape(weights, numpy.array([width, depth]), False), "f32")
 
 
@@ -125,7 +136,7 @@ def variants(problem):
                 rounds["weights"] = precision
             yield (f"{problem.weights} weights, inference precision {precision}",
                    lambda problem, precision=precision: make(problem, half_weights, True, precision), rounds)
-    elif problem.weights in ("int8", "int4"):
+    elif problem.weights in ("int8", "int4", "uint8", "uint4"):
         yield "decompressed weights, float32", lambda problem: make(problem, scaled_weights, True)
         if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             yield ("decompressed weights, inference precision bf16",

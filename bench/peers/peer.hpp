@@ -20,8 +20,10 @@ namespace sluice::peers {
 
 // A matrix in a type with scales: the same values as its float32 ones, exactly. Null for other types.
 struct Codes {
-  const std::int8_t* elements = nullptr;  // [out, in]: the integers; of mxfp4 the codes of E2M1, 0 … 15
+  const std::int8_t* elements = nullptr;  // [out, in]: the integers; of mxfp4 the codes of E2M1, 0 … 15; of uint8 and
+                                          // uint4 std::uint8_t
   const void* scales = nullptr;           // [out, groups of k]: f16, of mxfp4 E8M0
+  const std::uint8_t* zeros = nullptr;    // [out, groups of k]: zero points; null for types without them
 };
 
 // The FFN to compute. Matrices are dense [in, out] and without biases; gate is null for a plain kind.

@@ -5,8 +5,9 @@
 //   {"command": "describe"}           → {"name", "version", "note"}
 //   {"command": "prepare", "kind", "weights": {"name", "element", "group"}, "d_model", "d_ff", "m", "threads",
 //   "copies",
-//    "memory": {"path", "bytes", "gate", "up", "down", "x", "y", and "gate_elements", "gate_scales", … of all three}},
-//    once                             → {"forms": [{"name", "rounds"}]}: the ways it has for this type of weights
+//    "memory": {"path", "bytes", "gate", "up", "down", "x", "y", and "gate_elements", "gate_scales", "gate_zeros", … of
+//    all three}}, once                             → {"forms": [{"name", "rounds"}]}: the ways it has for this type of
+//    weights
 //   {"command": "pack", "form": 0}    → {}; y holds that form's result
 //   {"command": "try"}                → {"ns"}: how fast the form packed last is; the fastest one is kept
 //   {"command": "run"}                → {"ns"}, of the fastest one; y holds the result
@@ -55,8 +56,9 @@ class SharedMemory {
   SharedMemory& operator=(const SharedMemory&) = delete;
 
   [[nodiscard]] float* at(const Json& offset) const { return reinterpret_cast<float*>(byte(offset)); }
-  [[nodiscard]] Codes codes(const Json& elements, const Json& scales) const {
-    return {reinterpret_cast<const std::int8_t*>(byte(elements)), byte(scales)};
+  [[nodiscard]] Codes codes(const Json& elements, const Json& scales, const Json& zeros) const {
+    return {reinterpret_cast<const std::int8_t*>(byte(elements)), byte(scales),
+            reinterpret_cast<const std::uint8_t*>(byte(zeros))};
   }
 
  private:
@@ -80,7 +82,8 @@ class Cell {
     kind->weights = *type;
     const Json& memory = json.at("memory");
     const auto codes = [&](const std::string& matrix) {
-      return memory_.codes(memory.at(matrix + "_elements"), memory.at(matrix + "_scales"));
+      return memory_.codes(memory.at(matrix + "_elements"), memory.at(matrix + "_scales"),
+                           memory.at(matrix + "_zeros"));
     };
     problem_ = {*kind,
                 {json.at("d_model"), json.at("d_ff")},

@@ -26,8 +26,9 @@ GATED_KINDS = {"glu": "sigmoid", "bilinear": "identity", "reglu": "relu", "geglu
 class Codes:
     """A matrix in a type with scales: the same values as its float32 ones, exactly."""
 
-    elements: numpy.ndarray     # [out, in]: int8 integers; of mxfp4 the codes of E2M1
+    elements: numpy.ndarray     # [out, in]: int8 integers; of mxfp4 the codes of E2M1; of uint8 and uint4 uint8 ones
     scales: numpy.ndarray       # [out, groups of k]: float16; of mxfp4 bytes of E8M0
+    zeros: numpy.ndarray | None     # [out, groups of k]: uint8 zero points; None for types without them
     group: int                  # how many consecutive k share a scale
 
 
@@ -35,7 +36,7 @@ class Codes:
 class Problem:
     """The FFN to compute: the weights are [in, out], without biases; gate is None for a plain kind."""
 
-    weights: str    # the type's element: "f32", "bf16", "f16", "int8", "int4" or "mxfp4"
+    weights: str    # the type's element: "f32", "bf16", "f16", "int8", "int4", "mxfp4", "uint8" or "uint4"
     activation: str
     d_model: int
     d_ff: int
@@ -84,9 +85,10 @@ def read_problem(question):
         if place[f"{name}_elements"] is None:
             continue
         own = min(group, depth)
-        codes[name] = Codes(array(f"{name}_elements", width, depth, numpy.int8),
-                            array(f"{name}_scales", width, -(-depth // own),
-                                  numpy.uint8 if element == "mxfp4" else numpy.float16), own)
+        count = -(-depth // own)
+        codes[name] = Codes(array(f"{name}_elements", width, depth, numpy.uint8 if element[0] == "u" else numpy.int8),
+                            array(f"{name}_scales", width, count, numpy.uint8 if element == "mxfp4" else numpy.float16),
+                            array(f"{name}_zeros", width, count, numpy.uint8), own)
     return Problem(element, {**PLAIN_KINDS, **GATED_KINDS}[kind], d_model, d_ff, m, question["threads"],
                    question["copies"], array("gate", d_model, d_ff), array("up", d_model, d_ff),
                    array("down", d_ff, d_model), array("x", m, d_model), array("y", m, d_model), codes)

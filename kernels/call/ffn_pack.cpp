@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "kernels/call/ffn_access.hpp"
-#include "kernels/element_types/block_formats.hpp"
+#include "kernels/element_types/quantised_reader.hpp"
 #include "kernels/threads/share.hpp"
 #include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_ffn.hpp"
@@ -15,8 +15,35 @@
 namespace sluice {
 namespace {
 
-// Checks what a matrix of blocks asks of its other fields; an ld of 0 is made explicit before.
-Status check_blocks(const char* matrix_name, std::size_t in, const Matrix& matrix) noexcept {
+// Checks what a matrix of words of integers asks of its other fields.
+Status check_integers(const char* matrix_name, std::size_t in, std::size_t out, const Matrix& matrix) noexcept {
+  constexpr std::size_t unit = detail::integers_in_word;
+  if (matrix.order != Order::in_out)
+    return Status::error(Code::invalid_argument,
+                         "weights.%s.order = out_in; the rows of gptq and awq are of outputs: in_out", matrix_name);
+  if (matrix.scales == nullptr || matrix.zeros == nullptr)
+    return Status::error(Code::invalid_argument, "weights.%s.%s is null; gptq and awq have one for each group",
+                         matrix_name, matrix.scales == nullptr ? "scales" : "zeros");
+  if (!parse_weight_type(name(WeightType::uint4(matrix.group))))
+    return Status::error(Code::invalid_argument,
+                         "weights.%s.group = %u; expected 32, 64, 128 or WeightType::whole_column", matrix_name,
+                         matrix.group);
+  for (const auto& [what, value] : {std::pair("inputs", in), std::pair("outputs", out), std::pair("ld", matrix.ld)})
+    if (value % unit != 0)
+      return Status::error(Code::invalid_argument,
+                           "weights.%s: %s = %zu; a word of gptq or awq holds eight, so expected a multiple of that",
+                           matrix_name, what, value);
+  return {};
+}
+
+// Checks what a matrix that is given quantised asks of its other fields; an ld of 0 is made explicit before.
+Status check_quantised(const char* matrix_name, std::size_t in, std::size_t out, const Matrix& matrix) noexcept {
+  if (matrix.type != WeightType::f32)
+    return Status::error(Code::invalid_argument, "weights.%s.type is set; leave it f32, the blocks say what they hold",
+                         matrix_name);
+  bool integers = false;
+  detail::IntegerLayouts::with(matrix.blocks, [&](auto) { integers = true; });
+  if (integers) return check_integers(matrix_name, in, out, matrix);
   std::size_t depth = 0;
   detail::BlockFormats::with(matrix.blocks, [&](auto format) { depth = decltype(format)::depth; });
   if (depth == 0)
@@ -24,9 +51,6 @@ Status check_blocks(const char* matrix_name, std::size_t in, const Matrix& matri
                          static_cast<unsigned>(matrix.blocks));
   if (matrix.order != Order::out_in)
     return Status::error(Code::invalid_argument, "weights.%s.order = in_out; blocks are of consecutive inputs: out_in",
-                         matrix_name);
-  if (matrix.type != WeightType::f32)
-    return Status::error(Code::invalid_argument, "weights.%s.type is set; leave it f32, the blocks say what they hold",
                          matrix_name);
   if (in % depth != 0)
     return Status::error(Code::invalid_argument,
@@ -61,7 +85,7 @@ Status check_matrix(const char* matrix_name, std::size_t in, std::size_t out, Ma
     return Status::error(Code::too_large,
                          "weights.%s.ld = %zu times %zu overflows; expected the elements from one line to the next",
                          matrix_name, matrix.ld, lines);
-  return matrix.blocks == BlockFormat::none ? Status{} : check_blocks(matrix_name, in, matrix);
+  return matrix.blocks == BlockFormat::none ? Status{} : check_quantised(matrix_name, in, out, matrix);
 }
 
 // Each thread packs the panels it reads when a call is split over as many threads by columns: memory belongs to the

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "kernels/element_types/f16.hpp"
+#include "kernels/element_types/f32.hpp"
 #include "kernels/element_types/int4.hpp"
 #include "kernels/element_types/int8.hpp"
 #include "kernels/element_types/mxfp4.hpp"
@@ -31,7 +32,8 @@ struct Q8Blocks {
   static constexpr BlockFormat format = BlockFormat::q8_0;
   static constexpr std::size_t depth = 32;
   static constexpr std::size_t bytes = 34;
-  static constexpr WeightType type = WeightType::int8(32);  // of the same elements and scales
+  using Element = Int8;  // of the same elements and scales
+  static constexpr WeightType type = WeightType::int8(32);
 
   static std::uint16_t scale(const std::byte* block) { return half_at(block, 0); }
   static std::uint8_t code(const std::byte* block, std::size_t k) {
@@ -45,6 +47,7 @@ struct Q4Blocks {
   static constexpr BlockFormat format = BlockFormat::q4_0;
   static constexpr std::size_t depth = 32;
   static constexpr std::size_t bytes = 18;
+  using Element = Int4;
   static constexpr WeightType type = WeightType::int4(32);
 
   static std::uint16_t scale(const std::byte* block) { return half_at(block, 0); }
@@ -59,6 +62,7 @@ struct Mxfp4Blocks {
   static constexpr BlockFormat format = BlockFormat::mxfp4;
   static constexpr std::size_t depth = 32;
   static constexpr std::size_t bytes = 17;
+  using Element = Mxfp4;
   static constexpr WeightType type = WeightType::mxfp4;
 
   static std::uint8_t scale(const std::byte* block) { return static_cast<std::uint8_t>(byte_at(block, 0)); }
@@ -73,7 +77,8 @@ struct Q4MinBlocks {
   static constexpr BlockFormat format = BlockFormat::q4_1;
   static constexpr std::size_t depth = 32;
   static constexpr std::size_t bytes = 20;
-  static constexpr WeightType type = WeightType::f32;  // values alone
+  using Element = F32;  // values alone
+  static constexpr WeightType type = WeightType::f32;
 
   static float value(const std::byte* block, std::size_t k) {
     const auto steps = static_cast<float>(nibble_at(block + 4, k));
@@ -86,6 +91,7 @@ struct Q4KBlocks {
   static constexpr BlockFormat format = BlockFormat::q4_k;
   static constexpr std::size_t depth = 256;
   static constexpr std::size_t bytes = 144;
+  using Element = F32;
   static constexpr WeightType type = WeightType::f32;
 
   static float value(const std::byte* block, std::size_t k) {
@@ -113,6 +119,7 @@ struct Q6KBlocks {
   static constexpr BlockFormat format = BlockFormat::q6_k;
   static constexpr std::size_t depth = 256;
   static constexpr std::size_t bytes = 210;
+  using Element = F32;
   static constexpr WeightType type = WeightType::f32;
 
   static float value(const std::byte* block, std::size_t k) {

@@ -12,6 +12,8 @@
 #include "kernels/element_types/int4.hpp"
 #include "kernels/element_types/int8.hpp"
 #include "kernels/element_types/mxfp4.hpp"
+#include "kernels/element_types/uint4.hpp"
+#include "kernels/element_types/uint8.hpp"
 
 namespace sluice::detail {
 
@@ -47,7 +49,7 @@ struct ElementList {
   }
 };
 // In the order of ElementType.
-using ElementTypes = ElementList<F32, Bf16, F16, Int8, Int4, Mxfp4>;
+using ElementTypes = ElementList<F32, Bf16, F16, Int8, Int4, Mxfp4, UInt8, UInt4>;
 static_assert(ElementTypes::count == element_type_count);
 
 // Calls action(F32{}), action(Bf16{}), … for the type; nothing if there is no such type.

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "kernels/element_types/code_words.hpp"
+#include "kernels/element_types/groups.hpp"
 #include "kernels/element_types/named_group.hpp"
 #include "sluice/kind.hpp"
 
@@ -20,15 +21,17 @@ namespace {
 struct Mxfp4 : CodeWords<4> {
   static constexpr ElementType type = ElementType::mxfp4;
   static constexpr bool grouped = true;
+  static constexpr bool has_zeros = false;
   static constexpr NamedGroup groups[] = {{"mxfp4", 32}};
   using Scale = std::uint8_t;  // E8M0: 2^(scale − 127), 255 is NaN
+  using Group = Scale;
 
   // The bytes of codes: a bit of sign, two of exponent, one of fraction: 0, ½, 1, 1½, 2, 3, 4, 6 and their negatives.
   alignas(16) static constexpr std::uint8_t bytes[] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
   static constexpr int zero = 12;
-  static constexpr int largest_byte = 24;
+  static constexpr int most_from_zero = 12;
   static constexpr std::uint8_t zero_code = 0;
-  static constexpr Scale no_scale =
+  static constexpr Group no_group =
       127;  // of zeros: 1, since with the smallest scale denormals would slow each product
 
   // Half of the scale's value, which is what a step of the bytes is worth; of the two smallest a denormal.
@@ -44,10 +47,12 @@ struct Mxfp4 : CodeWords<4> {
     constexpr std::uint32_t infinite = 0x7f800000U;
     const auto magnitude = std::bit_cast<std::uint32_t>(largest_magnitude);
     if (magnitude >= infinite) return 255;
-    if (magnitude == 0) return no_scale;
+    if (magnitude == 0) return no_group;
     const std::uint32_t exponent = magnitude >> 23U;  // a denormal's is too small as well
     return static_cast<Scale>(exponent < 2 ? 0 : exponent - 2);
   }
+
+  static Group group_of(const Extremes& range) { return scale_of(range.magnitude()); }
 
   // The code whose value is nearest, of two the one with the even last bit, as round to nearest has it; beyond 6 that
   // of 6. What rounds to zero has no sign.
@@ -69,8 +74,9 @@ struct Mxfp4 : CodeWords<4> {
   // Not by one FMA: 12 steps of the largest scales are beyond float32.
   template <class Simd>
   [[gnu::always_inline]] static inline typename Simd::Batch values_of(typename Simd::Batch bytes_as_floats,
-                                                                      typename Simd::Batch scale) {
-    return (bytes_as_floats - typename Simd::Batch(static_cast<float>(zero))) * scale;
+                                                                      typename Simd::Batch scale,
+                                                                      typename Simd::Batch of_zero) {
+    return (bytes_as_floats - of_zero) * scale;
   }
   template <class Simd>
   [[gnu::always_inline]] static inline typename Simd::Batch load_scales(const std::byte* scales) {

@@ -2,7 +2,8 @@
 //
 // What a type of elements with scales is: its codes, as they stand in words (code_words.hpp) and, after bytes_of(), as
 // bytes without a sign, of which `zero` is the element 0; its scales; and the float32 value of both, scale·(byte −
-// zero), which is exact. Integer dot products take one operand without a sign.
+// zero), which is exact. Integer dot products take one operand without a sign. Group is what the elements of a group
+// have in common: the scale alone, or that and a zero point in place of `zero` (zero_point_integer.hpp).
 #pragma once
 
 #include <bit>
@@ -12,6 +13,7 @@
 
 #include "kernels/element_types/code_words.hpp"
 #include "kernels/element_types/f16.hpp"
+#include "kernels/element_types/groups.hpp"
 
 namespace sluice::detail {
 namespace {
@@ -20,12 +22,15 @@ namespace {
 template <unsigned code_bits>
 struct ScaledInteger : CodeWords<code_bits> {
   static constexpr bool grouped = true;
+  static constexpr bool has_zeros = false;
   using Scale = std::uint16_t;  // f16
+  using Group = Scale;
 
   static constexpr int zero = 1 << (code_bits - 1);
-  static constexpr int largest_byte = 2 * zero - 1;
+  static constexpr int most_from_zero = zero;  // how far a byte may be from it
   static constexpr std::uint8_t zero_code = zero;
-  static constexpr Scale no_scale = 0;  // of zeros
+  static constexpr Group no_group = 0;  // of zeros
+  static constexpr Scale largest_scale = 0x7bff;
   static constexpr int largest =
       zero - 1;  // −zero is read where it is given, but not made: values are as often negative
 
@@ -41,13 +46,14 @@ struct ScaledInteger : CodeWords<code_bits> {
     constexpr std::uint32_t infinite = 0x7f800000U;
     if (std::bit_cast<std::uint32_t>(largest_magnitude) >= infinite) return 0x7e00;
     const Scale rounded = F16::round(largest_magnitude / static_cast<float>(largest));
-    constexpr Scale largest_scale = 0x7bff;
     return rounded > largest_scale ? largest_scale : rounded;
   }
 
+  static Group group_of(const Extremes& range) { return scale_of(range.magnitude()); }
+
   // The code whose value is nearest, of two the even one. Needs round to nearest (float_mode.hpp).
   static std::uint8_t round(float value, Scale scale) {
-    if (scale == 0 || scale > 0x7bff) return zero_code;
+    if (scale == 0 || scale > largest_scale) return zero_code;
     const float steps = std::nearbyint(value / F16::widen(scale));
     const float limit = largest;
     return static_cast<std::uint8_t>(static_cast<int>(steps > limit ? limit : steps < -limit ? -limit : steps) + zero);
@@ -56,8 +62,9 @@ struct ScaledInteger : CodeWords<code_bits> {
   // The values of bytes, which are given as floats.
   template <class Simd>
   [[gnu::always_inline]] static inline typename Simd::Batch values_of(typename Simd::Batch bytes_as_floats,
-                                                                      typename Simd::Batch scale) {
-    return Simd::fma(bytes_as_floats, scale, scale * typename Simd::Batch(-static_cast<float>(zero)));
+                                                                      typename Simd::Batch scale,
+                                                                      typename Simd::Batch of_zero) {
+    return Simd::fma(bytes_as_floats, scale, scale * (typename Simd::Batch(0.0F) - of_zero));
   }
   template <class Simd>
   [[gnu::always_inline]] static inline typename Simd::Batch load_scales(const std::byte* scales) {

@@ -79,6 +79,17 @@ struct Avx2 {
   [[gnu::always_inline]] static inline Words broadcast_word(const std::int32_t* word) {
     return _mm256_set1_epi32(*word);
   }
+  // Eight bytes without a sign as words.
+  [[gnu::always_inline]] static inline Words widen_bytes(const std::byte* bytes) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+  }
+  template <int bits>
+  [[gnu::always_inline]] static inline Words shift_left(Words words) {
+    return _mm256_slli_epi32(words, bits);
+  }
+  // Of each word the products of the halves, integers of 16 bits: their sum, or the lower 16 bits of both.
+  [[gnu::always_inline]] static inline Words dot_halves(Words a, Words b) { return _mm256_madd_epi16(a, b); }
+  [[gnu::always_inline]] static inline Words multiply_halves(Words a, Words b) { return _mm256_mullo_epi16(a, b); }
   [[gnu::always_inline]] static inline Words zero_words() { return _mm256_setzero_si256(); }
   [[gnu::always_inline]] static inline Words add_words(Words a, Words b) { return _mm256_add_epi32(a, b); }
   // Of each four words the first two; zeros for the others.
@@ -121,7 +132,7 @@ struct Avx2 {
   }
   // 2^(byte − 127) of eight bytes; that of 0 is a denormal, that of 255 infinite.
   [[gnu::always_inline]] static inline Batch powers_of_two(const std::uint8_t* bytes) {
-    const __m256i words = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+    const __m256i words = widen_bytes(reinterpret_cast<const std::byte*>(bytes));
     return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_slli_epi32(words, 23), _mm256_set1_epi32(0x00400000)));
   }
 

@@ -71,6 +71,17 @@ struct Avx512 {
   [[gnu::always_inline]] static inline Words broadcast_word(const std::int32_t* word) {
     return _mm512_set1_epi32(*word);
   }
+  // Sixteen bytes without a sign as words.
+  [[gnu::always_inline]] static inline Words widen_bytes(const std::byte* bytes) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  }
+  template <int bits>
+  [[gnu::always_inline]] static inline Words shift_left(Words words) {
+    return reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(words) << bits);
+  }
+  // Of each word the products of the halves, integers of 16 bits: their sum, or the lower 16 bits of both.
+  [[gnu::always_inline]] static inline Words dot_halves(Words a, Words b) { return _mm512_madd_epi16(a, b); }
+  [[gnu::always_inline]] static inline Words multiply_halves(Words a, Words b) { return _mm512_mullo_epi16(a, b); }
   [[gnu::always_inline]] static inline Words zero_words() { return _mm512_setzero_si512(); }
   [[gnu::always_inline]] static inline Words add_words(Words a, Words b) {
     return reinterpret_cast<__m512i>(reinterpret_cast<__v16si>(a) + reinterpret_cast<__v16si>(b));
@@ -97,8 +108,14 @@ struct Avx512 {
     return _mm512_cvtepi32_ps(reinterpret_cast<__m512i>(byte == 3 ? shifted : shifted & 0xffU));
   }
 
-  [[gnu::always_inline]] static inline Words subtract_from_bytes(Words bytes, int value) {
-    return _mm512_sub_epi8(bytes, _mm512_set1_epi8(static_cast<char>(value)));
+  [[gnu::always_inline]] static inline Words subtract_bytes(Words a, Words b) { return _mm512_sub_epi8(a, b); }
+  [[gnu::always_inline]] static inline Words broadcast_byte(int value) {
+    return _mm512_set1_epi8(static_cast<char>(value));
+  }
+  // Words below 256, four times in their bytes.
+  [[gnu::always_inline]] static inline Words repeat_bytes(Words words) {
+    const auto twice = reinterpret_cast<__v16su>(words) | reinterpret_cast<__v16su>(words) << 8;
+    return reinterpret_cast<__m512i>(twice | twice << 16);
   }
   // Of each byte the lower half, or the upper one.
   template <int upper>
@@ -113,9 +130,8 @@ struct Avx512 {
   }
   // 2^(byte − 127) of sixteen bytes; that of 0 is a denormal, that of 255 infinite.
   [[gnu::always_inline]] static inline Batch powers_of_two(const std::uint8_t* bytes) {
-    const __m512i words = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
-    const auto powers = reinterpret_cast<__v16su>(words) << 23;
-    return _mm512_castsi512_ps(_mm512_max_epi32(reinterpret_cast<__m512i>(powers), _mm512_set1_epi32(0x00400000)));
+    const Words powers = shift_left<23>(widen_bytes(reinterpret_cast<const std::byte*>(bytes)));
+    return _mm512_castsi512_ps(_mm512_max_epi32(powers, _mm512_set1_epi32(0x00400000)));
   }
 
   [[gnu::always_inline]] static inline Batch low_bits_to_exponent(Batch value) {

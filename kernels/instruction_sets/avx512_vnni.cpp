@@ -23,7 +23,8 @@ struct Dots {
   using Dot = std::conditional_t<bytes, Vnni8, Vnni16>;
   // The masks and the table of elements of 4 bits take registers.
   static constexpr bool nibbles = Element::bits == 4;
-  static constexpr int max_mr = nibbles ? (bytes ? 12 : 11) : 13;
+  // g++ 12 keeps some of 13 rows by 16 bits on the stack where zero points begin their sums.
+  static constexpr int max_mr = nibbles ? (bytes ? 12 : 11) : Element::has_zeros && !bytes ? 12 : 13;
   static constexpr int max_mr_of_64 = (bytes ? 6 : 5) - (nibbles ? 1 : 0);
   static constexpr int sums = bytes ? 24 : 16;
   static constexpr DotKernels value[] = {

@@ -90,16 +90,24 @@ struct DotFamily {
 };
 
 // Dots is a template over the type of elements and the largest quantised element, 127 or 32767, whose `value` is an
-// array of the microkernels of each panel width.
+// array of the microkernels of each panel width. This table has those of 127 alone.
 template <template <class Element, int largest> class Dots, class Table = DotTable>
-constexpr Table make_dot_table() {
+constexpr Table make_byte_dot_table() {
   Table table{};
   ElementTypes::for_each([&]<class Element>(Element) {
-    if constexpr (Element::grouped) {
-      auto& of = table.of[static_cast<std::size_t>(Element::type)];
-      of[static_cast<std::size_t>(Arithmetic::int8)] = Dots<Element, 127>::value;
-      of[static_cast<std::size_t>(Arithmetic::int16)] = Dots<Element, 32767>::value;
-    }
+    if constexpr (Element::grouped)
+      table.of[static_cast<std::size_t>(Element::type)][static_cast<std::size_t>(Arithmetic::int8)] =
+          Dots<Element, 127>::value;
+  });
+  return table;
+}
+template <template <class Element, int largest> class Dots, class Table = DotTable>
+constexpr Table make_dot_table() {
+  Table table = make_byte_dot_table<Dots, Table>();
+  ElementTypes::for_each([&]<class Element>(Element) {
+    if constexpr (Element::grouped)
+      table.of[static_cast<std::size_t>(Element::type)][static_cast<std::size_t>(Arithmetic::int16)] =
+          Dots<Element, 32767>::value;
   });
   return table;
 }

@@ -10,8 +10,11 @@
 #include <cpuid.h>
 #endif
 #if defined(__linux__)
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 #include "kernels/instruction_sets/tall_dots.hpp"
@@ -70,6 +73,22 @@ bool has_avx_vnni() noexcept {
   constexpr unsigned bit = 1U << 4U;
   return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & bit) != 0;
 }
+#elif defined(__aarch64__)
+// The bit of Linux's asm/hwcap.h, which older headers do not name, or macOS' name of it.
+bool has_feature([[maybe_unused]] unsigned long word, [[maybe_unused]] unsigned number,
+                 [[maybe_unused]] const char* name) noexcept {
+#if defined(__linux__)
+  return (getauxval(word) >> number & 1U) != 0;
+#elif defined(__APPLE__)
+  int value = 0;
+  std::size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+#else
+  return false;
+#endif
+}
+bool has_dotprod() noexcept { return has_feature(16, 20, "hw.optional.arm.FEAT_DotProd"); }  // AT_HWCAP
+bool has_i8mm() noexcept { return has_feature(26, 13, "hw.optional.arm.FEAT_I8MM"); }        // AT_HWCAP2
 #endif
 
 struct Row {
@@ -114,6 +133,10 @@ constexpr Extension extensions[] = {{Isa::avx2, &detail::avx_vnni_dots, has_avx_
                                     {Isa::avx512, &detail::avx512_vnni_dots, has_avx512_vnni}};
 constexpr std::array tall_extensions = {TallExtension{Isa::avx512, &detail::avx512_amx_dots, has_amx_int8},
                                         TallExtension{Isa::avx512, &detail::avx512_amx_bf16_dots, has_amx_bf16}};
+#elif defined(__aarch64__)
+constexpr Extension extensions[] = {{Isa::neon, &detail::neon_dotprod_dots, has_dotprod},
+                                    {Isa::neon, &detail::neon_i8mm_dots, has_i8mm}};
+constexpr std::array<TallExtension, 0> tall_extensions{};
 #else
 constexpr std::array<Extension, 0> extensions{};
 constexpr std::array<TallExtension, 0> tall_extensions{};

@@ -140,6 +140,24 @@ struct Scalar {
   static Words broadcast_word(const std::int32_t* word) {
     return map_words([&](std::size_t) { return static_cast<std::uint32_t>(*word); });
   }
+  // Four bytes without a sign as words.
+  static Words widen_bytes(const std::byte* bytes) {
+    return map_words([&](std::size_t i) { return static_cast<std::uint32_t>(bytes[i]); });
+  }
+  template <int bits>
+  static Words shift_left(const Words& words) {
+    return map_words([&](std::size_t i) { return words.word[i] << bits; });
+  }
+  // Of each word the sum of the products of the halves, integers of 16 bits.
+  static Words dot_halves(const Words& a, const Words& b) {
+    const auto half = [](std::uint32_t word, unsigned shift) {
+      return static_cast<std::int32_t>(static_cast<std::int16_t>(word >> shift));
+    };
+    return map_words([&](std::size_t i) {
+      return static_cast<std::uint32_t>(half(a.word[i], 0) * half(b.word[i], 0) +
+                                        half(a.word[i], 16) * half(b.word[i], 16));
+    });
+  }
   static Words zero_words() {
     return map_words([](std::size_t) { return 0U; });
   }
@@ -196,14 +214,7 @@ struct ScalarDot {
     return map_words([&](std::size_t i) { return words.word[i] >> (8U * index) & 0x00ff00ffU; });
   }
   static void accumulate(Words4& sum, const Words4& codes, const Words4& factor) {
-    const auto half = [](std::uint32_t word, unsigned shift) {
-      return static_cast<std::int32_t>(static_cast<std::int16_t>(word >> shift));
-    };
-    sum = map_words([&](std::size_t i) {
-      const std::int32_t products =
-          half(codes.word[i], 0) * half(factor.word[i], 0) + half(codes.word[i], 16) * half(factor.word[i], 16);
-      return sum.word[i] + static_cast<std::uint32_t>(products);
-    });
+    sum = Scalar::add_words(sum, Scalar::dot_halves(codes, factor));
   }
   static void store_codes(const Words4& codes, std::byte* target, std::ptrdiff_t, std::size_t) {
     const std::uint32_t pairs[] = {(codes.word[0] & 0xffffU) | codes.word[2] << 16U,

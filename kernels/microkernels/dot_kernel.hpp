@@ -1,7 +1,8 @@
 // Owns: the microkernel of exact integer dot products, and the quantisation of its A. Included by the ISA files only.
 //
 // Element gives words of four bytes of weights without a sign, element + zero (scaled_integer.hpp); the sums start from
-// −zero·Σq, which the quantisation leaves beside the scale. Dot says how an instruction set multiplies: `parts` words
+// −zero·Σq, which the quantisation leaves beside the scale. Where each group of a column has a zero point of its own,
+// it leaves −Σq, and the kernel multiplies. Dot says how an instruction set multiplies: `parts` words
 // of A for each such word, the integers of it that each part multiplies (part<i>), and the sum of their products
 // (accumulate).
 //
@@ -32,6 +33,15 @@ constexpr bool takes_rows = requires {
   Dot::takes_rows;
 };
 
+// What Dot::part subtracts from each byte of weights, since it takes them with a sign.
+template <class Dot>
+constexpr int subtracted_from_bytes = [] {
+  if constexpr (requires { Dot::subtracted; })
+    return Dot::subtracted;
+  else
+    return 0;
+}();
+
 // Whether products are summed in 16 bits before they are in 32.
 template <class Dot>
 constexpr bool sums_in_16_bits = requires {
@@ -42,12 +52,40 @@ constexpr bool sums_in_16_bits = requires {
 template <class Dot, class Element>
 constexpr std::size_t start_k = [] {
   if (!sums_in_16_bits<Dot>) return whole_column_block;
-  constexpr int from_zero =
-      Element::zero > Element::largest_byte - Element::zero ? Element::zero : Element::largest_byte - Element::zero;
   std::size_t steps = Element::word_k;
-  while (steps * 2 <= 2 * (32767 / (127 * from_zero))) steps *= 2;
+  while (steps * 2 <= 2 * (32767 / (127 * Element::most_from_zero))) steps *= 2;
   return steps;
 }();
+
+// A negative sum of the codes of a row's group, of at most 128·32767, as the start of sums of 32 bits: its lower seven
+// bits and the others, each as an integer of 16 bits. So one instruction multiplies it by a zero point, which stands
+// beside 128 times itself (255·128 < 2¹⁵).
+inline constexpr int start_digit_bits = 7;
+constexpr std::int32_t digits_of_start(std::int32_t sum) {
+  const auto lower = static_cast<std::uint32_t>(sum) & ((1U << start_digit_bits) - 1U);
+  return static_cast<std::int32_t>(lower | static_cast<std::uint32_t>(sum >> start_digit_bits) << 16U);
+}
+// The zero points of some columns as they multiply starts: in sums of 16 bits, those of both halves.
+template <class Simd, class Dot>
+[[gnu::always_inline]] inline typename Simd::Words zero_factors(const std::byte* zeros) {
+  const auto words = Simd::widen_bytes(zeros);
+  constexpr int to_upper_half = sums_in_16_bits<Dot> ? 16 : 16 + start_digit_bits;
+  const auto factors = Simd::add_words(words, Simd::template shift_left<to_upper_half>(words));
+  if constexpr (subtracted_from_bytes<Dot> == 0) {
+    return factors;
+  } else {
+    const std::int32_t less = subtracted_from_bytes<Dot> * (1 + (1 << to_upper_half));
+    return Simd::subtract_halves(factors, Simd::broadcast_word(&less));
+  }
+}
+template <class Simd, class Dot>
+[[gnu::always_inline]] inline typename Simd::Words scaled_start(typename Simd::Words factors,
+                                                                typename Simd::Words start) {
+  if constexpr (sums_in_16_bits<Dot>)
+    return Simd::multiply_halves(factors, start);
+  else
+    return Simd::dot_halves(factors, start);
+}
 
 template <class Simd, class Dot, class Element, int mr, int vectors, int panels>
 void dot_kernel(const DotCall& call) {
@@ -86,8 +124,22 @@ void dot_kernel(const DotCall& call) {
       a += mr * (sizeof(float) + (length + most_k - 1) / most_k * sizeof(std::int32_t));
       Sums sums;
       const auto begin_sums = [&](Sums & into) __attribute__((always_inline)) {
-        each([&](int p, int i, int j)
-                 __attribute__((always_inline)) { into[p][i][j] = Simd::broadcast_word(starts + i); });
+        if constexpr (Element::has_zeros) {
+#pragma GCC unroll 8
+          for (int p = 0; p < panels; ++p) {
+            const std::byte* const zeros = scales + p * call.b_panel_stride + nr * scale_bytes;
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; ++j) {
+              const Words factors = zero_factors<Simd, Dot>(zeros + j * lanes);
+#pragma GCC unroll 16
+              for (int i = 0; i < mr; ++i)
+                into[p][i][j] = scaled_start<Simd, Dot>(factors, Simd::broadcast_word(starts + i));
+            }
+          }
+        } else {
+          each([&](int p, int i, int j)
+                   __attribute__((always_inline)) { into[p][i][j] = Simd::broadcast_word(starts + i); });
+        }
       };
       const std::byte* b = codes;
       // A word of weights of each column.
@@ -268,11 +320,17 @@ void quantise_rows(const QuantiseCall& call) {
         target += static_cast<std::ptrdiff_t>(words) * (takes_rows<Dot> ? 4 : stride);
       };
       std::int32_t* start = starts + row;
+      constexpr std::int32_t times = [] {
+        if constexpr (Element::has_zeros)
+          return -1;
+        else
+          return subtracted_from_bytes<Dot> - Element::zero;
+      }();
       const auto end_sum = [&]() __attribute__((always_inline)) {
-        const std::int32_t all = -Element::zero * Simd::sum_of_words(sum);
-        *start = all;
+        const std::int32_t all = times * Simd::sum_of_words(sum);
+        *start = Element::has_zeros ? digits_of_start(all) : all;
         if constexpr (sums_in_16_bits<Dot>) {
-          const std::int32_t low = -Element::zero * Simd::sum_of_words(lower);
+          const std::int32_t low = times * Simd::sum_of_words(lower);
           *start = static_cast<std::int32_t>((static_cast<std::uint32_t>(low) & 0xffffU) |
                                              static_cast<std::uint32_t>(all - low) << 16U);
         }

@@ -55,7 +55,7 @@ inline constexpr std::size_t whole_column_block = 128;
 // left.
 struct PanelGroups {
   const std::byte* codes;   // of the first group
-  const std::byte* scales;  // [nr], of the first group
+  const std::byte* scales;  // [nr], of the first group; behind them its zero points where the type has them
   std::ptrdiff_t step;      // bytes from the codes of one group to those of the next
   std::ptrdiff_t scale_step;
   std::size_t length;
@@ -125,8 +125,8 @@ struct DotCall {
 using DotKernel = void (*)(const DotCall& call);
 
 // Quantises k steps of `rows` rows, from the beginning of a group on, to A of one tile: for each group [rows] scales,
-// the [rows] integers that its sums start from (one for each start_k steps), and its codes as the kernels want them. Of
-// elements without scales, these alone.
+// the [rows] integers that its sums start from (one for each start_k steps; with zero points, which multiply them,
+// the negative sums of its codes), and its codes as the kernels want them. Of elements without scales, these alone.
 struct QuantiseCall {
   const float* x;
   std::ptrdiff_t ldx;
@@ -264,6 +264,8 @@ extern const KernelTable avx512_kernels;
 // Dot products of processors that have more than their ISA asks for.
 extern const DotTable avx_vnni_dots;
 extern const DotTable avx512_vnni_dots;
+extern const DotTable neon_dotprod_dots;
+extern const DotTable neon_i8mm_dots;
 extern const TallDotTable avx512_amx_dots;
 extern const TallDotTable avx512_amx_bf16_dots;
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/microkernels/dot_kernel.hpp"
 #include "kernels/microkernels/kernel_table.hpp"
 
 namespace sluice::detail {
@@ -34,9 +35,19 @@ constexpr std::size_t matrix_k(std::size_t padded) {
 // is one of six vector operations for each (of the speed with it, Emerald Rapids: int4:32 M = 64 1.03 to 1.12, M = 16
 // 1.02 to 1.08; int4:128 M = 64 1.02 to 1.04, M = 16 0.92 to 0.97).
 template <class Simd, class Element, int vectors>
-[[gnu::always_inline]] inline void unpack_codes(const std::byte* codes, std::size_t k, std::byte* bytes) {
+[[gnu::always_inline]] inline void unpack_codes(const std::byte* codes, [[maybe_unused]] const std::byte* scales,
+                                                std::size_t k, std::byte* bytes) {
   constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(Simd::Batch::size);
   constexpr std::ptrdiff_t step_bytes = vectors * lanes * 4;
+  typename Simd::Words zeros[vectors];
+#pragma GCC unroll 8
+  for (int j = 0; j < vectors; ++j) {
+    if constexpr (Element::has_zeros)
+      zeros[j] = Simd::repeat_bytes(Simd::widen_bytes(
+          scales + vectors * lanes * static_cast<std::ptrdiff_t>(sizeof(typename Element::Scale)) + j * lanes));
+    else
+      zeros[j] = Simd::broadcast_byte(Element::zero);
+  }
   for (std::size_t word = 0; word < k / Element::word_k; ++word) {
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
@@ -44,7 +55,7 @@ template <class Simd, class Element, int vectors>
       const auto store = [&](auto quad) __attribute__((always_inline)) {
         constexpr int number = decltype(quad)::value;
         Simd::store_words(bytes + number * step_bytes + j * lanes * 4,
-                          Simd::subtract_from_bytes(Element::template bytes_of<Simd, number>(words), Element::zero));
+                          Simd::subtract_bytes(Element::template bytes_of<Simd, number>(words), zeros[j]));
       };
       store(std::integral_constant<int, 0>{});
       store(std::integral_constant<int, 1>{});
@@ -86,9 +97,12 @@ class MatrixDots {
         b_ = unpacked_;
         b_step_ = static_cast<std::ptrdiff_t>(call_.groups.length) * nr;
         const std::byte* from = codes;
+        const std::byte* scales = scales_;
         for (std::size_t group = 0; group < group_count_; ++group) {
-          unpack_codes<Simd, Element, vectors>(from, length_of(group), unpacked_ + group * call_.groups.length * nr);
+          unpack_codes<Simd, Element, vectors>(from, scales, length_of(group),
+                                               unpacked_ + group * call_.groups.length * nr);
           from += call_.groups.step;
+          scales += call_.groups.scale_step;
         }
       }
       run_part();
@@ -105,6 +119,7 @@ class MatrixDots {
     const std::byte* a;
     const std::byte* b;
     const std::byte* scales;
+    std::ptrdiff_t zeros;  // bytes from the scales to the zero points
     float* c;
   };
   // Where the first group of an item's columns stands.
@@ -143,6 +158,7 @@ class MatrixDots {
             .a = a_ + place.tile * call_.a_tile_stride,
             .b = b_ + place.column * 4,
             .scales = scales_ + place.column * scale_bytes,
+            .zeros = nr * scale_bytes - place.column * (scale_bytes - 1),
             .c = call_.c + place.tile * mr_ * nr + place.column};
   }
   [[gnu::always_inline]] inline void advance(Item& item, Place& place) const {
@@ -200,10 +216,16 @@ class MatrixDots {
       call_.state->configuration = configuration(step);
     }
     V scale[columns];
+    typename Simd::Words zeros[columns];  // of elements of 8 bits that have them
     if (work.scale)
 #pragma GCC unroll 2
-      for (int j = 0; j < columns; ++j)
+      for (int j = 0; j < columns; ++j) {
         scale[j] = Element::template load_scales<Simd>(scaled.scales + j * lanes * scale_bytes);
+        if constexpr (!unpack && Element::has_zeros)
+          zeros[j] = zero_factors<Simd, Digits>(scaled.scales + scaled.zeros + j * lanes);
+        else
+          zeros[j] = Simd::zero_words();
+      }
     const bool in_pieces = work.scale && mr_ >= 8;
     const std::byte* a = multiplied.a + mr_ * 8;
     const std::byte* b = multiplied.b;
@@ -225,15 +247,15 @@ class MatrixDots {
       Matrix::template zero<second>();
       Matrix::template load<4>(a, a_stride);
     }
-    if (in_pieces) add_rows<parity, 2>(scaled, scale, 0);
+    if (in_pieces) add_rows<parity, 2>(scaled, scale, zeros, 0);
     if (work.store) Matrix::template store<2 - first>(sums_[1 - parity][0], matrix_row_bytes);
     if (work.multiply) Matrix::template load<6>(b, nr * 4);
-    if (in_pieces) add_rows<parity, 2>(scaled, scale, 2);
+    if (in_pieces) add_rows<parity, 2>(scaled, scale, zeros, 2);
     if (work.multiply) {
       Matrix::template multiply<first, 4, true, 6, unpack>();
       load_second();
     }
-    if (in_pieces) add_rows<parity, 4>(scaled, scale, 4);
+    if (in_pieces) add_rows<parity, 4>(scaled, scale, zeros, 4);
     if (work.store) Matrix::template store<3 - first>(sums_[1 - parity][1], matrix_row_bytes);
     if (work.multiply) {
       multiply_second();
@@ -249,7 +271,7 @@ class MatrixDots {
       if (prefetches) prefetch(length);
     }
     if (work.scale)
-      for (std::ptrdiff_t row = in_pieces ? 8 : 0; row < mr_; ++row) add_rows<parity, 1>(scaled, scale, row);
+      for (std::ptrdiff_t row = in_pieces ? 8 : 0; row < mr_; ++row) add_rows<parity, 1>(scaled, scale, zeros, row);
   }
 
   [[gnu::always_inline]] inline std::uint32_t configuration(std::size_t step) const {
@@ -263,13 +285,15 @@ class MatrixDots {
   }
 
   template <int parity, int rows>
-  [[gnu::always_inline]] inline void add_rows(const Item& item, const V (&scale)[columns], std::ptrdiff_t first) const {
+  [[gnu::always_inline]] inline void add_rows(const Item& item, const V (&scale)[columns],
+                                              [[maybe_unused]] const typename Simd::Words (&zeros)[columns],
+                                              std::ptrdiff_t first) const {
     const auto* const row_scales = reinterpret_cast<const float*>(item.a);
     const auto* const starts = reinterpret_cast<const std::int32_t*>(item.a) + mr_;
 #pragma GCC unroll 16
     for (std::ptrdiff_t i = first; i < first + rows; ++i) {
       const V row_scale(row_scales[i]);
-      [[maybe_unused]] const auto start = Simd::broadcast_word(starts + i);
+      [[maybe_unused]] const auto row_start = Simd::broadcast_word(starts + i);
 #pragma GCC unroll 2
       for (int j = 0; j < columns; ++j) {
         const auto sum_of = [&](int number) __attribute__((always_inline)) {
@@ -278,7 +302,10 @@ class MatrixDots {
         auto sum = sum_of(j);
         if constexpr (digits == 2) sum = Digits::join(sum, sum_of(1));
         float* const c = item.c + i * nr + j * lanes;
-        if constexpr (!unpack) sum = Simd::add_words(sum, start);
+        if constexpr (!unpack && Element::has_zeros)
+          sum = Simd::add_words(sum, Simd::dot_halves(zeros[j], row_start));
+        else if constexpr (!unpack)
+          sum = Simd::add_words(sum, row_start);
         Simd::fma(Simd::to_float(sum), row_scale * scale[j], V::load_unaligned(c)).store_unaligned(c);
       }
     }

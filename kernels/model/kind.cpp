@@ -54,7 +54,7 @@ double weight_bytes(WeightType type) noexcept {
     if constexpr (Element::grouped) {
       found = Element::bits / 8.0;
       if (type.group != WeightType::whole_column)
-        found += sizeof(typename Element::Scale) / static_cast<double>(type.group);
+        found += static_cast<double>(detail::group_bytes<Element>) / static_cast<double>(type.group);
     } else {
       found = sizeof(typename Element::Stored);
     }

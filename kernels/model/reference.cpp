@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "kernels/element_types/bf16_pairs.hpp"
-#include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
+#include "kernels/element_types/quantised_reader.hpp"
 #include "kernels/element_types/scale_search.hpp"
 #include "kernels/model/quantised_rows.hpp"
 #include "kernels/model/rounding_errors.hpp"
@@ -94,16 +94,11 @@ std::vector<float> quantised_values(const Matrix& matrix, WeightType type, Scale
       for (std::size_t n = 0; n < width; ++n) {
         for (std::size_t begin = 0; begin < depth; begin += group) {
           const std::size_t end = std::min(depth, begin + group);
-          float largest = 0;
-          for (std::size_t k = begin; k < end; ++k) {
-            const float magnitude = std::abs(values[k * width + n]);
-            if (!(magnitude <= largest) && !std::isnan(largest)) largest = magnitude;
-          }
           const auto value_of = [&](std::size_t k) { return values[(begin + k) * width + n]; };
-          const auto scale = detail::group_scale<Target>(scales, value_of, end - begin, largest);
+          const auto common = detail::group_of<Target>(scales, value_of, end - begin);
           for (std::size_t k = begin; k < end; ++k) {
             float& value = values[k * width + n];
-            value = Target::widen(Target::round(value, scale), scale);
+            value = Target::widen(Target::round(value, common), common);
           }
         }
       }
@@ -112,24 +107,20 @@ std::vector<float> quantised_values(const Matrix& matrix, WeightType type, Scale
   return values;
 }
 
-// The values of a matrix of blocks, [width, depth] dense, and whether weights of that type have the same.
-struct BlockValues {
+// The values of a matrix that is given quantised, [width, depth] dense, and whether weights of that type have the same.
+struct GivenValues {
   std::vector<float> values;
   bool exact = false;
 };
-BlockValues block_values(const Matrix& matrix, WeightType type, std::size_t depth, std::size_t width) {
+GivenValues given_values(Matrix matrix, WeightType type, std::size_t depth, std::size_t width) {
   const detail::FloatMode mode;
-  BlockValues found;
+  if (matrix.ld == 0) matrix.ld = matrix.order == Order::in_out ? width : depth;
+  GivenValues found;
   found.values.reserve(depth * width);
-  detail::BlockFormats::with(matrix.blocks, [&](auto format) {
-    using Format = decltype(format);
-    found.exact = type == Format::type;
-    const std::size_t ld = matrix.ld != 0 ? matrix.ld : depth;
-    for (std::size_t n = 0; n < width; ++n) {
-      const auto* column = static_cast<const std::byte*>(matrix.data) + n * (ld / Format::depth) * Format::bytes;
-      for (std::size_t k = 0; k < depth; ++k)
-        found.values.push_back(Format::value(column + k / Format::depth * Format::bytes, k % Format::depth));
-    }
+  detail::with_quantised_reader(matrix, [&](const auto& value, auto) {
+    found.exact = type == value.type();
+    for (std::size_t n = 0; n < width; ++n)
+      for (std::size_t k = 0; k < depth; ++k) found.values.push_back(value(k, n));
   });
   return found;
 }
@@ -143,7 +134,7 @@ struct Chain {
 };
 
 // Of integer dot products there is one rounding per group, and each term has two of its own: of the sum of integers to
-// float32, and of the product of both scales, whose error is multiplied by a sum of integers of at most 2²⁹.
+// float32, and of the product of both scales, whose error is multiplied by a sum of integers of at most 2³⁰.
 //
 // Of bf16, whose products are exact, a term has the roundings of half a block, one where both halves meet, and one for
 // each block that follows. Each operation may lose a denormal.
@@ -156,7 +147,7 @@ Chain chain_of(std::size_t depth, Kind kind) noexcept {
   }
   const std::size_t group = quantisation_group(kind.weights);
   const std::size_t roundings = (depth + group - 1) / group + 3;
-  return {roundings, static_cast<double>(roundings) * 0x1p29 * underflow};
+  return {roundings, static_cast<double>(roundings) * 0x1p30 * underflow};
 }
 
 // value += input·weights, [m, depth]·[depth, width]; error grows by what the inputs' errors and one rounding per step
@@ -164,7 +155,7 @@ Chain chain_of(std::size_t depth, Kind kind) noexcept {
 void multiply(const Estimate& input, std::size_t m, std::size_t depth, const Matrix& weights, WeightType type,
               ScaleChoice scales, std::size_t width, Chain chain, std::span<double> value, std::span<double> error) {
   if (weights.blocks != BlockFormat::none) {
-    const BlockValues given = block_values(weights, type, depth, width);
+    const GivenValues given = given_values(weights, type, depth, width);
     return multiply(input, m, depth, {given.values.data(), Order::out_in}, given.exact ? WeightType::f32 : type, scales,
                     width, chain, value, error);
   }

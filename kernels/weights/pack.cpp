@@ -1,13 +1,12 @@
 // Owns: copying weights from either order into panels, rounded or quantised to the type of the panels.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <type_traits>
 
 #include "kernels/element_types/bf16_pairs.hpp"
-#include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
 #include "kernels/element_types/float_mode.hpp"
+#include "kernels/element_types/quantised_reader.hpp"
 #include "kernels/element_types/scale_search.hpp"
 #include "kernels/weights/memory.hpp"
 #include "kernels/weights/packed_weights.hpp"
@@ -45,21 +44,6 @@ struct ElementReader {
   }
 };
 
-template <class Format>
-struct BlockReader {
-  const std::byte* data;
-  std::size_t column_bytes;
-
-  explicit BlockReader(const Matrix& matrix) noexcept
-      : data(static_cast<const std::byte*>(matrix.data)), column_bytes(matrix.ld / Format::depth * Format::bytes) {}
-  [[nodiscard]] const std::byte* block(std::size_t k, std::size_t column) const noexcept {
-    return data + column * column_bytes + k / Format::depth * Format::bytes;
-  }
-  float operator()(std::size_t k, std::size_t column) const noexcept {
-    return Format::value(block(k, column), k % Format::depth);
-  }
-};
-
 // Columns of any matrix, rounded to elements without scales.
 template <class Target, class Reader>
 void round_columns(const Reader& value, const Columns& columns, typename Target::Stored* target, std::size_t nr,
@@ -85,21 +69,28 @@ void round_pairs(const Reader& value, const Columns& columns, std::byte* panel, 
       }
 }
 
-// Blocks as the type of the same elements and scales.
-template <class Format, class Target>
-void copy_blocks(const BlockReader<Format>& reader, const Columns& columns, std::byte* panel, std::size_t nr,
-                 const PanelLayout& layout) noexcept {
-  for (std::size_t k0 = 0; k0 < columns.depth; k0 += Format::depth) {
-    std::byte* const block = panel + layout.bytes(k0);
-    auto* scales = reinterpret_cast<typename Target::Scale*>(block) + columns.column;
+// A quantised matrix as the type of the same elements and scales.
+template <class Target, class Reader>
+void copy_codes(const Reader& reader, const Columns& columns, std::byte* panel, std::size_t nr,
+                const PanelLayout& layout) noexcept {
+  const bool whole_column = layout.header_bytes != 0;
+  const auto copy_groups = [&](std::byte* target, std::size_t k) {
+    for (std::size_t j = 0; j < columns.width; ++j)
+      store_group<Target>(target, columns.column + j, nr,
+                          j < columns.present ? reader.group(k, columns.first + j) : Target::no_group);
+  };
+  if (whole_column) copy_groups(panel, 0);
+  for (std::size_t k0 = 0; k0 < columns.depth; k0 += layout.block_k) {
+    std::byte* const block = panel + layout.header_bytes + layout.bytes(k0);
+    if (!whole_column) copy_groups(block, k0);
     auto* codes = reinterpret_cast<std::uint8_t*>(block + layout.scale_bytes);
-    for (std::size_t j = 0; j < columns.width; ++j) {
-      const bool there = j < columns.present;
-      const std::byte* const source = there ? reader.block(k0, columns.first + j) : nullptr;
-      scales[j] = there ? Format::scale(source) : Target::no_scale;
-      for (std::size_t k = 0; k < Format::depth; ++k)
-        Target::store(codes, k, columns.column + j, nr, there ? Format::code(source, k) : Target::zero_code);
-    }
+    const std::size_t filled = round_up(std::min(layout.block_k, columns.depth - k0), Target::word_k);
+    for (std::size_t j = 0; j < columns.width; ++j)
+      for (std::size_t k = 0; k < filled; ++k) {
+        const bool there = j < columns.present && k0 + k < columns.depth;
+        Target::store(codes, k, columns.column + j, nr,
+                      there ? reader.code(k0 + k, columns.first + j) : Target::zero_code);
+      }
   }
 }
 
@@ -147,56 +138,42 @@ void quantise_columns(const Reader& value, const Columns& columns, std::byte* pa
   const std::size_t width = columns.width;
   const std::size_t column = columns.column;
   const bool whole_column = layout.header_bytes != 0;
-  std::array<float, most_nr> magnitudes;
-  const auto find_magnitudes = [&](std::size_t begin, std::size_t end) {
-    magnitudes.fill(0);
+  std::array<Extremes, most_nr> ranges;
+  std::array<typename Target::Group, most_nr> groups;
+  const auto store_groups = [&](std::byte* target, std::size_t begin, std::size_t end) {
+    ranges.fill({});
     for (std::size_t k = begin; k < end; ++k)
-      for (std::size_t j = 0; j < present; ++j) {
-        const float magnitude = std::abs(value(k, first + j));
-        if (!(magnitude <= magnitudes[j]) && !std::isnan(magnitudes[j])) magnitudes[j] = magnitude;
-      }
-  };
-  const auto store_scales = [&](std::byte* block, std::size_t begin, std::size_t end) {
-    auto* scales = reinterpret_cast<typename Target::Scale*>(block) + column;
+      for (std::size_t j = 0; j < present; ++j) ranges[j].take(value(k, first + j));
     for (std::size_t j = 0; j < width; ++j) {
       const auto value_of = [&](std::size_t k) { return value(begin + k, first + j); };
-      scales[j] =
-          j < present ? group_scale<Target>(format.scales, value_of, end - begin, magnitudes[j]) : Target::no_scale;
+      groups[j] = j < present ? group_of<Target>(format.scales, value_of, end - begin, ranges[j]) : Target::no_group;
+      store_group<Target>(target, column + j, format.nr, groups[j]);
     }
   };
-  if (whole_column) {
-    find_magnitudes(0, depth);
-    store_scales(panel, 0, depth);
-  }
+  if (whole_column) store_groups(panel, 0, depth);
   for (std::size_t k0 = 0; k0 < depth; k0 += layout.block_k) {
     const std::size_t k1 = std::min(depth, k0 + layout.block_k);
     std::byte* const block = panel + layout.header_bytes + layout.bytes(k0);
-    if (!whole_column) {
-      find_magnitudes(k0, k1);
-      store_scales(block, k0, k1);
-    }
-    const auto* scales = reinterpret_cast<const typename Target::Scale*>(whole_column ? panel : block) + column;
+    if (!whole_column) store_groups(block, k0, k1);
     auto* codes = reinterpret_cast<std::uint8_t*>(block + layout.scale_bytes);
     const std::size_t filled = round_up(k1 - k0, Target::word_k);
     for (std::size_t k = 0; k < filled; ++k)
       for (std::size_t j = 0; j < width; ++j) {
         const bool there = j < present && k0 + k < k1;
-        const std::uint8_t code = there ? Target::round(value(k0 + k, first + j), scales[j]) : Target::zero_code;
+        const std::uint8_t code = there ? Target::round(value(k0 + k, first + j), groups[j]) : Target::zero_code;
         Target::store(codes, k, column + j, format.nr, code);
       }
   }
 }
 
-void pack_blocks(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
-                 const PanelLayout& layout) noexcept {
-  BlockFormats::with(matrix.blocks, [&](auto source) {
+void pack_quantised(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
+                    const PanelLayout& layout) noexcept {
+  with_quantised_reader(matrix, [&](const auto& reader, auto source) {
     with_element_type(format.weights.element, [&](auto target) {
       using Source = decltype(source);
       using Target = decltype(target);
-      const BlockReader<Source> reader(matrix);
-      if constexpr (Target::grouped && Source::type.element == Target::type)
-        if (format.weights == Source::type)
-          return copy_blocks<Source, Target>(reader, columns, panel, format.nr, layout);
+      if constexpr (Target::grouped && std::is_same_v<Source, Target>)
+        if (format.weights == reader.type()) return copy_codes<Target>(reader, columns, panel, format.nr, layout);
       if constexpr (Target::grouped)
         quantise_columns<Target>(reader, columns, panel, format, layout);
       else if (format.arithmetic == Arithmetic::bf16)
@@ -210,7 +187,7 @@ void pack_blocks(const Matrix& matrix, const Columns& columns, std::byte* panel,
 
 void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel, const PanelFormat& format,
                  const PanelLayout& layout) noexcept {
-  if (matrix.blocks != BlockFormat::none) return pack_blocks(matrix, columns, panel, format, layout);
+  if (matrix.blocks != BlockFormat::none) return pack_quantised(matrix, columns, panel, format, layout);
   with_plain_type(matrix.type.element, [&](auto source) {
     with_element_type(format.weights.element, [&](auto target) {
       using Source = decltype(source);
@@ -273,7 +250,7 @@ PanelLayout::PanelLayout(WeightType type, Arithmetic arithmetic, std::size_t nr)
   with_element_type(type.element, [&](auto element) {
     using Element = decltype(element);
     if constexpr (Element::grouped) {
-      const std::size_t scales = nr * sizeof(typename Element::Scale);
+      const std::size_t scales = nr * group_bytes<Element>;
       const bool whole_column = type.group == WeightType::whole_column;
       block_k = whole_column ? whole_column_block : type.group;
       scale_bytes = whole_column ? 0 : scales;

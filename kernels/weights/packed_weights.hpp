@@ -5,9 +5,10 @@
 // of each row, the same columns of up in the right. Columns beyond the matrix are zero. Each panel has nr biases, which
 // are float32. Where a column stands within a row depends on the type of the weights (kernels/element_types).
 //
-// Elements with scales stand in blocks of k: first the scales of the block's group, [nr], then its codes. Scales of a
-// whole column stand once, at the beginning of the panel; its blocks are of 128 steps and hold codes alone. A depth
-// that is no multiple of the steps in a word is filled up with codes of zero, which reach no answer.
+// Elements with scales stand in blocks of k: first the scales of the block's group, [nr], its zero points where the
+// type has them, [nr] bytes, then its codes. Scales of a whole column stand once, at the beginning of the panel; its
+// blocks are of 128 steps and hold codes alone. A depth that is no multiple of the steps in a word is filled up with
+// codes of zero, which reach no answer.
 //
 // bf16 weights for dot products of bf16 stand in blocks without scales, each of pairs of k (bf16_pairs.hpp), and are
 // filled up to whole blocks.
@@ -24,8 +25,8 @@ namespace sluice::detail {
 struct PanelLayout {
   std::size_t block_k = 1;       // k steps of a block: those of a group; 1 where elements have no scales
   std::size_t block_bytes = 0;   // of a block, its scales included
-  std::size_t scale_bytes = 0;   // of the scales in a block, in front of its codes
-  std::size_t header_bytes = 0;  // of the scales of whole columns
+  std::size_t scale_bytes = 0;   // of the scales and zero points in a block, in front of its codes
+  std::size_t header_bytes = 0;  // of those of whole columns
   std::size_t fill_k = 1;        // the last block is filled up to a multiple of so many k steps
 
   PanelLayout() noexcept = default;

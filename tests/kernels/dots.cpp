@@ -41,7 +41,22 @@ Group quantised_mxfp4(std::span<const float> values, float most) {
   return group;
 }
 
+// Steps from the zero point of the range, 0 included, as Ffn::pack() has it.
+Group quantised_range(std::span<const float> values, float steps) {
+  Group group{std::vector<int>(values.size()), 0};
+  const float least = std::min(0.0F, *std::min_element(values.begin(), values.end()));
+  const float most = std::max(0.0F, *std::max_element(values.begin(), values.end()));
+  group.scale = detail::F16::widen(detail::F16::round(most / steps - least / steps));
+  if (group.scale == 0) return group;
+  const float zero = std::min(steps, std::nearbyint(-least / group.scale));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    group.codes[i] = static_cast<int>(std::clamp(std::nearbyint(values[i] / group.scale), -zero, steps - zero));
+  return group;
+}
+
 Group quantised_weights(std::span<const float> values, ElementType type) {
+  if (type == ElementType::uint8) return quantised_range(values, 255);
+  if (type == ElementType::uint4) return quantised_range(values, 15);
   Group group{std::vector<int>(values.size()), 0};
   float most = 0;
   for (const float value : values) most = std::max(most, std::abs(value));
@@ -174,6 +189,20 @@ std::vector<Table> tables() {
     static const ModelledMatrix modelled;
     all.push_back({"avx512_modelled_matrix", &modelled.table});
   }
+#elif defined(__aarch64__)
+  all.push_back({"neon_alone", &detail::neon_kernels});
+  // The one that a better one hides.
+  static const detail::KernelTable with_dotprod = [] {
+    detail::KernelTable table = detail::neon_kernels;
+    table.dots.take(detail::neon_dotprod_dots);
+    return table;
+  }();
+  const auto probe = [](const detail::KernelTable& table) {
+    return detail::dot_kernels(table, 16, ElementType::int8, Arithmetic::int8)->probe;
+  };
+  const auto best = probe(*detail::kernel_table(Isa::neon, Arithmetic::int8));
+  if (best != probe(detail::neon_kernels) && best != probe(with_dotprod))
+    all.push_back({"neon_dotprod", &with_dotprod});
 #endif
   return all;
 }
@@ -251,6 +280,11 @@ TEST_P(Dots, DoNotSaturateOrWrap) {
         std::fill(given.up.begin(), given.up.end(), 1.0F);
         std::fill(given.down.begin(), given.down.end(), -1.0F);
         std::fill(given.x.begin(), given.x.end(), sign);
+        expect_bits_of_the_model(shape, m, kind, given);
+        // With a zero point: what is furthest from it.
+        if (!has_zero_points(kind.weights)) continue;
+        for (std::vector<float>* matrix : {&given.up, &given.down}) std::fill(matrix->begin(), matrix->end(), -1.0F);
+        given.up.front() = given.down.front() = 0x1p-6F;
         expect_bits_of_the_model(shape, m, kind, given);
       }
 }

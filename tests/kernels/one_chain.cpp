@@ -292,6 +292,20 @@ const std::map<std::string, std::uint64_t> golden_digests{
     {"swiglu_mxfp4", 0x56f020387ecc99ceU},
     {"swiglu_mxfp4_by_int8", 0x9be7f067bbd983e4U},
     {"swiglu_mxfp4_by_int16", 0xaabc573ce64c9d93U},
+    {"swiglu_uint8_32_by_int8", 0x262a780769163a14U},
+    {"swiglu_uint8_32", 0xceef75e082ca95c9U},
+    {"swiglu_uint8_32_by_int16", 0x294f488e1a11fe8eU},
+    {"swiglu_uint8_128_by_int8", 0x1e4908e122051744U},
+    {"swiglu_uint8_column", 0x42e495bfa63d5f93U},
+    {"swiglu_uint8_column_by_int8", 0x7ef6d880ec812540U},
+    {"swiglu_uint8_column_by_int16", 0x1ece9582d6b14e81U},
+    {"swiglu_uint4_32", 0x4219d3e0b8a53af0U},
+    {"swiglu_uint4_32_by_int8", 0x59a997d7ad88b357U},
+    {"swiglu_uint4_128_by_int8", 0x1c92203bf9a5b262U},
+    {"swiglu_uint4_32_by_int16", 0x45246a797050f37bU},
+    {"swiglu_uint4_column_by_int8", 0xb4f2c637a5f933eaU},
+    {"swiglu_uint4_column", 0x01b5c026f49e6bd1U},
+    {"swiglu_uint4_column_by_int16", 0x08f10c6c6535a547U},
 };
 
 class Digests : public PerKernel {};

@@ -88,7 +88,8 @@ TEST(DrawnCases, TakeEveryValueOfWhatACallMayBe) {
     const auto say = [&words](bool said, const char* word) {
       if (said) words.insert(word);
     };
-    for (const WeightType type : {WeightType::int8(32), WeightType::int4(32), WeightType::mxfp4}) {
+    for (const WeightType type :
+         {WeightType::int8(32), WeightType::int4(32), WeightType::mxfp4, WeightType::uint4(64)}) {
       for (const tuner::RandomCase& one : drawn_cases(type, Arithmetic::int8, isa, 300)) {
         EXPECT_TRUE(validate(one.plan, isa).ok());
         rows.insert(one.m);
@@ -100,7 +101,9 @@ TEST(DrawnCases, TakeEveryValueOfWhatACallMayBe) {
         words.insert("nr " + std::to_string(one.plan.tiling.nr));
         const tuner::Forms& forms = one.forms;
         for (const tuner::MatrixForm& form : {forms.up, forms.down}) {
-          words.insert(form.blocks != BlockFormat::none ? "blocks" : std::string(name(form.type)));
+          words.insert(form.blocks >= BlockFormat::gptq   ? "words"
+                       : form.blocks != BlockFormat::none ? "blocks"
+                                                          : std::string(name(form.type)));
           words.insert(form.order == Order::in_out ? "in_out" : "out_in");
         }
         say(forms.up.ld > std::max(one.shape.d_model, one.shape.d_ff), "padded up");
@@ -119,6 +122,7 @@ TEST(DrawnCases, TakeEveryValueOfWhatACallMayBe) {
       }
     }
     std::vector<std::string> expected{"blocks",
+                                      "words",
                                       "f32",
                                       "bf16",
                                       "f16",
@@ -165,7 +169,7 @@ TEST(DrawnCases, FollowFromTheirSeedAndNothingElse) {
 
 TEST(DrawnCases, AreReadFromTheirText) {
   for (const Isa isa : all_runnable()) {
-    for (const WeightType type : {WeightType::f32, WeightType::int8(32), WeightType::mxfp4}) {
+    for (const WeightType type : {WeightType::f32, WeightType::int8(32), WeightType::mxfp4, WeightType::uint4(128)}) {
       for (const tuner::RandomCase& one : drawn_cases(type, Arithmetic::f32, isa, 40)) {
         const Result<tuner::RandomCase> read = tuner::parse_random_case(tuner::describe(one));
         ASSERT_TRUE(read.ok()) << read.status().message();
@@ -209,6 +213,8 @@ TEST(DrawnCases, WhatIsNoCaseIsRefused) {
       {"gate=f32:in_out:40", "gate=int8:32:in_out:40", "gate=int8:32"},
       {"up=mxfp4:out_in:64", "up=q4_k:out_in:64", "q4_0"},
       {"up=mxfp4:out_in:64", "up=mxfp4:out_in:65", "multiples of 32"},
+      {"up=mxfp4:out_in:64", "up=awq:out_in:64", "in_out"},
+      {"up=mxfp4:out_in:64", "up=gptq:in_out:44", "multiples of 8"},
       {"down=bf16:out_in:41", "down=q8_0:out_in:64", "multiples of 32"},
       {"down=bf16:out_in:41", "down=bf16:aside:41", "in_out or out_in"},
       {"biases=gate+down", "biases=gate,down", "NAME=VALUE"},

@@ -41,11 +41,19 @@ inline std::vector<Kind> all_kinds() {
   return result;
 }
 
+inline bool has_zero_points(WeightType type) {
+  return type.element == ElementType::uint8 || type.element == ElementType::uint4;
+}
+
 // Types and arithmetics that an emulator leaves out, since others go through the same code: groups of other lengths,
 // and elements of 4 bits by float32, all of which weight_types.cpp has.
 inline bool spared(WeightType type, Arithmetic arithmetic) {
   if (!brief || type.group == 0) return false;
   const bool by_16_bits = arithmetic == Arithmetic::int16;
+  if (has_zero_points(type)) {
+    if (arithmetic == Arithmetic::f32) return true;
+    return type.group != (by_16_bits ? WeightType::whole_column : 128);
+  }
   if (weight_bytes(type) < 1 && arithmetic == Arithmetic::f32) return true;
   if (type == WeightType::mxfp4) return by_16_bits;
   if (type.element == ElementType::int4) return type.group != (by_16_bits ? WeightType::whole_column : 64);
@@ -61,8 +69,9 @@ inline std::vector<Kind> tested_kinds() {
     for (const Arithmetic arithmetic : all_arithmetics()) {
       if (!offered(type, arithmetic) || type == WeightType::f32 || spared(type, arithmetic)) continue;
       if (!brief && (type.group == 64 || type.group == 128) && arithmetic != Arithmetic::int8) continue;
+      if (!brief && has_zero_points(type) && type.group == 64) continue;
       result.push_back({Activation::silu, true, type, arithmetic});
-      if (!brief && type.group <= 32 && weight_bytes(type) > 1)
+      if (!brief && type.group <= 32 && weight_bytes(type) > 1 && !has_zero_points(type))
         result.push_back({Activation::relu, false, type, arithmetic});
     }
   }

@@ -72,7 +72,16 @@ class Draw {
   MatrixForm matrix(WeightType packed, std::size_t in, std::size_t out) noexcept {
     MatrixForm form;
     form.order = one_in(2) ? Order::in_out : Order::out_in;
-    if (packed.group == 32 && in % 32 == 0 && one_in(2)) {  // of the same elements and scales, so nothing is lost
+    if (packed.element == ElementType::uint4 && in % 8 == 0 && out % 8 == 0 && one_in(2)) {
+      form.blocks =
+          one_of(std::initializer_list<BlockFormat>{BlockFormat::gptq, BlockFormat::gptq_v2, BlockFormat::awq});
+      form.order = Order::in_out;
+      form.ld = out + 8 * number(0, 2);
+      return form;
+    }
+    const bool has_blocks =
+        packed == WeightType::int8(32) || packed == WeightType::int4(32) || packed == WeightType::mxfp4;
+    if (has_blocks && in % 32 == 0 && one_in(2)) {  // of the same elements and scales, so nothing is lost
       form.blocks = packed == WeightType::mxfp4           ? BlockFormat::mxfp4
                     : packed.element == ElementType::int8 ? BlockFormat::q8_0
                                                           : BlockFormat::q4_0;

@@ -18,8 +18,10 @@ struct NamedBlocks {
   std::string_view name;
   BlockFormat format;
 };
-constexpr NamedBlocks block_names[] = {
-    {"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"mxfp4", BlockFormat::mxfp4}};
+constexpr NamedBlocks block_names[] = {{"q8_0", BlockFormat::q8_0},       {"q4_0", BlockFormat::q4_0},
+                                       {"mxfp4", BlockFormat::mxfp4},     {"gptq", BlockFormat::gptq},
+                                       {"gptq_v2", BlockFormat::gptq_v2}, {"awq", BlockFormat::awq}};
+constexpr bool in_words(BlockFormat format) { return format >= BlockFormat::gptq; }
 
 std::string text_of(const MatrixForm& form) {
   std::string type(name(form.type));
@@ -113,15 +115,19 @@ class Fields {
     else if (type && type->group == 0)
       form.type = *type;
     else
-      refuse(whole_, "expected a type f32, bf16, f16, q8_0, q4_0 or mxfp4");
+      refuse(whole_, "expected a type f32, bf16, f16, q8_0, q4_0, mxfp4, gptq, gptq_v2 or awq");
     if (parts[1] != "in_out" && parts[1] != "out_in") refuse(whole_, "expected an order in_out or out_in");
     form.order = parts[1] == "in_out" ? Order::in_out : Order::out_in;
     const std::size_t line = form.order == Order::in_out ? out : in;
     form.ld = number_in(parts[2]).value_or(0);
     if (form.ld < line || form.ld > 2 * longest)
       refuse(whole_, "expected an LD of " + std::to_string(line) + " to " + std::to_string(2 * longest));
-    if (form.blocks != BlockFormat::none && (form.order != Order::out_in || in % 32 != 0 || form.ld % 32 != 0))
+    if (in_words(form.blocks)) {
+      if (form.order != Order::in_out || in % 8 != 0 || out % 8 != 0 || form.ld % 8 != 0)
+        refuse(whole_, "expected in_out, and multiples of 8 inputs, of outputs and of LD, as words have them");
+    } else if (form.blocks != BlockFormat::none && (form.order != Order::out_in || in % 32 != 0 || form.ld % 32 != 0)) {
       refuse(whole_, "expected out_in, and multiples of 32 inputs and of LD, as blocks have them");
+    }
     return form;
   }
 

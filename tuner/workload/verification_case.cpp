@@ -6,9 +6,10 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <optional>
 
-#include "kernels/element_types/block_formats.hpp"
 #include "kernels/element_types/element_types.hpp"
+#include "kernels/element_types/quantised_reader.hpp"
 #include "sluice/reference.hpp"
 
 namespace sluice::tuner {
@@ -107,6 +108,38 @@ std::vector<std::byte> random_blocks(Random& random, const MatrixForm& form, std
   return stored;
 }
 
+// Where the arrays of words of integers stand in one memory, and how many inputs share a scale.
+struct IntegerArrays {
+  std::size_t zeros = 0;
+  std::size_t scales = 0;
+  std::size_t bytes = 0;
+  std::uint32_t group = 0;
+};
+std::optional<IntegerArrays> integer_arrays(const MatrixForm& form, std::size_t in, WeightType packed) {
+  std::optional<IntegerArrays> found;
+  detail::IntegerLayouts::with(form.blocks, [&](auto) {
+    const bool grouped = packed.element == ElementType::uint4;
+    const std::uint32_t group = grouped ? packed.group : WeightType::uint4(128).group;
+    const std::size_t groups = (in - 1) / group + 1;
+    const std::size_t zeros = in * form.ld / 2;  // behind the elements
+    const std::size_t scales = zeros + groups * form.ld / 2;
+    found = {zeros, scales, scales + groups * form.ld * sizeof(std::uint16_t), group};
+  });
+  return found;
+}
+
+// Elements and zero points of any bits; elements are at most 16 steps from zero, so much may be `scale`.
+std::vector<std::byte> random_integers(Random& random, const IntegerArrays& arrays, float scale) {
+  std::vector<std::byte> stored(arrays.bytes);
+  for (std::size_t at = 0; at < arrays.scales; ++at) stored[at] = static_cast<std::byte>(random.between(0, 255));
+  for (std::size_t at = arrays.scales; at < arrays.bytes; at += sizeof(std::uint16_t)) {
+    const float step = scale / 16 * std::exp2(-static_cast<float>(random.between(0, 3)));
+    const auto half = detail::F16::round(random.between(0, 1) == 0 ? step : -step * (1 + random.value(0.25F)));
+    std::memcpy(stored.data() + at, &half, sizeof half);
+  }
+  return stored;
+}
+
 }  // namespace
 
 Random::Random(std::uint64_t seed) noexcept {
@@ -189,8 +222,12 @@ Problem::Problem(const Case& one, const Forms& forms)
   Random random(one.seed);
   const std::size_t d_model = one.shape.d_model;
   const std::size_t d_ff = one.shape.d_ff;
-  const auto fill = [&random](const MatrixForm& form, std::size_t in, std::size_t out, float scale,
-                              std::vector<float>& values, std::vector<std::byte>& stored) {
+  const auto fill = [&random, &one](const MatrixForm& form, std::size_t in, std::size_t out, float scale,
+                                    std::vector<float>& values, std::vector<std::byte>& stored) {
+    if (const auto arrays = integer_arrays(form, in, one.kind.weights)) {
+      stored = random_integers(random, *arrays, scale);
+      return;
+    }
     if (form.blocks != BlockFormat::none) {
       stored = random_blocks(random, form, out, scale);
       return;
@@ -216,16 +253,23 @@ Problem::Problem(const Case& one, const Forms& forms)
 }
 
 Weights Problem::weights() const noexcept {
-  const auto matrix = [](const MatrixForm& form, const std::vector<float>& values,
-                         const std::vector<std::byte>& stored) {
+  const auto matrix = [this](const MatrixForm& form, std::size_t in, const std::vector<float>& values,
+                             const std::vector<std::byte>& stored) {
     const void* const data = stored.empty() ? static_cast<const void*>(values.data()) : stored.data();
-    return Matrix{data, form.order, form.ld, form.type, form.blocks};
+    Matrix view{data, form.order, form.ld, form.type, form.blocks};
+    if (const auto arrays = integer_arrays(form, in, case_.kind.weights)) {
+      view.zeros = stored.data() + arrays->zeros;
+      view.scales = stored.data() + arrays->scales;
+      view.group = arrays->group;
+    }
+    return view;
   };
+  const auto [d_model, d_ff] = case_.shape;
   const auto bias = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
   Weights result;
-  if (case_.kind.gated) result.gate = matrix(forms_.gate, gate, stored_gate_);
-  result.up = matrix(forms_.up, up, stored_up_);
-  result.down = matrix(forms_.down, down, stored_down_);
+  if (case_.kind.gated) result.gate = matrix(forms_.gate, d_model, gate, stored_gate_);
+  result.up = matrix(forms_.up, d_model, up, stored_up_);
+  result.down = matrix(forms_.down, d_ff, down, stored_down_);
   result.gate_bias = bias(gate_bias);
   result.up_bias = bias(up_bias);
   result.down_bias = bias(down_bias);

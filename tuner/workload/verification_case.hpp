@@ -52,8 +52,10 @@ std::vector<Case> standard_cases(Kind kind, Coverage coverage);
 
 // How a matrix is given.
 struct MatrixForm {
-  WeightType type = WeightType::f32;       // f32, bf16 or f16
-  BlockFormat blocks = BlockFormat::none;  // or q8_0, q4_0, mxfp4, with type f32 and order out_in
+  WeightType type = WeightType::f32;  // f32, bf16 or f16
+  // Or q8_0, q4_0, mxfp4, with type f32 and order out_in; or gptq, gptq_v2, awq, with type f32 and order in_out, whose
+  // groups are those of the packed weights (of 128 where these have none).
+  BlockFormat blocks = BlockFormat::none;
   Order order = Order::in_out;
   std::size_t ld = 0;  // elements between its lines
   friend bool operator==(const MatrixForm&, const MatrixForm&) = default;

@@ -19,22 +19,40 @@ namespace sluice {
 // data[out·ld + in].
 enum class Order : std::uint8_t { in_out, out_in };
 
-// Blocks of quantised elements as GGUF files hold them: of 32 consecutive inputs (k) of an output, of q4_k and q6_k of
-// 256, in the bytes that ggml defines (ggml-common.h, names in lower case). Any alignment.
-enum class BlockFormat : std::uint8_t { none, q8_0, q4_0, q4_1, q4_k, q6_k, mxfp4 };
+// How the elements of a matrix that is given quantised stand.
+//   q8_0 … mxfp4: blocks as GGUF files hold them, of 32 consecutive inputs (k) of an output, of q4_k and q6_k of 256,
+//   in
+//                 the bytes that ggml defines (ggml-common.h, names in lower case). Any alignment.
+//   gptq:         `data` (qweight) are words of 32 bits, [in/8, out], of eight consecutive inputs of an output each,
+//   the
+//                 first in the lowest four bits. `zeros` (qzeros) are such words, [groups, out/8], of eight consecutive
+//                 outputs: the zero points less one. `scales` are f16, [groups, out]. As AutoGPTQ stores layers of 4
+//                 bits; one with desc_act (g_idx that does not ascend) has to be sorted before, and x with it.
+//   gptq_v2:      the same with the zero points as they are, as GPTQModel stores them.
+//   awq:          `data` are words [in, out/8] of eight consecutive outputs, of which the lowest four bits hold the
+//   first
+//                 and those above them the third, fifth, seventh, second, fourth, sixth and eighth; `zeros` [groups,
+//                 out/8] likewise, as they are; `scales` f16, [groups, out]. As AutoAWQ stores layers (GEMM).
+enum class BlockFormat : std::uint8_t { none, q8_0, q4_0, q4_1, q4_k, q6_k, mxfp4, gptq, gptq_v2, awq };
 
 // A view of a weight matrix; the alignment of its type is enough. A merged gate_up_proj is two views of one array.
 // bf16 and f16 elements are two bytes each, as the processor stores integers of 16 bits.
 //
-// With `blocks` the data are blocks of that format, output by output: order is out_in, `in` and ld are multiples of a
-// block's length, and type stays f32. q8_0 is packed as int8(32), q4_0 as int4(32) and mxfp4 as mxfp4 without loss,
-// their scales and elements as they are; every other combination goes through the float32 values of the blocks.
+// With `blocks` of a GGUF file the data are blocks, output by output: order is out_in, `in` and ld are multiples of a
+// block's length, and type stays f32. With gptq, gptq_v2 or awq order is in_out, `in` and out are multiples of eight,
+// and so is ld, the outputs from one row to the next in all three arrays; scales, zeros and group are set.
+//
+// q8_0 is packed as int8(32), q4_0 as int4(32), mxfp4 as mxfp4, and gptq, gptq_v2 and awq as uint4(group) without loss,
+// their scales, zero points and elements as they are; every other combination goes through the float32 values.
 struct Matrix {
   const void* data = nullptr;
   Order order = Order::in_out;
   std::size_t ld = 0;  // elements between rows (in_out) or columns (out_in); 0: dense
   WeightType type = WeightType::f32;
   BlockFormat blocks = BlockFormat::none;
+  const void* scales = nullptr;
+  const void* zeros = nullptr;
+  std::uint32_t group = 0;  // inputs that share a scale: 32, 64, 128 or WeightType::whole_column
 };
 
 // gate and up are [d_model, d_ff], down is [d_ff, d_model]. *gate* is the matrix inside the activation of a gated kind,
@@ -49,9 +67,10 @@ struct Weights {
 // How the scales of weights are chosen that have some and are not given as blocks of the same ones.
 //   absmax:        by the largest magnitude of a group, as Ffn::pack says.
 //   least_squares: so that Σ (weight − its packed value)² of each group is small, and never more than absmax leaves.
-//                  int8 and int4: the best scale for the codes and the codes for that scale in turn, from several
-//                  starts. mxfp4: the best of the exponent that absmax chooses and those beside it. Packing goes
-//                  through a group some forty times. Same weights, same bits, on every instruction set and executor.
+//                  Integers: the best scale for the codes and the codes for that scale in turn, from several starts,
+//                  and with zero points from several of these. mxfp4: the best of the exponent that absmax chooses and
+//                  those beside it. Packing goes through a group some forty times, with zero points some hundred times.
+//                  Same weights, same bits, on every instruction set and executor.
 enum class ScaleChoice : std::uint8_t { absmax, least_squares };
 
 struct PackOptions {
@@ -107,11 +126,12 @@ class Ffn {
   // Copies the weights into panels of the type kind.weights; `weights` is not needed afterwards. Values are rounded to
   // nearest even where that type is smaller than the matrix' own; what lies beyond its range becomes infinite, and NaN
   // stays NaN. int8 and int4: each group's largest magnitude, over 127 or 7 and rounded to f16, is its scale, at most
-  // 65504; elements are rounded to the nearest of −127 … 127 or −7 … 7 steps. mxfp4: the largest power of two in a
-  // group, over 4, is its scale; elements are rounded to nearest even, at most 6. A group with Inf or NaN becomes NaN.
-  // PackOptions::scales may choose other scales.
-  // Fails on a null or too narrow matrix, a zero extent, an unknown kind, type of weights or arithmetic, choice of
-  // scales, sizes that overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
+  // 65504; elements are rounded to the nearest of −127 … 127 or −7 … 7 steps. uint8 and uint4: the range of a group, 0
+  // included, over 255 or 15 is its scale, and its zero point the step nearest to its least value. mxfp4: the largest
+  // power of two in a group, over 4, is its scale; elements are rounded to nearest even, at most 6. A group with Inf or
+  // NaN becomes NaN. PackOptions::scales may choose other scales. Fails on a null or too narrow matrix, a zero extent,
+  // an unknown kind, type of weights or arithmetic, choice of scales, sizes that overflow, an nr without a microkernel,
+  // an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; the gate and the type of weights stay.

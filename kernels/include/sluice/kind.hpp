@@ -23,13 +23,15 @@ inline constexpr std::size_t activation_count = 6;
 //   int4: an integer from −8 to 7, times such a scale.
 //   mxfp4: E2M1 (0, ½, 1, 1½, 2, 3, 4, 6 and their negatives), times a power of two for each 32 of a column: MXFP4 of
 //         the OCP Microscaling Formats (MX) Specification 1.0.
-enum class ElementType : std::uint8_t { f32, bf16, f16, int8, int4, mxfp4 };
-inline constexpr std::size_t element_type_count = 6;
+//   uint8: an integer from 0 to 255 less a zero point from 0 to 255, times a scale; a group shares both.
+//   uint4: an integer from 0 to 15 less a zero point from 0 to 16, times such a scale.
+enum class ElementType : std::uint8_t { f32, bf16, f16, int8, int4, mxfp4, uint8, uint4 };
+inline constexpr std::size_t element_type_count = 8;
 
 // How weights are stored: elements and, if these have scales, how many consecutive inputs (k) of a column share one.
-// Scales are f16, those of mxfp4 E8M0. The last group of a column may be shorter.
+// Scales are f16, those of mxfp4 E8M0, zero points bytes. The last group of a column may be shorter.
 //
-// An element times its scale is a float32 value exactly.
+// An element, less its zero point, times its scale is a float32 value exactly.
 struct WeightType {
   ElementType element = ElementType::f32;
   std::uint32_t group = 0;  // 0: elements have no scales; whole_column: one scale per column; else 32, 64 or 128
@@ -38,6 +40,8 @@ struct WeightType {
   static const WeightType f32, bf16, f16, mxfp4;
   static constexpr WeightType int8(std::uint32_t group) noexcept { return {ElementType::int8, group}; }
   static constexpr WeightType int4(std::uint32_t group) noexcept { return {ElementType::int4, group}; }
+  static constexpr WeightType uint8(std::uint32_t group) noexcept { return {ElementType::uint8, group}; }
+  static constexpr WeightType uint4(std::uint32_t group) noexcept { return {ElementType::uint4, group}; }
 
   friend constexpr bool operator==(const WeightType&, const WeightType&) = default;
   friend constexpr bool operator<(const WeightType& a, const WeightType& b) {
@@ -49,12 +53,13 @@ inline constexpr WeightType WeightType::bf16{ElementType::bf16};
 inline constexpr WeightType WeightType::f16{ElementType::f16};
 inline constexpr WeightType WeightType::mxfp4{ElementType::mxfp4, 32};
 
-// Every type the library offers: f32, bf16, f16, int8 and int4 by 32, 64, 128 or column (int8:32, int4:column), mxfp4.
+// Every type the library offers: f32, bf16, f16, mxfp4, and int8, int4, uint8 and uint4 by 32, 64, 128 or column
+// (int8:32, int4:column).
 // No call accepts another one.
 std::span<const WeightType> all_weight_types() noexcept;
 std::string_view name(WeightType type) noexcept;  // "unknown" when it is not in all_weight_types()
 std::optional<WeightType> parse_weight_type(std::string_view word) noexcept;
-// Bytes of one weight, with its share of a group's scale; that of a whole column is left out.
+// Bytes of one weight, with its share of a group's scale and zero point; those of a whole column are left out.
 double weight_bytes(WeightType type) noexcept;
 
 // How a product is computed. It belongs to what an FFN is, since it changes the answer.
@@ -71,7 +76,8 @@ double weight_bytes(WeightType type) noexcept;
 // NaN. Then
 //   sum = fma(float(Σ q·element), s·scale, sum)
 // group by group in ascending k, from the bias on, where the sum of integers is exact and scale is that of the weights.
-// Elements of mxfp4 count in halves, and their scale as half of what it is.
+// Elements of mxfp4 count in halves, and their scale as half of what it is; those of uint8 and uint4 less their zero
+// point.
 //
 // bf16. Of each 32 consecutive k, the last of which are filled up with zeros,
 //   even = fma(x, w, even) over the 16 even k in ascending order, from 0 on; odd likewise over the odd k; then

@@ -73,7 +73,8 @@ class Cell:
         """[depth, width] of the elements and scales, which are stored column by column."""
         group = min(self.group, depth)
         count = -(-depth // group)
-        elements = struct.unpack_from(f"{depth * width}b", self.memory, self.place[f"{name}_elements"])
+        signed = "B" if self.element[0] == "u" else "b"
+        elements = struct.unpack_from(f"{depth * width}{signed}", self.memory, self.place[f"{name}_elements"])
         if self.element == "mxfp4":
             table = (0, 0.5, 1, 1.5, 2, 3, 4, 6)
             elements = [table[code % 8] * (-1 if code > 7 else 1) for code in elements]
@@ -81,7 +82,14 @@ class Cell:
                       struct.unpack_from(f"{width * count}B", self.memory, self.place[f"{name}_scales"])]
         else:
             scales = struct.unpack_from(f"{width * count}e", self.memory, self.place[f"{name}_scales"])
-        return [[elements[n * depth + k] * scales[n * count + k // group] for n in range(width)] for k in range(depth)]
+        zeros = [0] * (width * count)
+        if self.place[f"{name}_zeros"] is not None:
+            zeros = struct.unpack_from(f"{width * count}B", self.memory, self.place[f"{name}_zeros"])
+
+        def value(k, n):
+            at = n * count + k // group
+            return (elements[n * depth + k] - zeros[at]) * scales[at]
+        return [[value(k, n) for n in range(width)] for k in range(depth)]
 
     def forward(self):
         act = ACTIVATIONS[self.kind]

@@ -95,7 +95,7 @@ TEST(QuantisedMatrix, ElementsTimesScalesAreTheValues) {
     std::vector<float> values(in * out);
     std::vector<std::int8_t> elements(in * out);
     std::vector<std::byte> scales(out * scale_count(type, in) * scale_bytes(type));
-    quantise(from.data(), in, out, type, {values.data(), elements.data(), scales.data()});
+    quantise(from.data(), in, out, type, {values.data(), elements.data(), scales.data(), nullptr});
     const float steps = type.element == ElementType::int8 ? 127 : 7;
     for (std::size_t k = 0; k < in; ++k) {
       for (std::size_t n = 0; n < out; ++n) {

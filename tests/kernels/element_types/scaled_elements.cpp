@@ -14,6 +14,8 @@ namespace {
 using detail::Int4;
 using detail::Int8;
 using detail::Mxfp4;
+using detail::UInt4;
+using detail::UInt8;
 
 // Four or eight codes of a column in a word, the words of the columns side by side; each is read where it was stored.
 template <class Element>
@@ -42,6 +44,7 @@ TEST(ScaledElements, EachCodeOfAGroupHasAPlaceOfItsOwn) {
   expect_places_of_their_own<Int8>();
   expect_places_of_their_own<Int4>();
   expect_places_of_their_own<Mxfp4>();
+  expect_places_of_their_own<UInt4>();
   EXPECT_EQ(Int8::position(6, 3, 16), 4U * 16 + 4 * 3 + 2);
   EXPECT_EQ(Int4::position(14, 3, 16), 4U * 16 + 4 * 3 + 2);
   EXPECT_EQ(Int4::shift(14), 4U);
@@ -55,6 +58,11 @@ TEST(ScaledElements, ACodeTimesItsScaleIsExact) {
       EXPECT_EQ(Int8::widen(static_cast<std::uint8_t>(code), stored), value * (code - 128));
     for (int code = 0; code < 16; ++code)
       EXPECT_EQ(Int4::widen(static_cast<std::uint8_t>(code), stored), value * (code - 8));
+    for (int zero = 0; zero < 256; ++zero)
+      for (int code = 0; code < 256; ++code) {
+        const UInt8::Group group{stored, static_cast<std::uint8_t>(zero)};
+        EXPECT_EQ(UInt8::widen(static_cast<std::uint8_t>(code), group), value * (code - zero));
+      }
   }
 }
 
@@ -69,6 +77,49 @@ TEST(ScaledElements, Int4IsQuantisedByTheLargestMagnitude) {
   EXPECT_EQ(Int4::round(0, 0), 8);
   EXPECT_TRUE(std::isnan(Int4::widen(Int4::round(1.0F, Int4::scale_of(std::numeric_limits<float>::infinity())),
                                      Int4::scale_of(std::numeric_limits<float>::infinity()))));
+}
+
+detail::Extremes range_of(float least, float most) {
+  detail::Extremes range;
+  range.take(least);
+  range.take(most);
+  return range;
+}
+
+// The range is divided into all codes, of which one stands for zero.
+TEST(ScaledElements, ZeroPointsFollowFromTheRange) {
+  const UInt4::Group half = UInt4::group_of(range_of(-2.5F, 5.0F));
+  EXPECT_EQ(half, (UInt4::Group{detail::F16::round(0.5F), 5}));
+  EXPECT_EQ(UInt4::round(-2.5F, half), 0);
+  EXPECT_EQ(UInt4::round(5.0F, half), 15);
+  EXPECT_EQ(UInt4::round(0, half), 5);
+  EXPECT_EQ(UInt4::round(0.25F, half), 5) << "halfway, to an even number of steps";
+  EXPECT_EQ(UInt4::round(-0.75F, half), 5 - 2);
+  EXPECT_EQ(UInt4::round(-1000.0F, half), 0);
+  EXPECT_EQ(UInt4::round(1000.0F, half), 15);
+  // Of one sign: the range begins or ends at zero, which is always a value.
+  EXPECT_EQ(UInt4::group_of(range_of(3.0F, 7.5F)), half.scale == 0 ? half : (UInt4::Group{half.scale, 0}));
+  EXPECT_EQ(UInt4::group_of(range_of(-7.5F, -3.0F)), (UInt4::Group{half.scale, 15}));
+  const UInt8::Group quarter = UInt8::group_of(range_of(-0.25F, 63.5F));
+  EXPECT_EQ(quarter, (UInt8::Group{detail::F16::round(0.25F), 1}));
+  EXPECT_EQ(UInt8::round(63.5F, quarter), 255);
+}
+
+TEST(ScaledElements, ExtremeGroupsWithZeroPointsAreDefined) {
+  constexpr float largest = std::numeric_limits<float>::max();
+  EXPECT_EQ(UInt8::group_of({}), (UInt8::Group{0, 0}));
+  EXPECT_EQ(UInt8::round(0, {0, 7}), 7) << "a group of zeros has the code of zero";
+  EXPECT_EQ(UInt4::round(1, {0, 16}), 15) << "and at most the largest";
+  EXPECT_EQ(UInt8::group_of(range_of(-0x1p-149F, 0x1p-149F)).scale, 0);
+  const UInt8::Group huge = UInt8::group_of(range_of(-largest, largest));
+  EXPECT_EQ(huge, (UInt8::Group{0x7bff, 255}));
+  EXPECT_EQ(UInt8::round(-largest, huge), 0);
+  for (const float value : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()}) {
+    const UInt8::Group group = UInt8::group_of(range_of(value, 1.0F));
+    for (const float other : {value, -1.0F, 0.0F})
+      EXPECT_TRUE(std::isnan(UInt8::widen(UInt8::round(other, group), group))) << value;
+  }
 }
 
 // Section 5.3.3 and 5.4.1 of the specification.

@@ -132,7 +132,10 @@ TEST(ElementTypes, HaveNamesAndSizes) {
   EXPECT_EQ(weight_bytes(WeightType::int4(128)), 0.515625);
   EXPECT_EQ(weight_bytes(WeightType::mxfp4), 0.53125);
   EXPECT_EQ(parse_weight_type("int4:64"), WeightType::int4(64));
-  for (const char* word : {"int8", "int8:", "int8:16", "int8:column:", "f32:32", "int4", "mxfp4:32"})
+  EXPECT_EQ(weight_bytes(WeightType::uint4(128)), 0.5 + 3.0 / 128);
+  EXPECT_EQ(parse_weight_type("uint8:column"), WeightType::uint8(WeightType::whole_column));
+  for (const char* word :
+       {"uint4", "uint8:16", "int8", "int8:", "int8:16", "int8:column:", "f32:32", "int4", "mxfp4:32"})
     EXPECT_FALSE(parse_weight_type(word)) << word;
   EXPECT_EQ(name(WeightType::int8(16)), "unknown");
   EXPECT_EQ(bytes({Activation::silu, true, WeightType::f16}, {3, 5}, 7), 2.0 * 3 * 15 + 4.0 * 2 * 21);
@@ -178,19 +181,29 @@ std::vector<float> quantised(const Matrix& matrix, std::size_t count, std::size_
       const std::size_t end = std::min<std::size_t>(depth, begin + std::min<std::size_t>(type.group, depth));
       const auto at = [&](std::size_t k) { return in_out ? k * ld + n : n * ld + k; };
       double largest = 0;
+      float least = 0;
+      float most = 0;
       bool finite = true;
       for (std::size_t k = begin; k < end; ++k) {
         finite = finite && std::isfinite(given[at(k)]);
         largest = std::max(largest, std::abs(static_cast<double>(given[at(k)])));
+        least = std::min(least, given[at(k)]);
+        most = std::max(most, given[at(k)]);
       }
-      const double limit = type.element == ElementType::int8 ? 127 : 7;
-      const float scale = std::min(65504.0F, F16::widen(F16::round(static_cast<float>(largest / limit))));
+      const bool eight = type.element == ElementType::int8 || type.element == ElementType::uint8;
+      const bool zeros = has_zero_points(type);
+      const float limit = zeros ? (eight ? 255 : 15) : eight ? 127 : 7;
+      const float step =
+          zeros ? most / limit - least / limit : static_cast<float>(largest / static_cast<double>(limit));
+      const float scale = std::min(65504.0F, F16::widen(F16::round(step)));
+      const float zero = scale == 0 ? 0 : std::min(limit, std::nearbyint(-least / scale));
+      const float lowest = zeros ? -zero : -limit;
+      const float highest = zeros ? limit - zero : limit;
       for (std::size_t k = begin; k < end; ++k) {
-        const double steps = scale == 0 ? 0 : std::nearbyint(given[at(k)] / scale);
-        values[at(k)] = !finite ? not_a_number
-                        : type.element == ElementType::mxfp4
-                            ? mxfp4_value(given[at(k)], largest)
-                            : static_cast<float>(std::clamp(steps, -limit, limit) * scale);
+        const float steps = scale == 0 ? 0 : std::nearbyint(given[at(k)] / scale);
+        values[at(k)] = !finite                              ? not_a_number
+                        : type.element == ElementType::mxfp4 ? mxfp4_value(given[at(k)], largest)
+                                                             : std::clamp(steps, lowest, highest) * scale;
       }
       begin = end;
     }
