@@ -7,7 +7,7 @@ import unittest
 import command
 
 SUBJECTS = {"ISA", "governor", "boost", "steal", "other processes", "cgroup quota", "affinity", "SMT", "NUMA",
-            "huge pages", "memory", "swap", "timer", "hypervisor", "peaks", "FMA, 1 thread", "reads, 1 thread"}
+            "huge pages", "memory", "swap", "timer", "hypervisor", "peaks", "dot products", "FMA, 1 thread", "reads, 1 thread"}
 
 
 class DoctorTest(command.CommandTest):
@@ -42,6 +42,10 @@ class DoctorTest(command.CommandTest):
             self.assertGreater(probe["level"], 0)
             self.assertTrue(0 <= probe["contended_share"] <= 1)
         self.assertEqual([peak["isa"] for peak in answer["peaks"]], answer["machine"]["isas"])
+        self.assertEqual({(dot["arithmetic"], dot["weight_bits"]) for dot in answer["dot_peaks"]},
+                         {("int8", 8), ("int8", 4), ("int16", 8), ("int16", 4), ("bf16", 16)})
+        for dot in answer["dot_peaks"]:
+            self.assertGreater(dot["over_fma"], 0)
         for finding in answer["findings"]:
             self.assertEqual(finding["advice"] is None, finding["severity"] == "ok", finding)
 

@@ -116,6 +116,10 @@ std::string diagnosis_json(const Readings& readings, const std::vector<Finding>&
   json["peaks"] = Json::array();
   for (const IsaPeak& peak : readings.peaks)
     json["peaks"].push_back(Json{{"isa", name(peak.isa)}, {"threads", 1}, {"flops", peak.flops}});
+  json["dot_peaks"] = Json::array();
+  for (const DotGain& dot : readings.dots)
+    json["dot_peaks"].push_back(
+        Json{{"arithmetic", name(dot.arithmetic)}, {"weight_bits", dot.bits}, {"over_fma", dot.over_fma}});
   json["counters"] = counters_json(readings);
   json["timer"] = {{"resolution_ns", readings.timer.resolution_ns},
                    {"cost_ns", readings.timer.cost_ns},

@@ -98,6 +98,28 @@ void judge_licence(Findings& findings, const std::vector<IsaPeak>& peaks) {
       "Try --isa with the narrower set as well; wide vectors may still need fewer instructions.");
 }
 
+// Judges what smaller arithmetic gains over FMAs on registers. Registers that hold a matrix multiply many times as fast
+// as vectors do; a kernel or a hypervisor may keep them back although the processor says that it has them.
+void judge_dots(Findings& findings, const Readings& readings) {
+  if (readings.dots.empty()) return;
+  std::string value;
+  double best = 0;
+  for (const DotGain& dot : readings.dots) {
+    value +=
+        fmt::format("{}{} by {} bits {:.1f}", value.empty() ? "" : ", ", name(dot.arithmetic), dot.bits, dot.over_fma);
+    best = std::max(best, dot.over_fma);
+  }
+  const auto& features = readings.machine.features;
+  const bool matrix = std::ranges::find(features, "amx_int8") != features.end();
+  constexpr double beyond_vectors = 6;  // VNNI does four times the products of an FMA
+  add(findings, matrix && best < beyond_vectors ? Severity::note : Severity::ok, "dot products",
+      value + " times the FMA peak, one thread",
+      "The processor has AMX, but the kernels do without: they are those of a narrower ISA, or the operating system "
+      "did "
+      "not give its registers, or a neighbour on the same core used them during the test.",
+      "Leave --isa out, and ask whoever runs the machine for a kernel that has AMX (Linux 5.16).");
+}
+
 }  // namespace
 
 Contention contention(const ProbeSeries& series) {
@@ -144,6 +166,7 @@ void judge_probes(Findings& findings, const Readings& readings) {
   judge_scaling(findings, readings.series);
   judge_frequency(findings, readings);
   judge_licence(findings, readings.peaks);
+  judge_dots(findings, readings);
 }
 
 }  // namespace sluice::tuner

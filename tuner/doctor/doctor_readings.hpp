@@ -59,6 +59,13 @@ struct IsaPeak {
   double flops;  // per second, one thread, on registers alone
 };
 
+// Of the dot products of the ISA that is measured, over its FMAs; weights of `bits` bits.
+struct DotGain {
+  Arithmetic arithmetic;
+  std::uint32_t bits;
+  double over_fma;
+};
+
 // Everything that a diagnosis uses. Values that are unknown are empty.
 struct Readings {
   Machine machine;
@@ -79,6 +86,7 @@ struct Readings {
   Timer timer;
   std::vector<ProbeSeries> series;
   std::vector<IsaPeak> peaks;  // worst ISA to best
+  std::vector<DotGain> dots;
 };
 
 // Reads the first part of the readings from sys and proc below `root`. Never fails.

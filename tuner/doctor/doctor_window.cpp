@@ -71,7 +71,10 @@ void measure_window(Readings& readings, Isa isa, double seconds, const std::file
     const Clock& clock = clocks[series.threads];
     series.peak = series.roof == Roof::fma ? clock.fma_peak() : clock.read_bandwidth();
   }
-  readings.peaks.push_back({isa, clocks[1].fma_peak()});
+  const double fma_peak = clocks[1].fma_peak();
+  for (const DotRoof& dot : clocks.roofs().dot)
+    if (dot.threads == 1) readings.dots.push_back({dot.arithmetic, dot.weight_bits, dot.flops / fma_peak});
+  readings.peaks.push_back({isa, fma_peak});
   std::ranges::sort(readings.peaks, {}, &IsaPeak::isa);  // the order of the names: worst to best
 }
 

@@ -44,6 +44,7 @@ Readings calm_readings() {
   readings.timer = {1, 20};
   readings.series = {series_of(100, 0, 1), series_of(100, 0, 1, 8)};
   readings.peaks = {{Isa::scalar, 4e9}, {Isa::avx2, 6e10}, {Isa::avx512, 1e11}};
+  readings.dots = {{Arithmetic::int8, 8, 3.9}, {Arithmetic::bf16, 16, 1.0}};
   return readings;
 }
 
@@ -184,6 +185,12 @@ TEST(Diagnosis, SeesTimerMemoryAndIsa) {
   expect_one(Severity::note, "huge pages", "never", [](Readings& r) { r.huge_pages = "never"; });
   expect_one(Severity::note, "memory", "1.0 GiB", [](Readings& r) { r.machine.available_memory = 1U << 30U; });
   expect_one(Severity::note, "peaks", "avx512 over avx2: 1.00", [](Readings& r) { r.peaks[2].flops = 6e10; });
+  expect_one(Severity::note, "dot products", "int8 by 8 bits 3.9, bf16 by 16 bits 1.0",
+             [](Readings& r) { r.machine.features.emplace_back("amx_int8"); });
+  EXPECT_TRUE(complaints([](Readings& r) {
+                r.machine.features.emplace_back("amx_int8");
+                r.dots.front().over_fma = 30;
+              }).empty());
   expect_one(Severity::note, "ISA", "scalar", [](Readings& r) { r.machine.isas = {Isa::scalar}; });
   expect_one(Severity::bad, "ISA", "none", [](Readings& r) { r.machine.isas.clear(); });
 }
