@@ -8,8 +8,8 @@ usage() {
 Usage: ./scripts/lint.sh [--format-only] [FILE]...
 
 Checks FILEs (default: all C++ files) with clang-format, and the sources among them that build/release compiles with
-clang-tidy. Needs clang-format and clang-tidy (scripts/dependencies.sh lint) and a configured build/release
-(cmake --preset release).
+clang-tidy. Needs clang-format and clang-tidy (scripts/dependencies.sh lint) and build/release
+(cmake --preset release && cmake --build --preset release).
 
   --format-only  skip clang-tidy
 END
@@ -45,15 +45,16 @@ done
 clang-format --dry-run -Werror "${files[@]}"
 [ "$tidy" = true ] || exit 0
 
-commands=build/release/compile_commands.json
-[ -f "$commands" ] || fail 5 "$commands is not there; run cmake --preset release first"
+[ -f build/release/build.ninja ] || fail 5 "build/release is not there; run cmake --preset release first"
+# Each file for itself, so that one that does not include what it needs is found.
+commands=build/lint/compile_commands.json
+cmake --preset release -B build/lint -DSLUICE_FILES_TOGETHER=1 >/dev/null
+# clang does not know this option of g++, and what is generated is in the other build.
+sed -i "s/ -fno-gnu-unique//g; s|$PWD/build/lint|$PWD/build/release|g" "$commands"
 sources=()
 for file in "${files[@]}"; do
   # A file of another architecture is not in this build.
   if grep -qF "\"file\": \"$PWD/$file\"" "$commands"; then sources+=("$file"); fi
 done
 [ ${#sources[@]} -gt 0 ] || exit 0
-# clang does not know this option of g++.
-mkdir -p build/lint
-sed 's/ -fno-gnu-unique//g' "$commands" >build/lint/compile_commands.json
 printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p build/lint

@@ -36,10 +36,11 @@ KEPT_BACK = [("noxsave", (), "scalar"), ("", ("avx",), "scalar"), ("", ("avx512f
 
 
 def here(commands):
-    """[(exit code, output)] of programs that this processor runs itself."""
-    results = []
+    """[(exit code, output)] of programs that this processor runs itself, in brief, as in the emulated machine."""
+    results, environment = [], {**os.environ, "SLUICE_BRIEF_TESTS": "1"}
     for command in commands:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                              env=environment)
         results.append((done.returncode, done.stdout))
     return results
 

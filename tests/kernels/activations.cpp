@@ -62,7 +62,7 @@ constexpr Activation all_activations[] = {Activation::identity, Activation::sigm
 
 // Every 4099th float, positive and negative. The step is prime, so every exponent is met with changing mantissas.
 std::vector<float> finite_floats() {
-  constexpr std::uint32_t step = brief ? 262147 : 4099;
+  const std::uint32_t step = brief ? 262147 : 4099;
   std::vector<float> values;
   for (std::uint32_t bits = 0; bits < 0x7f800000U; bits += step) {
     values.push_back(std::bit_cast<float>(bits));

@@ -22,6 +22,7 @@ class Mutations : public PerKernel {
     const DamagedTable damaged(*original);
     tuner::VerifyOptions options;
     options.coverage = tuner::Coverage::brief;
+    options.to_the_end = false;
     options.pack = [&](Shape shape, Kind kind, const Weights& weights, const PackOptions& pack_options) {
       return FfnAccess::pack_with(damaged.table, shape, kind, weights, pack_options);
     };
@@ -30,12 +31,13 @@ class Mutations : public PerKernel {
     EXPECT_TRUE(verdict.ok()) << verdict.status().message();
     return verdict.ok() ? *verdict : tuner::KernelVerdict{};
   }
-  // Where a bug cannot be it must change nothing.
+  // Where a bug cannot be it must change nothing: a law of the damaged table, for which an emulator is not needed.
   static void expect_caught_if(bool there, Bug planted) {
-    if (there)
+    if (there) {
       expect_caught(planted);
-    else
+    } else if (!brief) {
       EXPECT_TRUE(verdict_with(planted).passed);
+    }
   }
   static bool dots() { return kind().arithmetic != Arithmetic::f32; }
   static bool integers() { return dots() && kind().weights.group != 0; }
@@ -61,11 +63,7 @@ TEST_P(Mutations, AForgottenBiasIsCaught) { expect_caught(Bug::bias); }
 
 // A plain kind has no gate, and bilinear's may be swapped: there the bug must change nothing.
 TEST_P(Mutations, GateSwappedWithUpIsCaught) {
-  if (kind().gated && kind().activation != Activation::identity) {
-    expect_caught(Bug::gate_swapped_with_up);
-  } else {
-    EXPECT_TRUE(verdict_with(Bug::gate_swapped_with_up).passed);
-  }
+  expect_caught_if(kind().gated && kind().activation != Activation::identity, Bug::gate_swapped_with_up);
 }
 
 TEST_P(Mutations, AStaleHIsCaught) { expect_caught(Bug::stale_h); }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <span>
 #include <string>
 #include <tuple>
@@ -18,13 +19,14 @@
 
 namespace sluice::tests {
 
-// An emulator is a hundred times slower: builds for one define SLUICE_BRIEF_TESTS. All kinds, biases and orders stay.
+// An emulator is a hundred times slower: builds for one define SLUICE_BRIEF_TESTS, and where it runs the programs of
+// another build, that stands in the environment. All kinds, biases and orders stay.
 #ifdef SLUICE_BRIEF_TESTS
-inline constexpr bool brief = true;
+inline const bool brief = true;
 #else
-inline constexpr bool brief = false;
+inline const bool brief = std::getenv("SLUICE_BRIEF_TESTS") != nullptr;
 #endif
-inline constexpr tuner::Coverage coverage = brief ? tuner::Coverage::brief : tuner::Coverage::full;
+inline const tuner::Coverage coverage = brief ? tuner::Coverage::brief : tuner::Coverage::full;
 
 // QEMU's user mode (7.2) and ThreadSanitizer abort when the forked child of a process with threads starts threads.
 #if (defined(SLUICE_BRIEF_TESTS) && !defined(__x86_64__)) || defined(__SANITIZE_THREAD__)

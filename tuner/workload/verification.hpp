@@ -49,6 +49,7 @@ struct VerifyOptions {
   std::uint32_t threads = 3;           // the most that a tried plan uses
   PlanTable plans{};                   // tuned plans to use where they fit
   PackFunction pack = &Ffn::pack;
+  bool to_the_end = true;  // false: the first failure is enough
 };
 
 // Solves every standard case with the plan that the library chooses and with a seeded random plan. It passes if all

@@ -120,7 +120,7 @@ TEST(Board, HandsOutEachStageOnceInEverShorterRuns) {
 // once, after all panels of the stage before it.
 TEST(Board, AStageOpensWhenAllOfTheLastIsDoneWhoeverDoesIt) {
   constexpr std::size_t threads = 4;
-  constexpr std::size_t stages = brief ? 50 : 400;
+  const std::size_t stages = brief ? 50 : 400;
   constexpr std::size_t panels = 23;
   struct Team {
     detail::Board board;
