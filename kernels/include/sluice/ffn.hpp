@@ -109,7 +109,7 @@ class Ffn {
   // stays NaN. int8 and int4: each group's largest magnitude, over 127 or 7 and rounded to f16, is its scale, at most
   // 65504; elements are rounded to the nearest of −127 … 127 or −7 … 7 steps. mxfp4: the largest power of two in a
   // group, over 4, is its scale; elements are rounded to nearest even, at most 6. A group with Inf or NaN becomes NaN.
-  // PackOptions::scales may choose other scales.
+  // PackOptions::scales may choose other scales. Of matrices that come in pieces, FfnPacker packs the same.
   // Fails on a null or too narrow matrix, a zero extent, an unknown kind, type of weights or arithmetic, choice of
   // scales, sizes that overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
