@@ -190,6 +190,10 @@ Status FfnAccess::forward(const Ffn& ffn, const float* x, std::size_t m, float* 
   return status;
 }
 
+Ffn FfnAccess::made_of(std::shared_ptr<const Ffn::Packed> packed, Kind kind) noexcept {
+  return {std::move(packed), kind};
+}
+
 std::span<const float> FfnAccess::packed_memory(const Ffn& ffn) noexcept {
   return {reinterpret_cast<const float*>(ffn.packed_->memory.get()), ffn.packed_->bytes / sizeof(float)};
 }

@@ -1,6 +1,7 @@
 // Owns: what tests and measurements need beneath the public class. Internal.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "kernels/call/phases.hpp"
@@ -14,6 +15,8 @@ struct FfnAccess {
   // Ffn::pack with a given table instead of the dispatched one; the table must outlive the Ffn.
   static Result<Ffn> pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
                                const PackOptions& options);
+  // The FFN of packed weights.
+  static Ffn made_of(std::shared_ptr<const Ffn::Packed> packed, Kind kind) noexcept;
   // All packed weights and biases.
   static std::span<const float> packed_memory(const Ffn& ffn) noexcept;
   // What a measurement asks of a call.

@@ -1,6 +1,7 @@
 // Owns: copying weights from either order into panels, rounded or quantised to the type of the panels.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <type_traits>
 
 #include "kernels/element_types/bf16_pairs.hpp"
@@ -203,8 +204,25 @@ void pack_matrix(const Matrix& matrix, const Columns& columns, std::byte* panel,
   });
 }
 
-void pack_bias(const float* bias, std::size_t columns, std::size_t first, std::size_t width, float* target) noexcept {
-  for (std::size_t j = 0; j < width; ++j) target[j] = bias != nullptr && first + j < columns ? bias[first + j] : 0.0f;
+// The columns from a range's first one on that stand in one panel.
+struct PanelColumns {
+  std::size_t panel;
+  std::size_t place;    // of the first one among the columns of its side
+  std::size_t present;  // so many are of the range
+  std::size_t width;    // and so many are written: behind the matrix' last column all that the panel has beyond it
+};
+
+PanelColumns columns_from(const PackedStage& stage, std::size_t first, std::size_t end) noexcept {
+  const std::size_t place = first % stage.panel_width;
+  const std::size_t present = std::min(stage.panel_width - place, end - first);
+  const bool last = first + present == stage.columns;
+  return {first / stage.panel_width, place, present, last ? stage.panel_width - place : present};
+}
+
+// Zeros from `begin` to `end`, behind the last panel to the end of the cache line. Nothing computes with them, but
+// packed weights are the same bytes whoever packs them.
+void fill_gap(std::byte* base, std::size_t begin, std::size_t end, bool last) noexcept {
+  std::memset(base + begin, 0, (last ? round_up(end, cache_line) : end) - begin);
 }
 
 // Where a × b × c bytes begin that are appended at `end`, which becomes their end, rounded up to a cache line; false on
@@ -229,12 +247,13 @@ bool lay_out_stage(std::size_t depth, std::size_t columns, std::size_t panel_wid
   const std::size_t rest = depth % layout.block_k;
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(depth / layout.block_k, layout.block_bytes, &bytes)) return false;
-  if (layout.block_k == 1) return stage.panel_bytes = bytes, true;
+  if (layout.block_k == 1) return stage.panel_bytes = stage.filled_bytes = bytes, true;
   // A short last group has all of its scales. Panels of scaled elements begin on cache lines.
   if (rest != 0)
     bytes += layout.scale_bytes + round_up(rest, layout.fill_k) / layout.fill_k *
                                       ((layout.block_bytes - layout.scale_bytes) / (layout.block_k / layout.fill_k));
   if (__builtin_add_overflow(bytes, layout.header_bytes + cache_line - 1, &bytes)) return false;
+  stage.filled_bytes = bytes - (cache_line - 1);
   stage.panel_bytes = bytes / cache_line * cache_line;
   return true;
 }
@@ -273,20 +292,35 @@ bool lay_out(Shape shape, Kind kind, std::size_t nr, PackedStage& up, PackedStag
          append(down.panels, nr, sizeof(float), at.down_bias, at.bytes);
 }
 
-void pack_panels(const PackedStage& stage, const PanelFormat& format, const Matrix& left, const float* left_bias,
-                 const Matrix* right, const float* right_bias, std::size_t begin, std::size_t end) noexcept {
+void pack_range(const PackedStage& stage, const PanelFormat& format, const StageColumns& columns, const Matrix& matrix,
+                std::size_t from) noexcept {
   const FloatMode mode;
-  const std::size_t width = stage.panel_width;
-  for (std::size_t p = begin; p < end; ++p) {
-    std::byte* panel = stage.weights + p * stage.panel_bytes;
-    float* bias = stage.bias + p * format.nr;
-    const std::size_t first = p * width;
-    const std::size_t present = std::min(width, stage.columns - first);
-    pack_matrix(left, {stage.depth, first, present, width, 0}, panel, format, stage.layout);
-    pack_bias(left_bias, stage.columns, first, width, bias);
-    if (right == nullptr) continue;
-    pack_matrix(*right, {stage.depth, first, present, width, width}, panel, format, stage.layout);
-    pack_bias(right_bias, stage.columns, first, width, bias + width);
+  const bool left = columns.side == Side::left;
+  const std::size_t end = columns.first + columns.count;
+  for (std::size_t first = columns.first; first < end;) {
+    const PanelColumns here = columns_from(stage, first, end);
+    const std::size_t column = here.place + (left ? 0 : stage.panel_width);
+    pack_matrix(matrix, {stage.depth, from + first - columns.first, here.present, here.width, column},
+                stage.weights + here.panel * stage.panel_bytes, format, stage.layout);
+    if (left && here.place == 0)
+      fill_gap(stage.weights, here.panel * stage.panel_bytes + stage.filled_bytes, (here.panel + 1) * stage.panel_bytes,
+               here.panel + 1 == stage.panels);
+    first += here.present;
+  }
+}
+
+void pack_biases(const PackedStage& stage, std::size_t nr, const StageColumns& columns, const float* biases) noexcept {
+  const bool left = columns.side == Side::left;
+  const std::size_t end = columns.first + columns.count;
+  for (std::size_t first = columns.first; first < end;) {
+    const PanelColumns here = columns_from(stage, first, end);
+    float* const target = stage.bias + here.panel * nr + here.place + (left ? 0 : stage.panel_width);
+    for (std::size_t j = 0; j < here.width; ++j)
+      target[j] = biases != nullptr && j < here.present ? biases[first - columns.first + j] : 0.0F;
+    if (left && here.panel + 1 == stage.panels && here.place == 0)
+      fill_gap(reinterpret_cast<std::byte*>(stage.bias), stage.panels * nr * sizeof(float),
+               stage.panels * nr * sizeof(float), true);
+    first += here.present;
   }
 }
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/microkernels/kernel_table.hpp"
 #include "sluice/ffn.hpp"
@@ -41,9 +42,10 @@ struct PackedStage {
   float* bias = nullptr;         // [panels][nr]
   PanelLayout layout;
   std::size_t panel_bytes = 0;
-  std::size_t depth = 0;        // k
-  std::size_t columns = 0;      // columns of the result (of H, of y)
-  std::size_t panel_width = 0;  // columns of the result per panel: nr, or nr/2 when gated
+  std::size_t filled_bytes = 0;  // of these, those that hold weights
+  std::size_t depth = 0;         // k
+  std::size_t columns = 0;       // columns of the result (of H, of y)
+  std::size_t panel_width = 0;   // columns of the result per panel: nr, or nr/2 when gated
   std::size_t panels = 0;
 
   // Row k of panel p, a multiple of the steps of a block.
@@ -83,9 +85,24 @@ struct PanelFormat {
   ScaleChoice scales = ScaleChoice::absmax;
 };
 
-// Fills panels [begin, end). `right` is null for a stage of one matrix. Sets the floating-point mode while it
-// quantises.
-void pack_panels(const PackedStage& stage, const PanelFormat& format, const Matrix& left, const float* left_bias,
-                 const Matrix* right, const float* right_bias, std::size_t begin, std::size_t end) noexcept;
+// Which matrix of a stage: gate, or the only one of a stage that is not gated, is on the left, up beside gate on the
+// right.
+enum class Side : std::uint8_t { left, right };
+struct StageColumns {
+  Side side;
+  std::size_t first;
+  std::size_t count;
+};
+
+// Packs these columns of a stage from those of `matrix` that begin at its column `from`. Sets the floating-point mode
+// while it quantises.
+//
+// Columns share no byte of a panel: words of codes, scales and biases are of one column each, whatever the type. With
+// the last column come those beyond the matrix, with the first left one of a panel what stands behind the panel. So
+// threads may pack different columns at the same time, and what they leave does not depend on how columns are divided.
+void pack_range(const PackedStage& stage, const PanelFormat& format, const StageColumns& columns, const Matrix& matrix,
+                std::size_t from) noexcept;
+// The same for biases, [columns.count]; null: zeros.
+void pack_biases(const PackedStage& stage, std::size_t nr, const StageColumns& columns, const float* biases) noexcept;
 
 }  // namespace sluice::detail

@@ -7,6 +7,8 @@ from pathlib import Path
 
 SOURCE = Path(os.environ.get("SLUICE_SOURCE", Path(__file__).resolve().parents[2])).resolve()
 FOLDERS = ("kernels", "tuner", "bench", "reports", "tests")
+# The examples in C++ that a test compiles and runs, to the letter.
+EXAMPLES = (("kernels/README.md", "tests/kernels/weights/ffn_packer.cpp"),)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -43,6 +45,13 @@ class Documents(unittest.TestCase):
             self.assertTrue(rooms, folder)
             for room in rooms:
                 self.assertIn(f"[{room}/]({room})", text, folder)
+
+    def test_examples_are_what_is_tested(self):
+        for document, test in EXAMPLES:
+            examples = re.findall(r"^```cpp\n(.*?)^```", (SOURCE / document).read_text(encoding="utf-8"), re.S | re.M)
+            self.assertTrue(examples, document)
+            for example in examples:
+                self.assertIn(example, (SOURCE / test).read_text(encoding="utf-8"), document)
 
 
 if __name__ == "__main__":

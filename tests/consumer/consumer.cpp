@@ -1,4 +1,5 @@
-// A user's program: one forward with the tuned plans of an exported header, checked against a plain loop.
+// A user's program: one forward with the tuned plans of an exported header, checked against a plain loop, and the same
+// of weights that were packed in halves.
 // Prints a digest of the answer's bits, which must not depend on how the library was found or built.
 #include <cmath>
 #include <cstdint>
@@ -53,6 +54,24 @@ int main() {
   std::vector<float> y(m * d_model);
   if (const auto status = ffn->forward(x.data(), m, y.data(), workspace, {.max_threads = 1}); !status.ok()) {
     std::fprintf(stderr, "forward: %s\n", status.message());
+    return 1;
+  }
+
+  auto packer = sluice::FfnPacker::create({d_model, d_ff}, sluice::swiglu, {.plans = sluice_profile::plans});
+  const auto pack_halves = [&](sluice::Role role, const std::vector<float>& matrix, std::size_t columns) {
+    const std::size_t half = columns / 2;
+    return packer->pack(role, half, half, {.data = matrix.data() + half, .ld = columns}).ok() &&
+           packer->pack(role, 0, half, {.data = matrix.data(), .ld = columns}).ok();
+  };
+  if (!packer || !pack_halves(sluice::Role::gate, gate, d_ff) || !pack_halves(sluice::Role::up, up, d_ff) ||
+      !pack_halves(sluice::Role::down, down, d_model)) {
+    std::fprintf(stderr, "halves of the matrices are not packed\n");
+    return 1;
+  }
+  const auto of_halves = packer->finish();
+  std::vector<float> again(m * d_model);
+  if (!of_halves || !of_halves->forward(x.data(), m, again.data(), workspace, {.max_threads = 1}).ok() || again != y) {
+    std::fprintf(stderr, "weights that were packed in halves give another answer\n");
     return 1;
   }
 

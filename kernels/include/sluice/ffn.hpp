@@ -129,9 +129,9 @@ class Ffn {
   // 65504; elements are rounded to the nearest of −127 … 127 or −7 … 7 steps. uint8 and uint4: the range of a group, 0
   // included, over 255 or 15 is its scale, and its zero point the step nearest to its least value. mxfp4: the largest
   // power of two in a group, over 4, is its scale; elements are rounded to nearest even, at most 6. A group with Inf or
-  // NaN becomes NaN. PackOptions::scales may choose other scales. Fails on a null or too narrow matrix, a zero extent,
-  // an unknown kind, type of weights or arithmetic, choice of scales, sizes that overflow, an nr without a microkernel,
-  // an ISA that cannot run here, lack of memory.
+  // NaN becomes NaN. PackOptions::scales may choose other scales. Of matrices that come in pieces, FfnPacker packs the
+  // same. Fails on a null or too narrow matrix, a zero extent, an unknown kind, type of weights or arithmetic, choice
+  // of scales, sizes that overflow, an nr without a microkernel, an ISA that cannot run here, lack of memory.
   static Result<Ffn> pack(Shape shape, Kind kind, const Weights& weights, const PackOptions& options = {});
 
   // The same packed weights (shared, not copied) under another activation; the gate and the type of weights stay.

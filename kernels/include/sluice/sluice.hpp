@@ -3,6 +3,7 @@
 
 #include "sluice/executor.hpp"
 #include "sluice/ffn.hpp"
+#include "sluice/ffn_packer.hpp"
 #include "sluice/isa.hpp"
 #include "sluice/kind.hpp"
 #include "sluice/plan.hpp"

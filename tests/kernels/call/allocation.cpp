@@ -1,5 +1,5 @@
-// forward allocates nothing, and works when no memory is left. The program counts every allocation of its process, so
-// it holds no other test.
+// forward allocates nothing, and works when no memory is left; packing by ranges of columns takes the packed weights.
+// The program counts every allocation of its process, so it holds no other test.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -17,13 +17,19 @@
 
 namespace {
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> bytes_asked{0};
 std::atomic<bool> exhausted{false};  // there is no memory left
+
+void count(std::size_t bytes) {
+  ++allocations;
+  bytes_asked += bytes;
+}
 }  // namespace
 
 #if defined(SLUICE_SANITIZED) || !defined(__GLIBC__)
 // A sanitizer owns malloc, so only the C++ operators can be counted.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
+  count(size);
   return exhausted ? nullptr : std::malloc(size == 0 ? 1 : size);
 }
 void* operator new(std::size_t size) {
@@ -43,28 +49,28 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,readability-inconsistent-declaration-parameter-name)
 extern "C" {
 void* __libc_malloc(std::size_t size);
-void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_calloc(std::size_t number, std::size_t size);
 void* __libc_realloc(void* memory, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
 
 void* malloc(std::size_t size) {
-  ++allocations;
+  count(size);
   return exhausted ? nullptr : __libc_malloc(size);
 }
-void* calloc(std::size_t count, std::size_t size) {
-  ++allocations;
-  return exhausted ? nullptr : __libc_calloc(count, size);
+void* calloc(std::size_t number, std::size_t size) {
+  count(number * size);
+  return exhausted ? nullptr : __libc_calloc(number, size);
 }
 void* realloc(void* memory, std::size_t size) {
-  ++allocations;
+  count(size);
   return exhausted ? nullptr : __libc_realloc(memory, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  ++allocations;
+  count(size);
   return exhausted ? nullptr : __libc_memalign(alignment, size);
 }
 int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
-  ++allocations;
+  count(size);
   *memory = exhausted ? nullptr : __libc_memalign(alignment, size);
   return *memory == nullptr ? ENOMEM : 0;
 }
@@ -130,6 +136,33 @@ TEST_P(Allocation, NoneInForward) {
   const std::size_t after = allocations;
   EXPECT_FALSE(status.ok());
   EXPECT_EQ(after - before, 0U);
+}
+
+// What packing takes beside the packed weights does not grow with their number. (A sanitizer's build counts what comes
+// from C++ operators, and so not the packed weights.)
+TEST(Allocation, PackingByRangesTakesThePackedWeightsAndABitForEachColumn) {
+  constexpr std::size_t step = 48;
+  const std::vector<float> piece(step * 2048, 0.5F);
+  for (const Shape shape : {Shape{64, 96}, Shape{96, 256}, Shape{1024, 2048}}) {
+    const std::size_t before = bytes_asked;
+    Result<FfnPacker> packer = FfnPacker::create(shape, swiglu);
+    ASSERT_TRUE(packer.ok()) << packer.status().message();
+    const std::size_t created = allocations;
+    for (const Role role : {Role::gate, Role::up, Role::down}) {
+      const std::size_t columns = role == Role::down ? shape.d_model : shape.d_ff;
+      for (std::size_t first = 0; first < columns; first += step) {
+        const std::size_t width = std::min(step, columns - first);
+        ASSERT_TRUE(packer->pack(role, first, width, {piece.data(), Order::out_in}).ok());
+        ASSERT_TRUE(packer->pack_bias(role, first, width, piece.data()).ok());
+      }
+    }
+    const Result<Ffn> ffn = packer->finish();
+    EXPECT_EQ(allocations - created, 0U);
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    // Larger buffers have whole pages, the last of which may be huge.
+    const std::size_t pages = ffn->packed_size() < (std::size_t{1} << 19U) ? 0 : std::size_t{2} << 20U;
+    EXPECT_LE(bytes_asked - before, ffn->packed_size() + pages + (2 * shape.d_ff + shape.d_model) / 8 + 2048);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Allocation, every_kernel(), kernel_name);
