@@ -15,6 +15,8 @@ struct FfnAccess {
   // Ffn::pack with a given table instead of the dispatched one; the table must outlive the Ffn.
   static Result<Ffn> pack_with(const detail::KernelTable& kernels, Shape shape, Kind kind, const Weights& given,
                                const PackOptions& options);
+  // The same weights in memory of their own.
+  static Result<Ffn> copied(const Ffn& ffn);
   // The FFN of packed weights.
   static Ffn made_of(std::shared_ptr<const Ffn::Packed> packed, Kind kind) noexcept;
   // All packed weights and biases.

@@ -56,7 +56,9 @@ Layer::Layer(Shape shape, Kind kind, Isa isa, std::uint32_t nr, std::size_t max_
 
   std::size_t packed = 0;
   do {
-    Result<Ffn> ffn = Ffn::pack(shape, kind, weights(), {.plans = plans, .isa = isa, .nr = nr});
+    // Quantising takes many times as long as copying.
+    Result<Ffn> ffn = copies_.empty() ? Ffn::pack(shape, kind, weights(), {.plans = plans, .isa = isa, .nr = nr})
+                                      : FfnAccess::copied(copies_.front().front());
     require(ffn.status());
     packed += ffn->packed_size();
     copies_.emplace_back().reserve(activation_count);  // so that references to variants stay valid

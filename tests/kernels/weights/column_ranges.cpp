@@ -256,6 +256,24 @@ TEST_P(ColumnRanges, AreIndependentOfEachOther) {
   }
 }
 
+// The second shape is copied by several threads.
+TEST_P(ColumnRanges, ACopyHasTheSameBytesInMemoryOfItsOwn) {
+  tuner::Random random(14);
+  for (const Shape shape : {Shape{70, 90}, Shape{brief ? std::size_t{70} : std::size_t{1200}, 1300}}) {
+    const GivenFfn given(shape, plain_forms[0], random);
+    for (const Kind kind : {relu, swiglu, Kind{Activation::silu, true, WeightType::uint4(32), Arithmetic::int8},
+                            Kind{Activation::silu, true, WeightType::bf16, Arithmetic::bf16}}) {
+      const Result<Ffn> ffn = Ffn::pack(shape, kind, given.whole(kind.gated, true), pack_options(GetParam()));
+      ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+      const Result<Ffn> copy = FfnAccess::copied(*ffn);
+      ASSERT_TRUE(copy.ok()) << copy.status().message();
+      EXPECT_TRUE(same_bytes(*copy, *ffn)) << kind_name(kind);
+      EXPECT_NE(FfnAccess::packed_memory(*copy).data(), FfnAccess::packed_memory(*ffn).data());
+      EXPECT_EQ(copy->kind(), kind);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Isas, ColumnRanges, every_isa(), isa_name);
 
 }  // namespace
