@@ -180,7 +180,7 @@ void expect_the_bytes_of_the_whole(const GivenFfn& given, Kind kind, const PackO
 std::vector<Kind> packed_kinds() {
   std::vector<Kind> result;
   for (const WeightType type : all_weight_types())
-    for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::int8, Arithmetic::bf16})
+    for (const Arithmetic arithmetic : {Arithmetic::f32, Arithmetic::bf16})
       for (const bool gated : {true, false})
         if (offered(type, arithmetic))
           result.push_back({gated ? Activation::silu : Activation::relu, gated, type, arithmetic});
@@ -220,7 +220,7 @@ TEST_P(ColumnRanges, OfBlocksGiveTheBytesOfWholeMatrices) {
     const GivenFfn given({256, brief ? std::size_t{256} : std::size_t{512}}, form, random);
     for (const WeightType type : all_weight_types()) {
       const Arithmetic arithmetic = type == WeightType::bf16 ? Arithmetic::bf16 : Arithmetic::f32;
-      if (brief && spared(type, arithmetic)) continue;
+      if ((brief && spared(type, arithmetic)) || type.group == 64 || type.group == 128) continue;
       PackOptions options = pack_options(GetParam());
       expect_the_bytes_of_the_whole(given, {Activation::silu, true, type, arithmetic}, options, 50, false, random);
       if (HasFatalFailure()) return;
