@@ -44,16 +44,6 @@ constexpr std::size_t group_bytes = sizeof(typename Element::Scale) + (Element::
 
 // `groups` holds those of nr columns.
 template <class Element>
-typename Element::Group load_group(const std::byte* groups, std::size_t column, std::size_t nr) {
-  typename Element::Scale scale;
-  std::memcpy(&scale, groups + column * sizeof scale, sizeof scale);
-  if constexpr (Element::has_zeros)
-    return {scale, static_cast<std::uint8_t>(groups[nr * sizeof scale + column])};
-  else
-    return scale;
-}
-
-template <class Element>
 void store_group(std::byte* groups, std::size_t column, std::size_t nr, typename Element::Group group) {
   typename Element::Scale scale;
   if constexpr (Element::has_zeros) {

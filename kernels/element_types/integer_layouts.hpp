@@ -5,7 +5,6 @@
 // a struct here, a name in BlockFormat (ffn.hpp) and a place in the list below.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 

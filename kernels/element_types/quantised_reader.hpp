@@ -12,7 +12,8 @@
 namespace sluice::detail {
 namespace {
 
-// Of blocks. Format::Element is the type of the same elements, absent where there is none.
+// Of blocks. Format::Element is the type of the same elements, F32 where there is none, which has neither codes nor
+// groups.
 template <class Format>
 struct BlockReader {
   const std::byte* data;

@@ -3,7 +3,6 @@
 // As scaled_integer.hpp has it, but the code that stands for 0 is that of a group: a value is scale·(code − zero).
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
