@@ -124,6 +124,39 @@ TEST_P(IntegerLayouts, ArePackedWithoutLoss) {
   }
 }
 
+// A view of columns from one that begins a word on.
+Matrix columns_from(const IntegerMatrix& matrix, std::size_t first) {
+  Matrix view = matrix.integers;
+  const bool along_columns = view.blocks == BlockFormat::awq;
+  view.data = matrix.words.data() + (along_columns ? first / in_word : first);
+  view.zeros = matrix.zeros.data() + first / in_word;
+  view.scales = matrix.scales.data() + first;
+  return view;
+}
+
+TEST_P(IntegerLayouts, ArePackedByRangesOfColumns) {
+  const Kind own{Activation::silu, true, WeightType::uint4(group())};
+  for (const Isa isa : all_runnable()) {
+    Result<FfnPacker> packer = FfnPacker::create(shape, own, pack_options(isa));
+    ASSERT_TRUE(packer.ok()) << packer.status().message();
+    const std::tuple<Role, const IntegerMatrix*, std::size_t> matrices[] = {
+        {Role::gate, &gate, shape.d_ff}, {Role::up, &up, shape.d_ff}, {Role::down, &down, shape.d_model}};
+    for (const auto& [role, matrix, width] : matrices)
+      for (std::size_t first = 0; first < width; first += 24) {
+        Matrix view = columns_from(*matrix, first);
+        if (view.ld == 0) view.ld = width;
+        const Status status = packer->pack(role, first, std::min<std::size_t>(24, width - first), view);
+        ASSERT_TRUE(status.ok()) << status.message();
+      }
+    const Result<Ffn> ffn = packer->finish();
+    ASSERT_TRUE(ffn.ok()) << ffn.status().message();
+    std::vector<float> y(m * shape.d_model);
+    const Workspace workspace(*ffn->workspace_size(m, 1));
+    ASSERT_TRUE(ffn->forward(x.data(), m, y.data(), workspace, {.max_threads = 1}).ok());
+    EXPECT_TRUE(tuner::equal_bits(y, solve(integers, own, isa))) << name(isa);
+  }
+}
+
 TEST_P(IntegerLayouts, AreWithinTheBoundOfTheOracle) {
   for (const WeightType type : {WeightType::uint4(group()), WeightType::int4(32)}) {
     for (const Arithmetic arithmetic : all_arithmetics()) {
