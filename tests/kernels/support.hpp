@@ -52,15 +52,16 @@ inline bool has_zero_points(WeightType type) {
 inline bool spared(WeightType type, Arithmetic arithmetic) {
   if (!brief || type.group == 0) return false;
   const bool by_16_bits = arithmetic == Arithmetic::int16;
-  if (has_zero_points(type)) {
-    if (arithmetic == Arithmetic::f32) return true;
-    return type.group != (by_16_bits ? WeightType::whole_column : 128);
-  }
+  if (has_zero_points(type))
+    return arithmetic == Arithmetic::f32 || type.group != (by_16_bits ? WeightType::whole_column : 128);
   if (weight_bytes(type) < 1 && arithmetic == Arithmetic::f32) return true;
   if (type == WeightType::mxfp4) return by_16_bits;
   if (type.element == ElementType::int4) return type.group != (by_16_bits ? WeightType::whole_column : 64);
   return type.group != (by_16_bits ? WeightType::whole_column : 32);
 }
+
+// Of types whose groups differ in length alone an emulator need not try all.
+inline bool of_middle_length(WeightType type) { return type.group == 64 || type.group == 128; }
 
 // All kinds with f32 weights, and a gated and a plain one with each other type and arithmetic (a gated one under an
 // emulator, of longer groups and of 4 bits; groups of 64 and 128 by one arithmetic): the activation works on float32
@@ -70,8 +71,12 @@ inline std::vector<Kind> tested_kinds() {
   for (const WeightType type : all_weight_types()) {
     for (const Arithmetic arithmetic : all_arithmetics()) {
       if (!offered(type, arithmetic) || type == WeightType::f32 || spared(type, arithmetic)) continue;
-      if (!brief && (type.group == 64 || type.group == 128) && arithmetic != Arithmetic::int8) continue;
-      if (!brief && has_zero_points(type) && type.group == 64) continue;
+      if (!brief && of_middle_length(type) && arithmetic != Arithmetic::int8) continue;
+      // A zero point takes part where a group begins. One type of 4 bits stands for the others.
+      const std::uint32_t group = arithmetic == Arithmetic::int16 ? WeightType::whole_column : 128;
+      if (has_zero_points(type) && type != WeightType::uint4(32) &&
+          (arithmetic == Arithmetic::f32 || type.group != group))
+        continue;
       result.push_back({Activation::silu, true, type, arithmetic});
       if (!brief && type.group <= 32 && weight_bytes(type) > 1 && !has_zero_points(type))
         result.push_back({Activation::relu, false, type, arithmetic});
